@@ -1,0 +1,243 @@
+//! Settings as meant: whoever holds them may trust them. The program checks what was written.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base::{Domain, Extension, LotName};
+use regex::Regex;
+
+/// A network: address and prefix length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// Any address of it.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether `address` is in it. An IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(one)) => {
+                let bits = 32 - u32::from(self.prefix.min(32));
+                u32::from(net).checked_shr(bits) == u32::from(one).checked_shr(bits)
+            }
+            (IpAddr::V6(net), IpAddr::V6(one)) => {
+                let bits = 128 - u32::from(self.prefix.min(128));
+                u128::from(net).checked_shr(bits) == u128::from(one).checked_shr(bits)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// When media goes through us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// From the first offer on.
+    Always,
+    /// Only while parked and after: by re-INVITE at park time.
+    Parked,
+}
+
+/// All that the engine needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What Contact, Via and SDP say towards the phones, if not the local address.
+    pub phones_advertise: Option<IpAddr>,
+    /// The same towards the PBX.
+    pub pbx_advertise: Option<IpAddr>,
+    /// Devices on the phones' side that need not register.
+    pub phones_trusted: Vec<Network>,
+    /// The PBX, in order of preference: SIP URIs.
+    pub pbx_targets: Vec<String>,
+    /// Who may speak on the PBX side; none: what the targets resolve to.
+    pub pbx_trusted: Option<Vec<Network>>,
+    /// From and To hosts become this one towards the PBX.
+    pub rewrite_domain: Option<Domain>,
+    /// When media goes through us.
+    pub anchor: Anchor,
+    /// What SDP says towards the phones, if not the address of the signalling.
+    pub media_phones_advertise: Option<IpAddr>,
+    /// The same towards the PBX.
+    pub media_pbx_advertise: Option<IpAddr>,
+    /// The codecs in which there is music.
+    pub music_codecs: Vec<rtp_flow::Codec>,
+    /// The lots, in order.
+    pub lots: Vec<LotSettings>,
+    /// Notice templates: (User-Agent pattern, content type, minijinja template). First match wins;
+    /// the built-in one is the last resort.
+    pub templates: Vec<NoticeTemplate>,
+    /// After a park, how long the phone may take to end its leg before we do.
+    pub bye_grace: Duration,
+    /// How long a dialled park is answered before we end that leg (a phone may still transfer into it).
+    pub confirm: Duration,
+    /// How long a PBX address may keep silent before the next one is tried.
+    pub failover_after: Duration,
+    /// How long an address that kept silent is passed over.
+    pub failover_rest: Duration,
+}
+
+/// One lot.
+#[derive(Debug, Clone)]
+pub struct LotSettings {
+    /// Its name.
+    pub name: LotName,
+    /// The domains that it serves; empty: any. Slots are separate per domain all the same.
+    pub domains: Vec<Domain>,
+    /// Park code: `*68`.
+    pub park: String,
+    /// Group park code: `*58`.
+    pub group_park: String,
+    /// Retrieve code: `*88`.
+    pub retrieve: String,
+    /// What counts as an extension.
+    pub extensions: Regex,
+    /// The park number that means "any free slot"; none: there is none.
+    pub any_slot: Option<String>,
+    /// Ranges of slots, both ends in it; numbers keep the width of the first (`001`).
+    pub slots: Vec<(u32, u32, usize)>,
+    /// How many calls may wait in one slot.
+    pub max_calls_per_slot: usize,
+    /// Whether the parker gets notices of a group park too.
+    pub notify_parker: bool,
+    /// Which tune the parkee hears.
+    pub tune: u16,
+    /// Recall.
+    pub recall: RecallSettings,
+    /// Park groups.
+    pub groups: Vec<GroupSettings>,
+}
+
+/// A park group.
+#[derive(Debug, Clone)]
+pub struct GroupSettings {
+    /// Its name.
+    pub name: String,
+    /// Its members, in the order of the hunt.
+    pub members: Vec<Extension>,
+    /// Its own recall, in place of the lot's.
+    pub recall: Option<RecallSettings>,
+}
+
+/// Who is recalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecallTo {
+    /// The parker.
+    Parker,
+    /// The parker; when the attempts are over, the group.
+    ParkerThenGroup,
+    /// The group.
+    Group,
+}
+
+/// What comes after the last attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecallThen {
+    /// The call stays parked.
+    Stay,
+    /// The parkee is hung up.
+    Hangup,
+    /// The PBX transfers the parkee there: a SIP URI, or a number.
+    Transfer(String),
+}
+
+/// How a parked call is brought back.
+#[derive(Debug, Clone)]
+pub struct RecallSettings {
+    /// After how long; zero: never.
+    pub after: Duration,
+    /// To whom.
+    pub to: RecallTo,
+    /// How long each attempt rings.
+    pub ring: Duration,
+    /// How long between attempts.
+    pub pause: Duration,
+    /// How many attempts at each target.
+    pub attempts: u32,
+    /// The group to ring: extensions, or a number that the PBX knows.
+    pub group: Vec<String>,
+    /// And then.
+    pub then: RecallThen,
+    /// What precedes the parkee's name on a recalled phone.
+    pub prefix: String,
+    /// The `Alert-Info` of a recall; empty: none.
+    pub alert_info: String,
+}
+
+/// A notice body for phones of one kind.
+#[derive(Debug, Clone)]
+pub struct NoticeTemplate {
+    /// Which phones, by User-Agent.
+    pub user_agent: Regex,
+    /// The body's content type.
+    pub content_type: String,
+    /// The minijinja template.
+    pub template: String,
+}
+
+impl Default for Settings {
+    /// What holds where the operator says nothing; `pbx_targets` has no default.
+    fn default() -> Settings {
+        Settings {
+            phones_advertise: None,
+            pbx_advertise: None,
+            phones_trusted: Vec::new(),
+            pbx_targets: Vec::new(),
+            pbx_trusted: None,
+            rewrite_domain: None,
+            anchor: Anchor::Always,
+            media_phones_advertise: None,
+            media_pbx_advertise: None,
+            music_codecs: rtp_flow::Codec::ALL.to_vec(),
+            lots: vec![LotSettings::default()],
+            templates: Vec::new(),
+            bye_grace: Duration::from_secs(1),
+            confirm: Duration::from_secs(2),
+            failover_after: Duration::from_secs(4),
+            failover_rest: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for LotSettings {
+    fn default() -> LotSettings {
+        LotSettings {
+            name: LotName::from("office"),
+            domains: Vec::new(),
+            park: "*68".into(),
+            group_park: "*58".into(),
+            retrieve: "*88".into(),
+            extensions: any_extension(),
+            any_slot: Some("700".into()),
+            slots: vec![(701, 720, 3)],
+            max_calls_per_slot: 5,
+            notify_parker: false,
+            tune: 0,
+            recall: RecallSettings::default(),
+            groups: Vec::new(),
+        }
+    }
+}
+
+impl Default for RecallSettings {
+    fn default() -> RecallSettings {
+        RecallSettings {
+            after: Duration::from_secs(300),
+            to: RecallTo::Parker,
+            ring: Duration::from_secs(30),
+            pause: Duration::from_secs(10),
+            attempts: 3,
+            group: Vec::new(),
+            then: RecallThen::Stay,
+            prefix: "Recall: ".into(),
+            alert_info: "<http://localhost>;info=recall".into(),
+        }
+    }
+}
+
+fn any_extension() -> Regex {
+    #[expect(clippy::unwrap_used, reason = "a constant pattern, held by the tests")]
+    Regex::new("^[1-9][0-9]{1,5}$").unwrap()
+}

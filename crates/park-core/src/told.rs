@@ -1,0 +1,174 @@
+//! Facts: one line each in the log, and the whole feed for whoever keeps a journal.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The Call-ID that it is about, if it is about a call.
+    pub call: Option<String>,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// What a fact says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A binding was learnt or refreshed.
+    Registered {
+        /// The extension.
+        extension: String,
+        /// Its domain.
+        domain: String,
+        /// Where its phone is.
+        at: SocketAddr,
+        /// Whether it is new.
+        fresh: bool,
+    },
+    /// A binding has ended.
+    Unregistered {
+        /// The extension.
+        extension: String,
+        /// Its domain.
+        domain: String,
+    },
+    /// A call has been answered.
+    Answered,
+    /// A leg, and with it a call that was up or being set up, has ended.
+    Ended {
+        /// Why, in a few words.
+        why: String,
+    },
+    /// A call is parked.
+    Parked {
+        /// The lot.
+        lot: String,
+        /// The slot.
+        slot: String,
+        /// The parkee.
+        parkee: String,
+        /// The parker.
+        parker: String,
+    },
+    /// A parked call has been retrieved.
+    Retrieved {
+        /// The slot.
+        slot: String,
+        /// By whom.
+        by: String,
+        /// Whether as the answer to a recall.
+        recall: bool,
+    },
+    /// A recall attempt begins.
+    Recalling {
+        /// The slot.
+        slot: String,
+        /// Who rings.
+        to: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+    /// The recall is over without an answer.
+    RecallUnanswered {
+        /// The slot.
+        slot: String,
+        /// What happens to the call: `stay`, `hangup`, or where it goes.
+        then: String,
+    },
+    /// The PBX has taken the parkee elsewhere.
+    HandedOver {
+        /// The slot.
+        slot: String,
+        /// Where.
+        to: String,
+    },
+    /// The parkee hung up while parked.
+    Abandoned {
+        /// The slot.
+        slot: String,
+    },
+    /// A request was refused by a rule.
+    Refused {
+        /// The status that it was answered with.
+        status: u16,
+        /// Who asked.
+        who: String,
+        /// Why.
+        why: String,
+    },
+    /// A message was dropped.
+    Dropped {
+        /// From where.
+        from: SocketAddr,
+        /// Why.
+        why: String,
+    },
+    /// A phone would not take a notice.
+    NoticeRefused {
+        /// Whose phone.
+        extension: String,
+        /// Its answer; 0 is none.
+        status: u16,
+    },
+    /// A PBX address does not answer; the next one is used.
+    PbxSilent {
+        /// Which.
+        at: SocketAddr,
+    },
+    /// The PBX's name leads nowhere.
+    PbxUnresolved {
+        /// The target.
+        target: String,
+    },
+    /// A port pair was wanted and none was left.
+    NoPorts,
+    /// A broken promise of ours; the call that it hit was ended.
+    Bug {
+        /// What.
+        what: String,
+    },
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fact::Registered { extension, at, fresh, .. } => {
+                let verb = if *fresh { "registered" } else { "refreshed" };
+                write!(f, "{extension} {verb} at {at}")
+            }
+            Fact::Unregistered { extension, .. } => write!(f, "{extension} unregistered"),
+            Fact::Answered => f.write_str("answered"),
+            Fact::Ended { why } => write!(f, "ended: {why}"),
+            Fact::Parked { slot, parkee, parker, .. } => {
+                write!(f, "{parkee} parked at {slot} by {parker}")
+            }
+            Fact::Retrieved { slot, by, recall: false } => {
+                write!(f, "retrieved from {slot} by {by}")
+            }
+            Fact::Retrieved { slot, by, recall: true } => {
+                write!(f, "recall from {slot} answered by {by}")
+            }
+            Fact::Recalling { slot, to, attempt } => {
+                write!(f, "recall from {slot} rings {to}, attempt {attempt}")
+            }
+            Fact::RecallUnanswered { slot, then } => {
+                write!(f, "recall from {slot} unanswered, then: {then}")
+            }
+            Fact::HandedOver { slot, to } => write!(f, "handed over from {slot} to {to}"),
+            Fact::Abandoned { slot } => write!(f, "abandoned in {slot}"),
+            Fact::Refused { status, who, why } => write!(f, "refused {who} with {status}: {why}"),
+            Fact::Dropped { from, why } => write!(f, "dropped a message from {from}: {why}"),
+            Fact::NoticeRefused { extension, status: 0 } => {
+                write!(f, "notice to {extension} not answered")
+            }
+            Fact::NoticeRefused { extension, status } => {
+                write!(f, "notice to {extension} answered with {status}")
+            }
+            Fact::PbxSilent { at } => write!(f, "PBX address {at} does not answer"),
+            Fact::PbxUnresolved { target } => write!(f, "PBX target {target} has no address"),
+            Fact::NoPorts => f.write_str("no RTP port pair left"),
+            Fact::Bug { what } => write!(f, "bug: {what}"),
+        }
+    }
+}

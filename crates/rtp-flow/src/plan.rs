@@ -1,0 +1,186 @@
+//! The words between the engine and the media workers. A plan says what is to be, not what to do:
+//! the same plan may be given twice, and the last one given for a pair holds.
+
+use std::net::{IpAddr, SocketAddr};
+
+use base::Side;
+use smallvec::SmallVec;
+
+/// One media worker; all streams of one call are on the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u8);
+
+/// A bound pair of ports: RTP on an even port, RTCP on the next. Numbered by the program, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PairId(pub u32);
+
+/// A pair of ports that a worker has bound and that may be leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// Its number.
+    pub id: PairId,
+    /// The side on whose address it is bound.
+    pub side: Side,
+    /// The worker that reads it.
+    pub worker: WorkerId,
+    /// The RTP port; RTCP is on the next one.
+    pub port: u16,
+}
+
+/// A codec in which Parkade has music.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Codec {
+    /// G.711 µ-law, RFC 3551, 8 kHz.
+    Pcmu,
+    /// G.711 A-law, RFC 3551, 8 kHz.
+    Pcma,
+    /// G.722, RFC 3551: 16 kHz samples, 8 kHz RTP clock.
+    G722,
+    /// G.729, RFC 3551, 8 kHz.
+    G729,
+    /// Opus, RFC 7587, 48 kHz RTP clock.
+    Opus,
+}
+
+impl Codec {
+    /// All of them, in the order in which they are preferred where a choice is ours.
+    pub const ALL: [Codec; 5] =
+        [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::G729, Codec::Opus];
+
+    /// The RTP clock, in hertz (for G.722 8000, RFC 3551 §4.5.2).
+    pub fn clock(self) -> u32 {
+        if self == Codec::Opus { 48_000 } else { 8_000 }
+    }
+
+    /// The encoding name of RFC 3551 and RFC 7587, as in `a=rtpmap`.
+    pub fn encoding_name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
+            Codec::G729 => "G729",
+            Codec::Opus => "opus",
+        }
+    }
+
+    /// The codec of this encoding name and clock, compared without case.
+    pub fn by_name(name: &str, clock: u32) -> Option<Codec> {
+        let codec = Codec::ALL.into_iter().find(|c| c.encoding_name().eq_ignore_ascii_case(name))?;
+        (codec.clock() == clock).then_some(codec)
+    }
+
+    /// The static payload type, where RFC 3551 gives one.
+    pub fn static_payload_type(self) -> Option<u8> {
+        match self {
+            Codec::Pcmu => Some(0),
+            Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
+            Codec::G729 => Some(18),
+            Codec::Opus => None,
+        }
+    }
+}
+
+/// From which addresses a stream may latch: what SDP signalled and where the signalling comes from.
+pub type Guard = SmallVec<[IpAddr; 2]>;
+
+/// Payload types that differ between the two ends of a relay: (as it comes, as it goes).
+pub type PayloadMap = SmallVec<[(u8, u8); 2]>;
+
+/// How packets of a stream are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamKind {
+    /// RTP in the clear: one unbroken stream towards the far side, whoever feeds it.
+    Rtp,
+    /// Anything else over UDP (T.38, SRTP with foreign keys, DTLS): forwarded as it comes.
+    Opaque,
+}
+
+/// What the far side of a pair hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hears {
+    /// Nothing: no packet is sent.
+    Nothing,
+    /// What arrives at another pair.
+    Stream {
+        /// That pair.
+        from: PairId,
+        /// Payload types to change on the way.
+        payloads: PayloadMap,
+    },
+    /// Music.
+    Music {
+        /// Which tune, by its index in the music list (0 is the program's default).
+        tune: u16,
+        /// In which codec.
+        codec: Codec,
+        /// With which payload type.
+        payload_type: u8,
+        /// Milliseconds of music in a packet: 10, 20, 30, 40 or 60.
+        ptime: u8,
+    },
+    /// Comfort silence, where there is no music in the codec: RFC 3389 comfort noise packets.
+    Silence {
+        /// With which payload type.
+        payload_type: u8,
+        /// The RTP clock, in hertz.
+        clock: u32,
+    },
+}
+
+/// What a pair is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// The pair.
+    pub pair: PairId,
+    /// How its packets are treated.
+    pub kind: StreamKind,
+    /// Where the far side said that it receives RTP; none until it has said so.
+    pub far: Option<SocketAddr>,
+    /// Where it receives RTCP, if not on the port after RTP's.
+    pub far_rtcp: Option<SocketAddr>,
+    /// RTP and RTCP on one port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// From which addresses it may latch.
+    pub guard: Guard,
+    /// What the far side hears.
+    pub hears: Hears,
+}
+
+/// An order to the media workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Bind `count` more pairs ahead on this side; answered by [`MediaNotice::Stocked`].
+    Stock {
+        /// On which side's address.
+        side: Side,
+        /// How many.
+        count: u16,
+    },
+    /// From now on, this.
+    Stream(StreamPlan),
+    /// The call is over: nothing more is sent or latched; what still comes is drained and dropped.
+    Release(PairId),
+}
+
+/// What the media workers tell the engine: rare, never per packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaNotice {
+    /// More pairs are bound.
+    Stocked {
+        /// These.
+        pairs: Vec<Pair>,
+    },
+    /// No more pairs can be bound on this side: the port range is used up.
+    Exhausted {
+        /// On which side.
+        side: Side,
+    },
+    /// The first packet has come, or the source has moved within the guard.
+    Latched {
+        /// At which pair.
+        pair: PairId,
+        /// From where.
+        from: SocketAddr,
+    },
+}
