@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod engine;
 mod settings;
 mod told;
 mod words;
 
 pub use command::{Command, Counts, ParkedView, Reply};
+pub use engine::Engine;
 pub use settings::{
     Anchor, GroupSettings, LotSettings, Network, NoticeTemplate, RecallSettings, RecallThen,
     RecallTo, Settings,

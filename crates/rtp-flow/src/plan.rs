@@ -44,8 +44,7 @@ pub enum Codec {
 
 impl Codec {
     /// All of them, in the order in which they are preferred where a choice is ours.
-    pub const ALL: [Codec; 5] =
-        [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::G729, Codec::Opus];
+    pub const ALL: [Codec; 5] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::G729, Codec::Opus];
 
     /// The RTP clock, in hertz (for G.722 8000, RFC 3551 §4.5.2).
     pub fn clock(self) -> u32 {
@@ -65,7 +64,8 @@ impl Codec {
 
     /// The codec of this encoding name and clock, compared without case.
     pub fn by_name(name: &str, clock: u32) -> Option<Codec> {
-        let codec = Codec::ALL.into_iter().find(|c| c.encoding_name().eq_ignore_ascii_case(name))?;
+        let codec =
+            Codec::ALL.into_iter().find(|c| c.encoding_name().eq_ignore_ascii_case(name))?;
         (codec.clock() == clock).then_some(codec)
     }
 
