@@ -1,0 +1,86 @@
+"""Programs that the test starts, watches and ends; it never touches any that it did not start."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+
+class Failure(Exception):
+    """A step did not come true in time."""
+
+
+def until(what, true, seconds=8.0):
+    """Waits until `true()` gives something, and returns it; fails with `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        result = true()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {seconds:g} s")
+        time.sleep(0.02)
+
+
+def find_program(name):
+    """The path of an installed program; the directories of system programs are searched too."""
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    return shutil.which(name, path=path)
+
+
+def free_port(host="127.0.0.1"):
+    """A port that is free now for both UDP and TCP."""
+    for _ in range(200):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            tcp.bind((host, 0))
+            port = tcp.getsockname()[1]
+            try:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                    udp.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise Failure(f"no free port on {host}")
+
+
+def takes_tcp(host, port):
+    """Whether somebody accepts TCP connections there."""
+    try:
+        socket.create_connection((host, port), timeout=0.5).close()
+        return True
+    except OSError:
+        return False
+
+
+class Program:
+    """One running program, its output in a file."""
+
+    def __init__(self, name, command, log, **more):
+        self.name = name
+        self.log = log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **more
+            )
+
+    def runs(self):
+        """Whether it is still alive."""
+        return self.process.poll() is None
+
+    def text(self):
+        """All that it has written so far."""
+        with open(self.log, "rb") as log:
+            return log.read().decode("utf-8", "replace")
+
+    def stop(self, seconds=5.0):
+        """Asks it to end, insists when it has not done so in time, and returns its exit status."""
+        if self.runs():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        return self.process.returncode
