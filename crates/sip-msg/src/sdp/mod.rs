@@ -1,0 +1,12 @@
+//! SDP (RFC 8866): read what is needed, change single lines, leave every other line as it came.
+
+mod lines;
+mod media;
+mod part;
+mod read;
+mod rewrite;
+
+pub use media::{Direction, Media, Payload};
+pub use part::sdp_part;
+pub use read::{BadSdp, Description};
+pub use rewrite::Rewrite;
