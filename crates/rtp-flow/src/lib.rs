@@ -1,14 +1,35 @@
 //! Where each RTP packet goes. This crate decides and paces; it owns no socket, no clock and no
 //! thread, and knows no SIP. It has
 //! - `plan`: who hears whom, as data: what the engine hands to the media workers;
-//! - `leases`: which bound port pairs are in use, quarantined, or ready.
+//! - `leases`: which bound port pairs are in use, quarantined, or ready;
+//! - `relay`: one worker's share of the streams: a packet goes in, the same bytes come out rewritten
+//!   for whoever hears them, and music comes when it is due;
+//! - below it `latch` (who may speak into a pair), `egress` (one unbroken stream towards a far side,
+//!   whoever feeds it), `rtcp` (reports that fit that stream) and `wheel` (the pacing of music);
+//! - `tune`: music encoded once per codec; `melody`: the tune that is always there;
+//! - `listen`: measures what a stream sounds like, for whoever must prove it.
 #![forbid(unsafe_code)]
 
+mod egress;
+mod latch;
 mod leases;
+mod listen;
+mod melody;
+mod packet;
 mod plan;
+mod relay;
+mod rtcp;
+mod tune;
+mod verdict;
+mod wheel;
 
 pub use leases::{Dry, Leases};
+pub use listen::{Ear, Tone, level, loudness, samples_of};
+pub use melody::melody;
 pub use plan::{
     Codec, Guard, Hears, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind, StreamPlan,
     WorkerId,
 };
+pub use relay::Relay;
+pub use tune::{Encoded, NoMusic, TUNE_RATE, Tune, Tunes};
+pub use verdict::{Component, Counts, Outgoing, Verdict, Why};

@@ -1,0 +1,2 @@
+//! What a packet costs.
+fn main() {}
