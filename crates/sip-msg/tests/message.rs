@@ -1,4 +1,5 @@
 //! Reading, editing and composing whole messages.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use sip_msg::{Compose, Edit, Message, Method, Name};

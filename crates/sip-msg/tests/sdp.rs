@@ -1,4 +1,5 @@
 //! Reading and rewriting session descriptions.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sip_msg::{BadSdp, Description, Direction, Rewrite};
 
