@@ -1,0 +1,196 @@
+"""`scripts/bench calls`: what a call costs in signalling, Kamailio and Parkade side by side.
+
+A SIPp caller calls a SIPp answerer through each in turn, on loopback: INVITE with SDP, 180, 200, ACK, a fifth of a
+second, BYE. The programs are measured alternately, several rounds, with the load on one core and the program on
+another. Prints a table in Markdown.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+
+from load import Answerer, Caller
+from measured import find_program, start_kamailio, start_parkade
+
+TALK = 200  # milliseconds
+
+
+def say(text):
+    """Progress, apart from the table on standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Results:
+    """What was found for one program."""
+
+    def __init__(self):
+        self.cpu = []  # milliseconds per call, one for each round
+        self.good = 0
+        self.failed = 0
+        self.repeated = 0
+        self.held = {}  # calls held → memory per call, as text
+        self.resting = {}  # calls made → bytes in use
+        self.used = 0.0  # seconds of CPU over all rounds, rest and cleaning up included
+
+
+def rounds(chosen, folder, programs, results):
+    """CPU for each call, round by round, the programs in turn."""
+    for number in range(chosen.rounds + 1):
+        for program in programs:
+            before = program.cpu()
+            caller = Caller(folder, program, chosen.calls, chosen.rate, TALK)
+            good, failed, repeated = caller.wait()
+            time.sleep(1.0)  # what the last calls leave to do
+            used = program.cpu() - before
+            if number == 0:
+                program.after_warm_up = program.cpu()
+                continue  # the first round only warms up
+            result = results[program]
+            result.cpu.append(1000 * used / max(1, good))
+            result.good += good
+            result.failed += failed
+            result.repeated += repeated
+            say(f"round {number} {program.title}: {result.cpu[-1]:.3f} ms a call, {failed} failed, {repeated} repeated")
+    for program in programs:
+        results[program].used = program.cpu() - program.after_warm_up
+
+
+def held_calls(chosen, folder, programs, results):
+    """Memory for each established call, with so many of them up."""
+    for program in programs:
+        for calls in chosen.hold:
+            if calls * program.files_per_call + 500 > chosen.files:
+                say(f"{program.title}: {calls} held calls need more than the {chosen.files} open files allowed here")
+                continue
+            time.sleep(chosen.rest)  # transactions of the calls before are forgotten after 32 s
+            before = program.memory()
+            talk = 1000 * (calls // chosen.rate + 8)
+            caller = Caller(folder, program, calls, chosen.rate, talk)
+            while caller.created() < calls and caller.process.poll() is None:
+                time.sleep(0.2)
+            time.sleep(3.0)  # the last ones are answered
+            up = caller.counts().get("CurrentCall", 0)
+            each = (program.memory() - before) / calls
+            good, failed, _ = caller.wait()
+            if up < calls or failed:
+                say(f"{program.title}: of {calls} calls {up} were up at once, {failed} failed")
+            results[program].held[calls] = f"{max(0.0, each) / 1024:.1f} KiB" if up == calls else "not all came up"
+            say(f"{program.title}: {each / 1024:.1f} KiB for each of {calls} held calls")
+
+
+def long_run(chosen, folder, programs, results):
+    """Memory at rest after many calls: it must not grow with them."""
+    for program in programs:
+        made = 0
+        for calls in (10_000, 100_000):
+            Caller(folder, program, calls - made, chosen.rate, TALK).wait()
+            made = calls
+            time.sleep(chosen.rest)
+            results[program].resting[calls] = program.memory()
+            say(f"{program.title}: {results[program].resting[calls] / 1048576:.1f} MiB after {calls} calls")
+
+
+def table(chosen, programs, results):
+    """Prints what was found, one column for each program."""
+
+    def row(name, cell):
+        print(f"| {name} | " + " | ".join(cell(results[p]) for p in programs) + " |")
+
+    def ratio(name, value):
+        first = value(results[programs[0]])
+        row(name, lambda r: f"{value(r) / first:.2f}" if first else "")
+
+    def spread(values):
+        return f"{statistics.median(values):.3f} ms ({min(values):.3f} to {max(values):.3f})"
+
+    total = chosen.rounds * chosen.calls
+    print(f"\n| at {chosen.rate} calls/s | " + " | ".join(p.title for p in programs) + " |")
+    print("|---|" + "---|" * len(programs))
+    row(f"CPU per call, median of {chosen.rounds} rounds of {chosen.calls:,} (spread)", lambda r: spread(r.cpu))
+    ratio(f"… ÷ {programs[0].title}", lambda r: statistics.median(r.cpu))
+    row("CPU per call over all rounds, rest included", lambda r: f"{1000 * r.used / max(1, r.good):.3f} ms")
+    ratio(f"… ÷ {programs[0].title}", lambda r: r.used / max(1, r.good))
+    row(f"failed calls of {total:,}", lambda r: f"{r.failed:,}")
+    row("messages the caller had to repeat", lambda r: f"{r.repeated:,}")
+    for calls in chosen.hold:
+        row(
+            f"memory per established call, {calls:,} held",
+            lambda r: r.held.get(calls, "(more open files than allowed)"),
+        )
+    if chosen.long:
+        for calls in (10_000, 100_000):
+            row(f"memory at rest after {calls:,} calls", lambda r: f"{r.resting[calls] / 1048576:.1f} MiB")
+
+
+def files_allowed(wanted):
+    """Raises the limit of open files (each media port is one), as far as this user may; returns what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def main():
+    """Reads the command line, measures, prints."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(here, "..", "..", "target"))
+    parser = argparse.ArgumentParser(prog="scripts/bench calls", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that warms up")
+    parser.add_argument("--calls", type=int, default=5000, help="calls in a round")
+    parser.add_argument("--rate", type=int, default=500, help="calls a second")
+    parser.add_argument("--hold", type=int, nargs="*", default=[2000, 4000, 6000], help="calls held at once, for memory")
+    parser.add_argument("--rest", type=float, default=35, help="seconds until memory counts as at rest")
+    parser.add_argument("--long", action="store_true", help="also memory after 100,000 calls")
+    parser.add_argument("--only", choices=["kamailio", "parkade"], help="measure only this one")
+    parser.add_argument("--parkade", default=os.path.join(target, "release", "parkade"), help="the program to measure")
+    chosen = parser.parse_args()
+
+    if not find_program("sipp"):
+        say("SKIPPED: SIPp is not installed (scripts/setup installs it)")
+        return 0
+    chosen.files = files_allowed(1 << 17)
+
+    folder = tempfile.mkdtemp(prefix="parkade-bench-")
+    answerer = Answerer(folder)
+    programs = []
+    try:
+        if chosen.only != "parkade":
+            kamailio = start_kamailio(folder, answerer.port)
+            programs += [kamailio] if kamailio else say("SKIPPED: Kamailio is not installed") or []
+        if chosen.only != "kamailio":
+            if not os.path.exists(chosen.parkade):
+                say(f"SKIPPED: {chosen.parkade} is not built")
+            else:
+                for anchor, title in (("always", "Parkade"), ("parked", 'Parkade, `anchor = "parked"`')):
+                    programs.append(start_parkade(folder, answerer.port, chosen.parkade, anchor, title))
+        if not programs:
+            return 1
+        results = {program: Results() for program in programs}
+        rounds(chosen, folder, programs, results)
+        held_calls(chosen, folder, programs, results)
+        if chosen.long:
+            long_run(chosen, folder, programs, results)
+        table(chosen, programs, results)
+        failed = any(results[program].failed for program in programs)
+        if failed:
+            say(f"logs: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        return 0
+    finally:
+        answerer.stop()
+        for program in programs:
+            program.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

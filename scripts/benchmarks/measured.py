@@ -1,0 +1,170 @@
+"""The programs that are measured: how they are started, what they have used."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TICK = os.sysconf("SC_CLK_TCK")
+
+PARKADE = """\
+[phones]
+listen = ["udp:127.0.0.1:{port}"]
+trusted = ["127.0.0.1/32"]
+
+[pbx]
+target = ["sip:127.0.0.1:{answerer}"]
+listen = ["udp:127.0.0.1:{trunk}"]
+
+[media]
+anchor = "{anchor}"
+phones_address = "127.0.0.1"
+pbx_address = "127.0.0.1"
+ports = "10000-59999"
+
+[admin]
+socket = "{folder}/{name}.sock"
+
+[log]
+level = "warn"
+
+[[lot]]
+name = "office"
+"""
+
+
+def find_program(name):
+    """The path of an installed program; the directories of system programs are searched too."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def free_port():
+    """A UDP port that is free now, below those that are leased for media."""
+    for port in range(5060, 9980):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in free_port.given:
+            free_port.given.add(port)
+            return port
+    raise SystemExit("no free UDP port below 9980")
+
+
+free_port.given = set()
+
+
+def pinned(core, command):
+    """The command, kept to one core where there is more than one."""
+    return ["taskset", "-c", str(core), *command] if (os.cpu_count() or 1) > 1 else command
+
+
+class Measured:
+    """One program under load, with all its processes."""
+
+    def __init__(self, title, command, log, port, files_per_call=0):
+        self.title = title
+        self.files_per_call = files_per_call
+        self.port = port
+        self.log = log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(
+                pinned(1, command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        end = time.monotonic() + 15
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > end:
+                with open(log, errors="replace") as said:
+                    raise SystemExit(f"{title} does not start; the end of its log:\n{said.read()[-2000:]}")
+
+    def answers(self):
+        """Whether it answers OPTIONS, with whatever status."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            udp.settimeout(0.3)
+            here = f"127.0.0.1:{udp.getsockname()[1]}"
+            udp.sendto(
+                f"OPTIONS sip:127.0.0.1:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}"
+                f"\r\nMax-Forwards: 0\r\nFrom: <sip:bench@{here}>;tag=1\r\nTo: <sip:127.0.0.1:{self.port}>\r\n"
+                f"Call-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
+                ("127.0.0.1", self.port),
+            )
+            try:
+                return bool(udp.recv(65536))
+            except OSError:
+                time.sleep(0.05)
+                return False
+
+    def processes(self):
+        """The ids of all its processes: those of the session that was made for it."""
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open(f"/proc/{name}/stat") as stat:
+                        fields = stat.read().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[3]) == self.process.pid:
+                    found.append(int(name))
+        return found
+
+    def cpu(self):
+        """Seconds of CPU, user and system, that all its processes have used."""
+        ticks = 0
+        for pid in self.processes():
+            with open(f"/proc/{pid}/stat") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICK
+
+    def memory(self):
+        """Bytes of memory in use, pages shared between its processes counted once."""
+        total = 0
+        for pid in self.processes():
+            with open(f"/proc/{pid}/smaps_rollup") as rollup:
+                total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+        return total
+
+    def stop(self):
+        """Ends it; insists if it drains for too long."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+def start_kamailio(folder, answerer):
+    """Kamailio as a stateful, record-routing proxy; or None where it is not installed."""
+    program = find_program("kamailio")
+    if not program:
+        return None
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
+    version = next((word for word in said.split() if word[0].isdigit()), "")
+    port = free_port()
+    command = [
+        program, "-f", os.path.join(HERE, "kamailio.cfg"), "-l", f"udp:127.0.0.1:{port}", "-A",
+        f'ANSWERER="127.0.0.1:{answerer}"', "-DD", "-E", "-m", "512", "-M", "16", "-Y", folder,
+    ]
+    return Measured(f"Kamailio {version}", command, os.path.join(folder, "kamailio.log"), port)
+
+
+def start_parkade(folder, answerer, program, anchor, title):
+    """Parkade between the caller, as a trusted device, and the answerer, as the PBX."""
+    port, trunk = free_port(), free_port()
+    name = f"parkade-{anchor}"
+    config = os.path.join(folder, name + ".toml")
+    with open(config, "w") as out:
+        out.write(
+            PARKADE.format(port=port, trunk=trunk, answerer=answerer, anchor=anchor, folder=folder, name=name)
+        )
+    # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
+    files = 4 if anchor == "always" else 0
+    return Measured(title, [program, "run", "--config", config], os.path.join(folder, name + ".log"), port, files)
