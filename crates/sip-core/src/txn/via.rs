@@ -1,0 +1,67 @@
+//! Vias, which this layer owns: ours on the way out, the sender's on the way back, and where an
+//! answer goes (RFC 3261 §18.1.1, §18.2, RFC 3581).
+
+use std::net::{IpAddr, SocketAddr};
+
+use base::{ConnId, Flow, Transport};
+use sip_msg::{Message, Name, Via, via_seen_from};
+use smallvec::SmallVec;
+
+use super::branch::Branch;
+
+/// The port of a Via that names none (RFC 3261 §18.2.2).
+const DEFAULT_PORT: u16 = 5060;
+
+/// The Via of a request of ours, as a value. Datagrams ask for `rport`: the answer then comes
+/// through whatever translates addresses on the way.
+pub(super) fn of_ours(flow: &Flow, branch: Branch) -> String {
+    let transport = flow.transport.in_via();
+    let branch = branch.text();
+    let port = flow.local.port();
+    let rport = match flow.transport {
+        Transport::Udp => ";rport",
+        Transport::Tcp => "",
+    };
+    match flow.local.ip() {
+        IpAddr::V4(ip) => format!("SIP/2.0/{transport} {ip}:{port};branch={branch}{rport}"),
+        IpAddr::V6(ip) => format!("SIP/2.0/{transport} [{ip}]:{port};branch={branch}{rport}"),
+    }
+}
+
+/// The Vias of an answer to `request`, which came from `source`.
+pub(super) fn of_answer(request: &Message, source: SocketAddr) -> SmallVec<[String; 2]> {
+    let mut values = request.values(Name::Via);
+    let top = values.next().unwrap_or("");
+    let top = via_seen_from(top, source).unwrap_or_else(|| top.to_owned());
+    std::iter::once(top).chain(values.map(str::to_owned)).collect()
+}
+
+/// The way back to whom `via` stands for.
+pub(super) fn way_back(flow: Flow, via: &Via<'_>) -> Flow {
+    if flow.transport.is_reliable() {
+        return flow;
+    }
+    let from_where_it_says = via.host_ip() == Some(flow.peer.ip());
+    if via.rport().is_some() || !from_where_it_says {
+        return flow;
+    }
+    let peer = SocketAddr::new(flow.peer.ip(), via.port().unwrap_or(DEFAULT_PORT));
+    Flow { peer, ..flow }
+}
+
+/// The port at which the sender listens for a new connection, should the one that it used be closed
+/// before the answer (RFC 3261 §18.2.2).
+pub(super) fn listening_port(via: &Via<'_>) -> u16 {
+    via.port().unwrap_or(DEFAULT_PORT)
+}
+
+/// Whether what was sent by `sent` was sent by `failed`; a connection that only one of them names
+/// says nothing.
+pub(super) fn is_same_way(sent: &Flow, failed: &Flow) -> bool {
+    let same_conn = |one: Option<ConnId>, other: Option<ConnId>| match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) | (_, None) => true,
+    };
+    same_conn(sent.conn, failed.conn)
+        && Flow { conn: None, ..*sent } == Flow { conn: None, ..*failed }
+}
