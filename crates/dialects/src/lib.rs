@@ -1,1 +1,21 @@
-//! dialects
+//! How phones ask to park or retrieve, and how phones are told.
+//!
+//! - [`Codes`] reads what was dialled or named in a transfer: park, group park, retrieve, slots.
+//! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`]).
+//! - `notices`: one file per way of telling, each a pure writing of one body ([`Templates`] for
+//!   `Event: park-info`, [`sipfrag`] for the outcome of a REFER).
+//!
+//! The crate keeps no state and decides nothing: whether the slot is free, who may park and which
+//! call is meant is the engine's to say. A new dialect is a new file in `asks` or `notices` and a
+//! sample in `tests/samples`; it touches no other room.
+#![forbid(unsafe_code)]
+
+mod asks;
+mod codes;
+mod notices;
+
+pub use asks::{BadAsk, Invite, Refer};
+pub use codes::{Codes, Dialled, Place};
+pub use notices::{
+    BadTemplate, Body, NoticeCall, PARK_INFO, ParkNotice, Template, Templates, sipfrag,
+};

@@ -1,0 +1,167 @@
+//! What a dialled number means in one lot: codes with and without an extension, slots, or nothing.
+
+use base::{Extension, SlotName};
+
+use regex::Regex;
+use sip_msg::unescape;
+
+/// The numbers of one lot, as configured.
+#[derive(Debug, Clone)]
+pub struct Codes {
+    /// Parks on the parker's own extension, or on the extension or slot that follows: `*68`, `*68105`.
+    pub park: String,
+    /// Parks on the first available member of the parker's park group: `*58`. Nothing may follow.
+    pub group_park: String,
+    /// Retrieves from the retriever's own extension, or from the one that follows: `*88`, `*88105`.
+    pub retrieve: String,
+    /// The park number that means any free slot: `700`.
+    pub any_slot: Option<String>,
+    /// Ranges of slots: first, last (both in it), and the width to which numbers are padded with zeros.
+    pub slots: Vec<(u32, u32, usize)>,
+    /// What counts as an extension after a code.
+    pub extensions: Regex,
+}
+
+/// Where to park, or where to retrieve from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The extension of whoever asks.
+    Own,
+    /// That extension.
+    Extension(Extension),
+    /// A member of the asker's park group.
+    Group,
+    /// That slot of the lot.
+    Slot(SlotName),
+    /// Any slot of the lot.
+    AnySlot,
+}
+
+/// What a number means.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Dialled {
+    /// A park code, with where to.
+    Park(Place),
+    /// The retrieve code, with where from.
+    Retrieve(Place),
+    /// A slot's own number: parks when a REFER names it, retrieves when it is dialled.
+    Number(SlotName),
+    /// The lot's park number: parks in a free slot when a REFER names it, retrieves when it is dialled.
+    AnySlot,
+}
+
+impl Dialled {
+    /// Where to park when a REFER names this number (or an INVITE that the PBX made of one, known by
+    /// its `Referred-By`); none for a retrieve code, to which nothing can be transferred.
+    pub fn parks_at(&self) -> Option<Place> {
+        match self {
+            Dialled::Park(place) => Some(place.clone()),
+            Dialled::Retrieve(_) => None,
+            Dialled::Number(slot) => Some(Place::Slot(slot.clone())),
+            Dialled::AnySlot => Some(Place::AnySlot),
+        }
+    }
+
+    /// Where to retrieve from when this number is dialled; none for a park code.
+    pub fn retrieves_from(&self) -> Option<Place> {
+        match self {
+            Dialled::Park(_) => None,
+            Dialled::Retrieve(place) => Some(place.clone()),
+            Dialled::Number(slot) => Some(Place::Slot(slot.clone())),
+            Dialled::AnySlot => Some(Place::AnySlot),
+        }
+    }
+}
+
+impl Codes {
+    /// What `user`, the user part of a URI as received, means here; none if it is not about parking.
+    ///
+    /// Escapes are decoded (`%2A` is `*`), user parameters (`105;phone-context=…`) and one trailing
+    /// `#` are ignored, the longest code wins, and a slot's number is a slot even where it would
+    /// pass for an extension.
+    pub fn dialled(&self, user: &str) -> Option<Dialled> {
+        let user = user.split(';').next().unwrap_or_default();
+        let decoded = unescape(user);
+        let number = decoded.strip_suffix('#').unwrap_or(&decoded);
+        // A code may itself end in `#`; then the whole number is the code and nothing is stripped.
+        if self.is_code(&decoded) {
+            return self.after_code(&decoded);
+        }
+        self.place(number).map_or_else(|| self.after_code(number), Some)
+    }
+
+    /// Whether `number` is one of the lot's slots.
+    pub fn is_slot(&self, number: &str) -> bool {
+        self.slots.iter().any(|&(first, last, width)| {
+            number.bytes().all(|b| b.is_ascii_digit())
+                && number
+                    .parse()
+                    .is_ok_and(|n| first <= n && n <= last && number == format!("{n:0width$}"))
+        })
+    }
+
+    /// Whether `number` counts as an extension.
+    pub fn is_extension(&self, number: &str) -> bool {
+        self.extensions.is_match(number)
+    }
+
+    /// All slots, in the order in which a free one is looked for.
+    pub fn slot_names(&self) -> impl Iterator<Item = SlotName> + '_ {
+        self.slots.iter().flat_map(|&(first, last, width)| {
+            (first..=last).map(move |n| SlotName::from(format!("{n:0width$}")))
+        })
+    }
+
+    /// What a retriever dials for the call at `slot`: `701` for a slot, `*88105` for an extension.
+    pub fn retrieve_number(&self, slot: &SlotName) -> String {
+        if self.is_slot(slot.as_str()) {
+            slot.to_string()
+        } else {
+            format!("{}{slot}", self.retrieve)
+        }
+    }
+
+    /// A number that stands alone.
+    fn place(&self, number: &str) -> Option<Dialled> {
+        if self.any_slot.as_deref() == Some(number) && !number.is_empty() {
+            Some(Dialled::AnySlot)
+        } else if self.is_slot(number) {
+            Some(Dialled::Number(SlotName::from(number)))
+        } else {
+            None
+        }
+    }
+
+    fn codes(&self) -> [&str; 3] {
+        [&self.park, &self.group_park, &self.retrieve]
+    }
+
+    fn is_code(&self, number: &str) -> bool {
+        !number.is_empty() && self.codes().contains(&number)
+    }
+
+    /// A code and what follows it. Where one code begins with another, the longer is tried first.
+    fn after_code(&self, number: &str) -> Option<Dialled> {
+        let mut codes = self.codes();
+        codes.sort_by_key(|code| std::cmp::Reverse(code.len()));
+        codes.iter().filter(|code| !code.is_empty()).find_map(|code| {
+            let rest = number.strip_prefix(code)?;
+            if *code == self.group_park {
+                return rest.is_empty().then_some(Dialled::Park(Place::Group));
+            }
+            let place = self.place_after(rest)?;
+            Some(if *code == self.park { Dialled::Park(place) } else { Dialled::Retrieve(place) })
+        })
+    }
+
+    fn place_after(&self, rest: &str) -> Option<Place> {
+        if rest.is_empty() {
+            return Some(Place::Own);
+        }
+        match self.place(rest) {
+            Some(Dialled::Number(slot)) => Some(Place::Slot(slot)),
+            Some(_) => Some(Place::AnySlot),
+            None => self.is_extension(rest).then(|| Place::Extension(Extension::from(rest))),
+        }
+    }
+}
