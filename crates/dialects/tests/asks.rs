@@ -1,4 +1,5 @@
 //! Requests as phones send them, in files, and what they ask.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use dialects::{BadAsk, Invite, Refer};

@@ -1,4 +1,5 @@
 //! What numbers mean, as a table.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use base::{Extension, SlotName};
 use dialects::{Codes, Dialled, Place};

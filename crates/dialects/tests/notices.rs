@@ -1,4 +1,5 @@
 //! Bodies of notices against golden samples.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dialects::{NoticeCall, ParkNotice, Template, Templates, sipfrag};
 use proptest::prelude::*;
