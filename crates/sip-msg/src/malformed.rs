@@ -8,6 +8,7 @@ use crate::head::Head;
 use crate::name::Name;
 use crate::reason::reason_phrase;
 use crate::start::{Fault, is_response, method_word};
+use crate::text::{is_token, trim};
 use crate::values::Values;
 use crate::via::{Via, via_seen_from};
 
@@ -92,13 +93,19 @@ impl Answer {
     }
 }
 
-// Also a Via that is itself what is wrong is good enough to answer by, cut behind its last good parameter.
+// Also a Via that is itself what is wrong is good enough to answer by: cut before its first empty
+// parameter, or of another version.
 fn salvaged_via(value: &str) -> Option<String> {
-    if let Some(via) = Via::read(value) {
-        return Some(via.as_str().to_owned());
-    }
-    let cut = value.find(";;")?;
-    Via::read(&value[..cut]).map(|via| via.as_str().to_owned())
+    let value = value.split(";;").next().unwrap_or(value);
+    let readable = Via::read(value).is_some() || is_of_another_version(value);
+    readable.then(|| value.to_owned())
+}
+
+fn is_of_another_version(via: &str) -> bool {
+    let mut parts = via.splitn(3, '/');
+    let name = parts.next().is_some_and(|name| trim(name).eq_ignore_ascii_case("SIP"));
+    let version = parts.next().is_some_and(|version| is_token(trim(version)));
+    name && version && parts.next().is_some_and(|rest| rest.contains([' ', '\t']))
 }
 
 // A tag that is the same for each retransmission, without any state (RFC 3261 §8.2.7); FNV-1a.

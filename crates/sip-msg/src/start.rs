@@ -2,7 +2,7 @@
 
 use crate::method::Method;
 use crate::span::Span;
-use crate::text::{has_blank_or_control, is_token, scheme_of, trim_end};
+use crate::text::{has_blank_or_control, is_token, scheme_of};
 use crate::uri::SipUri;
 
 /// A start line, read.
@@ -58,7 +58,7 @@ fn request(text: &str) -> Result<Start, Fault> {
     if uri.is_empty() || version.is_empty() || version.contains(' ') {
         return Err(("bad request line", 400));
     }
-    check_version(trim_end(version))?;
+    check_version(version)?;
     check_uri(uri)?;
     Ok(Start::Request { method: Method::of(method), uri: Span::of(text, uri) })
 }
@@ -80,7 +80,12 @@ fn check_version(version: &str) -> Result<(), Fault> {
 fn check_uri(uri: &str) -> Result<(), Fault> {
     let scheme = scheme_of(uri).ok_or(("bad Request-URI", 400))?;
     let ours = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
-    // Any other scheme is for somebody further on to know or to refuse (416).
-    let good = if ours { SipUri::read(uri).is_some() } else { !has_blank_or_control(uri) };
+    // Headers in a Request-URI must not be passed on (RFC 4475 §3.1.2.11). Any other scheme is for
+    // somebody further on to know or to refuse (416).
+    let good = if ours {
+        SipUri::read(uri).is_some_and(|uri| !uri.has_headers())
+    } else {
+        !has_blank_or_control(uri)
+    };
     if good { Ok(()) } else { Err(("bad Request-URI", 400)) }
 }

@@ -106,6 +106,11 @@ impl<'a> SipUri<'a> {
         })
     }
 
+    /// Whether there are headers behind `?`.
+    pub fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// The decoded value of a header behind `?`, its name in any case.
     pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
         self.headers().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
