@@ -1,6 +1,7 @@
 //! The transaction room (RFC 3261 §17, RFC 6026): four small machines, one table, one door.
 
 mod branch;
+mod client;
 mod clients;
 mod desk;
 mod heard;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use base::{ConnId, Flow, Transport};
+use base::{Flow, Transport};
 use sip_msg::{Message, Name, Via, via_seen_from};
 use smallvec::SmallVec;
 
@@ -55,13 +55,9 @@ pub(super) fn listening_port(via: &Via<'_>) -> u16 {
     via.port().unwrap_or(DEFAULT_PORT)
 }
 
-/// Whether what was sent by `sent` was sent by `failed`; a connection that only one of them names
-/// says nothing.
+/// Whether what was sent by `sent` was sent by `failed`. What went without a connection of its own
+/// may have been given any to the same peer.
 pub(super) fn is_same_way(sent: &Flow, failed: &Flow) -> bool {
-    let same_conn = |one: Option<ConnId>, other: Option<ConnId>| match (one, other) {
-        (Some(one), Some(other)) => one == other,
-        (None, _) | (_, None) => true,
-    };
-    same_conn(sent.conn, failed.conn)
-        && Flow { conn: None, ..*sent } == Flow { conn: None, ..*failed }
+    let may_have_used = sent.conn.is_none() || sent.conn == failed.conn;
+    may_have_used && Flow { conn: None, ..*sent } == Flow { conn: None, ..*failed }
 }
