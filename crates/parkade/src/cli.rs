@@ -1,0 +1,170 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use park_core::{Command, Reply};
+
+use crate::admin::{ask, table};
+use crate::config::{Problems, Settings, default_sockets, defaults_with, load};
+use crate::logging::Log;
+use crate::shell::{CannotStart, Program};
+use crate::signals::{self, Source};
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 64;
+const BAD_CONFIG: u8 = 78;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   ended as ordered; nothing wrong was found
+  1   could not start, or no running parkade could be asked
+  64  the command line was not understood
+  78  the configuration has problems";
+
+/// Call park for desk phones, in front of a PBX that stays as it is.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run in the foreground until SIGTERM; SIGHUP reloads the configuration.
+    #[command(
+        after_help = EXIT_CODES,
+        override_usage = "parkade run --config <FILE> [--pbx <URI>]\n       parkade run --pbx <URI>"
+    )]
+    Run {
+        /// The configuration; all problems of it are told before anything is bound.
+        #[arg(long, value_name = "FILE", required_unless_present = "pbx")]
+        config: Option<PathBuf>,
+        /// The PBX, such as sip:192.0.2.50:5060; without --config all else is default.
+        #[arg(long, value_name = "URI")]
+        pbx: Option<String>,
+    },
+    /// Check a configuration and tell all problems in it.
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Park, retrieve and recall a call between simulated phones, over real sockets, and verify it.
+    #[command(after_help = EXIT_CODES)]
+    Demo,
+    /// List the parked calls of the running parkade.
+    #[command(after_help = EXIT_CODES)]
+    Parked {
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        /// The admin socket; the usual places are tried without it.
+        #[arg(long, value_name = "PATH", conflicts_with = "config")]
+        socket: Option<PathBuf>,
+        /// Read the admin socket from this configuration.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(asked) => {
+            // Nothing can be told if the terminal is gone.
+            let _ = asked.print();
+            let usage = if asked.use_stderr() { USAGE } else { 0 };
+            return ExitCode::from(usage);
+        }
+    };
+    match line.verb {
+        Verb::Run { config, pbx } => run(config, pbx),
+        Verb::Check { file } => check(&file),
+        Verb::Demo => demo(),
+        Verb::Parked { json, socket, config } => parked(json, socket, config.as_deref()),
+    }
+}
+
+fn bad(problems: &Problems) -> ExitCode {
+    eprintln!("{problems}");
+    ExitCode::from(BAD_CONFIG)
+}
+
+fn failed(why: &impl std::fmt::Display) -> ExitCode {
+    eprintln!("parkade: {why}");
+    ExitCode::from(FAILED)
+}
+
+fn check(file: &Path) -> ExitCode {
+    match load(file, None) {
+        Ok(_) => {
+            println!("{}: no problems", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(problems) => bad(&problems),
+    }
+}
+
+fn run(file: Option<PathBuf>, target: Option<String>) -> ExitCode {
+    let read = match (&file, &target) {
+        (Some(file), target) => load(file, target.as_deref()),
+        (None, Some(target)) => defaults_with(target),
+        (None, None) => return ExitCode::from(USAGE),
+    };
+    let settings = match read {
+        Ok(settings) => settings,
+        Err(problems) => return bad(&problems),
+    };
+    let log = match Log::open(settings.log) {
+        Ok(log) => log,
+        Err(error) => return failed(&error),
+    };
+    match serve(settings, &log, Source { file, target }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn serve(settings: Settings, log: &Log, source: Source) -> Result<(), CannotStart> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let program = Program::open(settings, Some(log.level()))?;
+        let orders = signals::listen(source)?;
+        program.serve(orders).await;
+        Ok(())
+    });
+    // Streams that are still open and names that are still asked for end with the program.
+    runtime.shutdown_background();
+    ended
+}
+
+fn demo() -> ExitCode {
+    failed(&"the demo is not part of this build")
+}
+
+fn parked(json: bool, socket: Option<PathBuf>, config: Option<&Path>) -> ExitCode {
+    let configured = match config.map(|file| load(file, None)).transpose() {
+        Ok(settings) => settings.and_then(|settings| settings.admin_socket),
+        Err(problems) => return bad(&problems),
+    };
+    let sockets = socket.or(configured).map_or_else(default_sockets, |path| vec![path]);
+    match ask(&sockets, &Command::Parked) {
+        Ok(Reply::Parked { calls }) if json => {
+            match serde_json::to_string(&serde_json::json!({ "parked": calls })) {
+                Ok(text) => println!("{text}"),
+                Err(error) => return failed(&error),
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(Reply::Parked { calls }) => {
+            print!("{}", table(&calls));
+            ExitCode::SUCCESS
+        }
+        Ok(_) => failed(&"the running parkade answered something else"),
+        Err(error) => failed(&error),
+    }
+}

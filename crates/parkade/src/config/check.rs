@@ -1,0 +1,351 @@
+//! The whole configuration: from text to settings, or to all that is wrong with it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::Transport;
+use dialects::{Template, Templates};
+use park_core::{Anchor, NoticeTemplate};
+use rtp_flow::Codec;
+use sip_msg::SipUri;
+use toml::de::DeTable;
+
+use crate::config::lots;
+use crate::config::problem::{Problem, Problems};
+use crate::config::raw::{Doubts, Table};
+use crate::config::settings::{Listen, LogFormat, LogSettings, MediaSettings, Music, Settings};
+use crate::config::words;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Reads and checks the file at `path`. With `target`, that PBX is used and not the file's.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn load(path: &Path, target: Option<&str>) -> Result<Settings, Problems> {
+    let file = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => check(&text, path.parent().unwrap_or(Path::new("")), target)
+            .map_err(|list| Problems { file, list }),
+        Err(error) => {
+            let what = format!("cannot be read: {error}");
+            Err(Problems { file, list: vec![Problem { line: None, key: String::new(), what }] })
+        }
+    }
+}
+
+/// The default settings with this PBX.
+///
+/// # Errors
+/// What is wrong with the URI.
+pub fn defaults_with(target: &str) -> Result<Settings, Problems> {
+    check("", Path::new(""), Some(target))
+        .map_err(|list| Problems { file: "--pbx".to_owned(), list })
+}
+
+/// Checks the text of a configuration. Relative paths in it start at `folder`.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn check(text: &str, folder: &Path, target: Option<&str>) -> Result<Settings, Vec<Problem>> {
+    let (settings, problems, _) = examine(text, folder, target);
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+/// The settings as far as they could be read, all problems, and the names of all keys.
+pub(super) fn examine(
+    text: &str,
+    folder: &Path,
+    target: Option<&str>,
+) -> (Settings, Vec<Problem>, BTreeSet<String>) {
+    let doubts = Doubts::about(text);
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        doubts.note(error.span().unwrap_or(0..0), "", error.message());
+    }
+    let root = Table::root(&doubts, tree.get_ref());
+    let mut settings = Settings::default();
+    media(&root, &mut settings);
+    phones(&root, &mut settings);
+    pbx(&root, &mut settings, target);
+    settings.engine.lots = lots::read(&root, &mut settings.media.music);
+    resolve_paths(&mut settings.media, folder);
+    park(&root, &mut settings.engine);
+    settings.engine.templates = notices(&root, folder);
+    program(&root, &mut settings);
+    capacity(&root, &settings);
+    root.close();
+    let (mut problems, known) = doubts.close();
+    if !errors.is_empty() {
+        // What is missing may stand in what could not be read.
+        problems.retain(|problem| problem.line.is_some());
+    }
+    (settings, problems, known)
+}
+
+fn phones(root: &Table<'_, '_>, settings: &mut Settings) {
+    let table = root.table("phones");
+    listen(&table, &mut settings.phones_listen);
+    settings.engine.phones_advertise = table.parsed("advertise", words::advertised);
+    if let Some(trusted) = table.all_parsed("trusted", words::network) {
+        settings.engine.phones_trusted = trusted.into_iter().map(|n| n.value).collect();
+    }
+    table.close();
+}
+
+fn listen(table: &Table<'_, '_>, sockets: &mut Vec<Listen>) {
+    let Some(read) = table.all_parsed("listen", words::listen) else { return };
+    for (at, one) in read.iter().enumerate() {
+        if read[..at].iter().any(|other| clash(one.value, other.value)) {
+            table.doubt_at(one.span.clone(), "listen", "this socket is there twice");
+        }
+    }
+    if table.is_empty_list("listen") {
+        table.doubt("listen", "at least one socket is needed, such as [\"udp:0.0.0.0:5060\"]");
+    }
+    *sockets = read.into_iter().map(|one| one.value).collect();
+}
+
+/// Whether both cannot be bound at once.
+fn clash(a: Listen, b: Listen) -> bool {
+    let (x, y) = (a.address, b.address);
+    let alike = x.ip() == y.ip()
+        || (x.is_ipv4() == y.is_ipv4() && (x.ip().is_unspecified() || y.ip().is_unspecified()));
+    a.transport == b.transport && x.port() == y.port() && x.port() != 0 && alike
+}
+
+fn pbx(root: &Table<'_, '_>, settings: &mut Settings, target: Option<&str>) {
+    let table = root.table("pbx");
+    listen(&table, &mut settings.pbx_listen);
+    let written = table.all_parsed("target", words::target);
+    let named = written.as_ref().is_some_and(|list| !list.is_empty());
+    match target.map(words::target) {
+        Some(Ok(target)) => settings.engine.pbx_targets = vec![target],
+        Some(Err(what)) => table.doubt("target", what),
+        None if named => {
+            let list = written.unwrap_or_default();
+            for one in &list {
+                if let Some(what) = out_of_reach(&one.value, &settings.pbx_listen) {
+                    table.doubt_at(one.span.clone(), "target", what);
+                }
+            }
+            settings.engine.pbx_targets = list.into_iter().map(|one| one.value).collect();
+        }
+        None if !table.has("target") || table.is_empty_list("target") => {
+            let what = "the PBX is missing; write target = [\"sip:192.0.2.50:5060\"] under [pbx]";
+            table.doubt_missing_or_here("target", what);
+        }
+        None => {}
+    }
+    settings.engine.pbx_advertise = table.parsed("advertise", words::advertised);
+    let trusted = table.all_parsed("trusted", words::network);
+    settings.engine.pbx_trusted =
+        trusted.map(|list| list.into_iter().map(|network| network.value).collect());
+    settings.engine.rewrite_domain = table.parsed("rewrite_domain", words::domain);
+    let engine = &mut settings.engine;
+    if let Some(after) = table.duration("failover_after", SECOND..=32 * SECOND) {
+        engine.failover_after = after;
+    }
+    if let Some(rest) = table.duration("failover_rest", Duration::ZERO..=24 * HOUR) {
+        engine.failover_rest = rest;
+    }
+    for (one, other) in clashes(settings) {
+        table.doubt("listen", format!("{one} is one of the phones' sockets too ({other})"));
+    }
+    table.close();
+}
+
+fn clashes(settings: &Settings) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for one in &settings.pbx_listen {
+        let other = settings.phones_listen.iter().find(|other| clash(*one, **other));
+        found.extend(other.map(|other| (one.to_string(), other.to_string())));
+    }
+    found
+}
+
+/// Why none of our sockets leads to this target, if so.
+fn out_of_reach(target: &str, listen: &[Listen]) -> Option<String> {
+    let uri = SipUri::read(target)?;
+    let wanted = uri.param("transport").map(str::to_ascii_lowercase);
+    let transport = match (wanted.as_deref(), uri.host_ip(), uri.port()) {
+        (Some("tcp"), ..) => Transport::Tcp,
+        (None, None, None) => return None,
+        _ => Transport::Udp,
+    };
+    let fits = |l: &&Listen| l.transport == transport;
+    if !listen.iter().any(|l| fits(&l)) {
+        let name = transport.in_uri();
+        return Some(format!(
+            "{target:?} is reached by {name}, but pbx.listen has no {name} socket"
+        ));
+    }
+    let ip = uri.host_ip()?;
+    let family = |l: &Listen| match l.address.ip() {
+        IpAddr::V4(_) => ip.is_ipv4(),
+        IpAddr::V6(own) => ip.is_ipv6() || own.is_unspecified(),
+    };
+    if listen.iter().filter(fits).any(family) {
+        return None;
+    }
+    let name = if ip.is_ipv4() { "IPv4" } else { "IPv6" };
+    Some(format!("{target:?} is an {name} address, but pbx.listen has no {name} socket"))
+}
+
+fn media(root: &Table<'_, '_>, settings: &mut Settings) {
+    let table = root.table("media");
+    let anchor = table.choice("anchor", &[("always", Anchor::Always), ("parked", Anchor::Parked)]);
+    let engine = &mut settings.engine;
+    engine.anchor = anchor.unwrap_or(engine.anchor);
+    engine.media_phones_advertise = table.parsed("phones_advertise", words::advertised);
+    engine.media_pbx_advertise = table.parsed("pbx_advertise", words::advertised);
+    if let Some(list) = table.all_parsed("codecs", codec) {
+        if table.is_empty_list("codecs") {
+            table.doubt("codecs", "without a codec there is no music; leave the key out for all");
+        }
+        engine.music_codecs = list.into_iter().map(|c| c.value).collect();
+    }
+    let media = &mut settings.media;
+    let bind = |key, usual| table.parsed(key, words::address).unwrap_or(usual);
+    media.phones_address = bind("phones_address", media.phones_address);
+    media.pbx_address = bind("pbx_address", media.pbx_address);
+    if let Some((first, last)) = table.parsed("ports", words::ports) {
+        (media.first_port, media.last_port) = (first, last);
+    }
+    media.workers = table.number("workers", 1..=64).map(|n| n as usize);
+    if let Some(music) = table.parsed("music", words::music) {
+        media.music = vec![music];
+    }
+    table.close();
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    let named = |c: &Codec| c.encoding_name().eq_ignore_ascii_case(text);
+    Codec::ALL.into_iter().find(named).ok_or_else(|| {
+        let all = Codec::ALL.map(Codec::encoding_name);
+        format!("{text:?} is none of {}", crate::config::raw::listed(&all))
+    })
+}
+
+fn resolve_paths(media: &mut MediaSettings, folder: &Path) {
+    for music in &mut media.music {
+        if let Music::Path(path) = music {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+fn park(root: &Table<'_, '_>, engine: &mut park_core::Settings) {
+    let table = root.table("park");
+    if let Some(grace) = table.duration("bye_grace", Duration::ZERO..=30 * SECOND) {
+        engine.bye_grace = grace;
+    }
+    if let Some(confirm) = table.duration("confirm", Duration::ZERO..=30 * SECOND) {
+        engine.confirm = confirm;
+    }
+    table.close();
+}
+
+fn notices(root: &Table<'_, '_>, folder: &Path) -> Vec<NoticeTemplate> {
+    let mut templates = Vec::new();
+    for table in root.tables("notice") {
+        let user_agent = table.parsed("user_agent", words::pattern);
+        let content_type = table.text("content_type").map(|t| t.value).unwrap_or_default();
+        let template = table.text("template");
+        if !table.has("user_agent") {
+            table.doubt("user_agent", "say which phones it is for, such as \"(?i)fanvil\"");
+        }
+        if !table.has("template") {
+            let names: Vec<&str> = Templates::built_in().collect();
+            let what = format!("name a file, or a built-in template: {}", names.join(", "));
+            table.doubt("template", what);
+        }
+        if let (Some(user_agent), Some(template)) = (user_agent, template) {
+            let read = template_text(&template.value, folder).and_then(|text| {
+                let tried = Template {
+                    user_agent: user_agent.clone(),
+                    content_type: content_type.clone(),
+                    template: text.clone(),
+                };
+                Templates::check(&[tried]).map(|()| text).map_err(|bad| {
+                    let bad = bad.into_iter().next();
+                    let line = bad.as_ref().and_then(|b| b.line);
+                    let line = line.map(|line| format!(" line {line}")).unwrap_or_default();
+                    let why = bad.map(|b| b.why).unwrap_or_default();
+                    format!("{:?}{line}: {why}", template.value)
+                })
+            });
+            match read {
+                Ok(template) => {
+                    templates.push(NoticeTemplate { user_agent, content_type, template });
+                }
+                Err(what) => table.doubt_at(template.span, "template", what),
+            }
+        }
+        table.close();
+    }
+    templates
+}
+
+fn template_text(name: &str, folder: &Path) -> Result<String, String> {
+    if Templates::built_in().any(|own| own == name) {
+        return Ok(name.to_owned());
+    }
+    let path: PathBuf = folder.join(name);
+    std::fs::read_to_string(path).map_err(|error| format!("{name:?} cannot be read: {error}"))
+}
+
+fn program(root: &Table<'_, '_>, settings: &mut Settings) {
+    let table = root.table("admin");
+    settings.admin_socket = table.text("socket").map(|text| PathBuf::from(text.value));
+    if settings.admin_socket.as_ref().is_some_and(|path| !path.is_absolute()) {
+        table.doubt("socket", "write a path that begins with /");
+    }
+    table.close();
+    let table = root.table("shutdown");
+    if let Some(grace) = table.duration("grace", Duration::ZERO..=24 * HOUR) {
+        settings.grace = grace;
+    }
+    table.close();
+    let table = root.table("log");
+    let levels = [
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ];
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    settings.log = LogSettings {
+        level: table.choice("level", &levels).unwrap_or(settings.log.level),
+        format: table.choice("format", &formats).unwrap_or(settings.log.format),
+    };
+    table.close();
+}
+
+/// Holds the media ports against the slots and the SIP sockets.
+fn capacity(root: &Table<'_, '_>, settings: &Settings) {
+    let table = root.table("media");
+    let media = &settings.media;
+    let ports = u32::from(media.last_port) - u32::from(media.first_port) + 1;
+    // Two legs, each with a port for RTP and one for RTCP.
+    let calls = ports / 4;
+    let slots: u32 =
+        settings.engine.lots.iter().flat_map(|lot| &lot.slots).map(|(a, b, _)| b - a + 1).sum();
+    if calls < slots {
+        let what = format!(
+            "{ports} ports carry {calls} calls (2 legs, RTP and RTCP), but the lots have {slots} \
+             slots; write a wider range"
+        );
+        table.doubt("ports", what);
+    }
+    let range = media.first_port..=media.last_port;
+    let sip = settings.phones_listen.iter().chain(&settings.pbx_listen);
+    let within = |l: &&Listen| l.transport == Transport::Udp && range.contains(&l.address.port());
+    if let Some(listen) = sip.into_iter().find(within) {
+        table.doubt("ports", format!("the SIP socket {listen} is in this range"));
+    }
+}

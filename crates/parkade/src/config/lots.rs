@@ -1,0 +1,310 @@
+//! Lots, their groups and their recalls: as written, and held against each other.
+
+use std::time::Duration;
+
+use base::{Extension, LotName};
+use park_core::{GroupSettings, LotSettings, RecallSettings, RecallTo};
+
+use crate::config::raw::{Placed, Table, meant, nearest};
+use crate::config::settings::Music;
+use crate::config::words;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The lots; `music` is the music list, to which lots may add tunes of their own.
+pub(super) fn read(root: &Table<'_, '_>, music: &mut Vec<Music>) -> Vec<LotSettings> {
+    let tables = root.tables("lot");
+    if tables.is_empty() && !root.has("lot") {
+        return vec![LotSettings::default()];
+    }
+    let mut lots: Vec<LotSettings> = Vec::new();
+    for table in tables {
+        let lot = lot(&table, music);
+        for earlier in &lots {
+            against_another(&table, &lot, earlier);
+        }
+        lots.push(lot);
+        table.close();
+    }
+    lots
+}
+
+fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>) -> LotSettings {
+    let usual = LotSettings::default();
+    let name = table.text("name").map(|t| t.value).unwrap_or_default();
+    if name.trim().is_empty() {
+        table.doubt("name", "every lot needs a name, such as \"office\"");
+    }
+    let domains = table.all_parsed("domains", words::domain).unwrap_or_default();
+    let any_slot = match table.text("any_slot") {
+        None => usual.any_slot,
+        Some(text) if text.value.is_empty() => None,
+        Some(text) => words::dialable(&text.value)
+            .map_err(|what| table.doubt_at(text.span, "any_slot", what))
+            .ok(),
+    };
+    let tune = table.parsed("music", words::music).map_or(0, |wanted| tune(music, wanted));
+    let mut lot = LotSettings {
+        name: LotName::from(name),
+        domains: domains.into_iter().map(|d| d.value).collect(),
+        park: table.parsed("park", words::dialable).unwrap_or(usual.park),
+        group_park: table.parsed("group_park", words::dialable).unwrap_or(usual.group_park),
+        retrieve: table.parsed("retrieve", words::dialable).unwrap_or(usual.retrieve),
+        extensions: table.parsed("extensions", words::pattern).unwrap_or(usual.extensions),
+        any_slot,
+        slots: table.parsed("slots", words::slots).unwrap_or(usual.slots),
+        max_calls_per_slot: table
+            .number("max_calls_per_slot", 1..=1000)
+            .map_or(usual.max_calls_per_slot, |n| n as usize),
+        notify_parker: table.flag("notify_parker").unwrap_or(usual.notify_parker),
+        tune,
+        recall: usual.recall,
+        groups: Vec::new(),
+    };
+    numbers(table, &lot);
+    let groups = groups(table, &mut lot);
+    let recall = table.table("recall");
+    lot.recall = self::recall(&recall, &lot, &RecallSettings::default());
+    recall.close();
+    for (at, group) in groups.into_iter().enumerate() {
+        group_recall(&group, &mut lot, at);
+        group.close();
+    }
+    lot
+}
+
+fn tune(music: &mut Vec<Music>, wanted: Music) -> u16 {
+    let at = music.iter().position(|m| *m == wanted).unwrap_or_else(|| {
+        music.push(wanted);
+        music.len() - 1
+    });
+    u16::try_from(at).unwrap_or(0)
+}
+
+fn slot_text(number: u32, width: usize) -> String {
+    format!("{number:0width$}")
+}
+
+/// Whether `number` leads to a slot of this lot, or is its park number.
+fn is_slot(lot: &LotSettings, number: &str) -> bool {
+    let within = |&(first, last, width): &(u32, u32, usize)| {
+        number.len() == slot_text(first, width).len()
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && number.parse().is_ok_and(|n: u32| (first..=last).contains(&n))
+    };
+    lot.any_slot.as_deref() == Some(number) || lot.slots.iter().any(within)
+}
+
+/// Holds a lot's codes and numbers against each other: each must have one meaning.
+fn numbers(table: &Table<'_, '_>, lot: &LotSettings) {
+    let codes = [("park", &lot.park), ("group_park", &lot.group_park), ("retrieve", &lot.retrieve)];
+    for (at, (key, code)) in codes.iter().enumerate() {
+        for (earlier, other) in &codes[..at] {
+            if code == other {
+                table.doubt(key, format!("{code:?} is the {earlier} code already"));
+            } else if code.starts_with(other.as_str()) || other.starts_with(code.as_str()) {
+                let what = format!("{code:?} and the {earlier} code {other:?} begin alike");
+                table.doubt(key, what + "; no code may be the beginning of another");
+            }
+        }
+        if lot.extensions.is_match(code) {
+            table.doubt(
+                key,
+                format!("{code:?} counts as an extension, by {:?}", lot.extensions.as_str()),
+            );
+        }
+        if is_slot(lot, code) {
+            table.doubt(key, format!("{code:?} is the number of a slot too"));
+        }
+    }
+    for (at, a) in lot.slots.iter().enumerate() {
+        let overlap = lot.slots[..at].iter().find(|b| a.2 == b.2 && a.0 <= b.1 && b.0 <= a.1);
+        if let Some(b) = overlap {
+            table.doubt("slots", format!("{} overlaps {}", range_text(a), range_text(b)));
+        }
+        for (key, code) in codes {
+            if slot_text(a.0, a.2).starts_with(code.as_str()) {
+                table.doubt(
+                    "slots",
+                    format!("{} begins with the {key} code {code:?}", range_text(a)),
+                );
+            }
+        }
+    }
+    if let Some(any) = &lot.any_slot {
+        let slots_only = LotSettings { any_slot: None, ..lot.clone() };
+        if is_slot(&slots_only, any) {
+            table.doubt(
+                "any_slot",
+                format!("{any:?} is one of the slots; take a number outside of them"),
+            );
+        }
+        if lot.slots.is_empty() {
+            table.doubt(
+                "any_slot",
+                format!("{any:?} leads to no slot; write slots, or any_slot = \"\""),
+            );
+        }
+    }
+}
+
+fn range_text(&(first, last, width): &(u32, u32, usize)) -> String {
+    format!("\"{}-{}\"", slot_text(first, width), slot_text(last, width))
+}
+
+/// Two lots that serve the same phones must not mean different things by one number.
+fn against_another(table: &Table<'_, '_>, lot: &LotSettings, earlier: &LotSettings) {
+    let other = earlier.name.as_str();
+    if lot.name == earlier.name && !other.is_empty() {
+        table.doubt("name", format!("there is a lot {other:?} already"));
+    }
+    let shared = lot.domains.iter().find(|d| earlier.domains.contains(d));
+    let whom = match (lot.domains.is_empty(), earlier.domains.is_empty(), shared) {
+        (true, true, _) => "any domain".to_owned(),
+        (false, false, Some(domain)) => format!("domain {domain}"),
+        // A lot for all gives way to a lot for this domain.
+        _ => return,
+    };
+    table.doubt(
+        "domains",
+        format!(
+            "lot {other:?} serves {whom} already; give each its own domains, or make one lot of \
+             them (slots = \"701-720, 801-820\")"
+        ),
+    );
+}
+
+/// Reads the groups without their recalls, and hands back their tables.
+fn groups<'d, 't>(table: &Table<'d, 't>, lot: &mut LotSettings) -> Vec<Table<'d, 't>> {
+    let tables = table.tables("group");
+    for group in &tables {
+        let name = group.text("name").map(|t| t.value).unwrap_or_default();
+        if name.trim().is_empty() {
+            group.doubt("name", "every group needs a name, such as \"sales\"");
+        } else if lot.groups.iter().any(|g| g.name == name) {
+            group.doubt("name", format!("this lot has a group {name:?} already"));
+        }
+        let members = group.texts("members");
+        if members.as_ref().is_none_or(Vec::is_empty) {
+            group.doubt("members", "a group needs members, such as [\"101\", \"102\"]");
+        }
+        let mut taken: Vec<Extension> = Vec::new();
+        for member in members.unwrap_or_default() {
+            if let Some(extension) = self::member(group, lot, &taken, member) {
+                taken.push(extension);
+            }
+        }
+        lot.groups.push(GroupSettings { name, members: taken, recall: None });
+    }
+    tables
+}
+
+fn member(
+    group: &Table<'_, '_>,
+    lot: &LotSettings,
+    taken: &[Extension],
+    member: Placed<String>,
+) -> Option<Extension> {
+    let Placed { value, span } = member;
+    let elsewhere = lot.groups.iter().find(|g| g.members.iter().any(|m| m.as_str() == value));
+    let what = if !lot.extensions.is_match(&value) {
+        format!("{value:?} is no extension, by {:?}", lot.extensions.as_str())
+    } else if is_slot(lot, &value) {
+        format!("{value:?} is the number of a slot of this lot")
+    } else if taken.iter().any(|m| m.as_str() == value) {
+        format!("{value:?} is in this group twice")
+    } else if let Some(other) = elsewhere {
+        format!("{value:?} is in group {:?} already; an extension is in at most one", other.name)
+    } else {
+        return Some(Extension::from(value));
+    };
+    group.doubt_at(span, "members", what);
+    None
+}
+
+fn group_recall(table: &Table<'_, '_>, lot: &mut LotSettings, at: usize) {
+    let recall = table.table("recall");
+    if table.has("recall") {
+        let mut usual = lot.recall.clone();
+        usual.group = lot.groups[at].members.iter().map(ToString::to_string).collect();
+        let read = self::recall(&recall, lot, &usual);
+        lot.groups[at].recall = Some(read);
+    } else {
+        // Asks for the keys, so that they are known where there is no such table.
+        let _ = self::recall(&recall, lot, &lot.recall);
+    }
+    recall.close();
+}
+
+fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> RecallSettings {
+    let to = table.choice(
+        "to",
+        &[
+            ("parker", RecallTo::Parker),
+            ("parker-then-group", RecallTo::ParkerThenGroup),
+            ("group", RecallTo::Group),
+        ],
+    );
+    let to = to.unwrap_or(usual.to);
+    let group = recall_group(table, lot).unwrap_or_else(|| usual.group.clone());
+    let after = table.duration("after", Duration::ZERO..=DAY).unwrap_or(usual.after);
+    if to != RecallTo::Parker && group.is_empty() && after > Duration::ZERO && !table.has("group") {
+        let what = "recalls go to a group; write it as group = [\"101\", \"102\"], or as the name \
+                    of a group of this lot";
+        table.doubt(if table.has("to") { "to" } else { "group" }, what);
+    }
+    RecallSettings {
+        after,
+        to,
+        ring: table.duration("ring", SECOND..=600 * SECOND).unwrap_or(usual.ring),
+        pause: table.duration("pause", Duration::ZERO..=3600 * SECOND).unwrap_or(usual.pause),
+        attempts: table.number("attempts", 1..=100).unwrap_or(usual.attempts),
+        group,
+        then: table.parsed("then", words::then).unwrap_or_else(|| usual.then.clone()),
+        prefix: one_line(table, "prefix").unwrap_or_else(|| usual.prefix.clone()),
+        alert_info: one_line(table, "alert_info").unwrap_or_else(|| usual.alert_info.clone()),
+    }
+}
+
+/// What goes into a header must not end it.
+fn one_line(table: &Table<'_, '_>, key: &'static str) -> Option<String> {
+    table.parsed(key, |text| match text.chars().find(|c| c.is_control()) {
+        Some(_) => Err(format!("{text:?} holds a control character")),
+        None => Ok(text.to_owned()),
+    })
+}
+
+/// Extensions and numbers in a list; or the name of a group of this lot, or one number.
+fn recall_group(table: &Table<'_, '_>, lot: &LotSettings) -> Option<Vec<String>> {
+    let (texts, is_list) = table.text_or_texts("group")?;
+    if texts.is_empty() {
+        return Some(Vec::new());
+    }
+    let names = || lot.groups.iter().map(|g| g.name.as_str());
+    let mut list = Vec::new();
+    for Placed { value, span } in texts {
+        let named = lot.groups.iter().find(|g| g.name == value);
+        let number = value.bytes().any(|b| b.is_ascii_digit()) && words::dialable(&value).is_ok();
+        match named {
+            Some(group) if !is_list => list.extend(group.members.iter().map(ToString::to_string)),
+            _ if is_slot(lot, &value) => {
+                table.doubt_at(
+                    span,
+                    "group",
+                    format!("{value:?} is the number of a slot of this lot"),
+                );
+            }
+            _ if number || lot.extensions.is_match(&value) => list.push(value),
+            _ => {
+                let near = nearest(&value, names());
+                let what = format!(
+                    "{value:?} is neither an extension, nor a number, nor a group of this lot{}",
+                    meant(near)
+                );
+                table.doubt_at(span, "group", what);
+            }
+        }
+    }
+    Some(list)
+}

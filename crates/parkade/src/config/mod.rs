@@ -1,0 +1,16 @@
+//! Configuration: TOML, checked whole before anything is bound.
+
+mod check;
+mod lots;
+mod problem;
+mod raw;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use check::{check, defaults_with, load};
+pub use problem::{Problem, Problems};
+pub use settings::{
+    Listen, LogFormat, LogSettings, MediaSettings, Music, Settings, default_sockets,
+};

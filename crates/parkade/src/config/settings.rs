@@ -1,0 +1,126 @@
+//! The settings of one run of the program: what its own rooms need, and what the engine needs.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base::Transport;
+
+/// All that one run of the program needs to know. Whoever holds it may trust it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where phones reach us.
+    pub phones_listen: Vec<Listen>,
+    /// Where the PBX reaches us.
+    pub pbx_listen: Vec<Listen>,
+    /// Addresses, ports and threads of media, and the music.
+    pub media: MediaSettings,
+    /// The admin door's Unix socket; none: the first of [`default_sockets`] that can be had.
+    pub admin_socket: Option<PathBuf>,
+    /// How long calls may go on after the order to end.
+    pub grace: Duration,
+    /// Logs.
+    pub log: LogSettings,
+    /// What the engine needs to know.
+    pub engine: park_core::Settings,
+}
+
+/// One listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Its transport.
+    pub transport: Transport,
+    /// Its address; may be a wildcard. Port 0 is any free one (for tests).
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport.in_uri(), self.address)
+    }
+}
+
+/// Addresses, ports and threads of media, and the music.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// The address to bind towards the phones; may be a wildcard.
+    pub phones_address: IpAddr,
+    /// The address to bind towards the PBX; may be a wildcard.
+    pub pbx_address: IpAddr,
+    /// The first port.
+    pub first_port: u16,
+    /// The last port, in it.
+    pub last_port: u16,
+    /// How many threads carry media; none: by the machine.
+    pub workers: Option<usize>,
+    /// The music list; tune numbers count it. The first is the default of every lot.
+    pub music: Vec<Music>,
+}
+
+/// Where music comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Music {
+    /// The melody that the program makes itself.
+    BuiltIn,
+    /// A file, or a folder of files.
+    Path(PathBuf),
+}
+
+/// Logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How much is told.
+    pub level: tracing::Level,
+    /// How it looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The places at which the admin door is opened when none is configured, in order: the system's,
+/// then that of the user who runs the program.
+pub fn default_sockets() -> Vec<PathBuf> {
+    let system = PathBuf::from("/run/parkade/parkade.sock");
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(|d| PathBuf::from(d).join("parkade.sock"));
+    std::iter::once(system).chain(own).collect()
+}
+
+impl Default for Settings {
+    /// What holds where the operator says nothing; the PBX's address has no default.
+    fn default() -> Settings {
+        let any = |transport, port| Listen {
+            transport,
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+        };
+        Settings {
+            phones_listen: vec![any(Transport::Udp, 5060), any(Transport::Tcp, 5060)],
+            pbx_listen: vec![any(Transport::Udp, 5080), any(Transport::Tcp, 5080)],
+            media: MediaSettings::default(),
+            admin_socket: None,
+            grace: Duration::from_secs(60),
+            log: LogSettings { level: tracing::Level::INFO, format: LogFormat::Text },
+            engine: park_core::Settings::default(),
+        }
+    }
+}
+
+impl Default for MediaSettings {
+    fn default() -> MediaSettings {
+        MediaSettings {
+            phones_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            pbx_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            first_port: 30_000,
+            last_port: 39_999,
+            workers: None,
+            music: vec![Music::BuiltIn],
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The program: everything around the engine. It owns what the lower floors may not have: sockets
+//! ([`Program`] binds them), the clock, DNS, threads, files and the terminal. One task on one thread
+//! feeds the engine one input at a time and does what it wants done; media runs on threads of its
+//! own. Configuration is TOML, checked whole before anything is bound ([`check`], [`Problems`]).
+//! - `cli`: the command line; `config`: settings; `logging`: one line per fact;
+//! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
+//! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together.
+
+mod admin;
+mod cli;
+mod clock;
+mod config;
+mod limits;
+mod logging;
+mod resolve;
+mod shell;
+mod signals;
+mod sip;
+
+pub use admin::{CannotAsk, ask, table};
+pub use cli::main;
+pub use config::{
+    Listen, LogFormat, LogSettings, MediaSettings, Music, Problem, Problems, Settings, check,
+    default_sockets, defaults_with, load,
+};
+pub use logging::{LevelOfLog, Log};
+pub use shell::{CannotStart, Order, Program, run};
+pub use sip::CannotBind;

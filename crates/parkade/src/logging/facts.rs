@@ -1,0 +1,111 @@
+//! One line per fact, with the fields that an operator searches by.
+
+use std::net::SocketAddr;
+
+use base::Moment;
+use park_core::{Fact, Told};
+use tracing::{debug, error, info, warn};
+
+use crate::logging::flood::Flood;
+
+/// Writes facts to the log. What anybody outside can cause at will is written at a limited rate.
+#[derive(Debug)]
+pub(crate) struct FactLog {
+    refused: Flood,
+    dropped: Flood,
+    notices: Flood,
+    ports: Flood,
+    streams: Flood,
+    bugs: Flood,
+}
+
+impl FactLog {
+    pub(crate) fn new() -> FactLog {
+        FactLog {
+            refused: Flood::of(10),
+            dropped: Flood::of(10),
+            notices: Flood::of(10),
+            ports: Flood::of(1),
+            streams: Flood::of(10),
+            bugs: Flood::of(10),
+        }
+    }
+
+    /// Writes one fact.
+    pub(crate) fn tell(&mut self, at: Moment, told: &Told) {
+        let call = told.call.as_deref();
+        let fact = &told.fact;
+        match fact {
+            Fact::Registered { extension, domain, fresh: true, .. } => {
+                info!(%extension, %domain, "{fact}");
+            }
+            Fact::Registered { extension, domain, .. } => debug!(%extension, %domain, "{fact}"),
+            Fact::Unregistered { extension, domain } => info!(%extension, %domain, "{fact}"),
+            Fact::Answered | Fact::Ended { .. } => info!(call, "{fact}"),
+            Fact::Parked { lot, slot, parkee, parker } => {
+                info!(call, %lot, %slot, %parkee, %parker, "{fact}");
+            }
+            Fact::Retrieved { slot, by, recall } => info!(call, %slot, %by, recall, "{fact}"),
+            Fact::Recalling { slot, to, attempt } => info!(call, %slot, %to, attempt, "{fact}"),
+            Fact::RecallUnanswered { slot, then } => info!(call, %slot, %then, "{fact}"),
+            Fact::HandedOver { slot, to } => info!(call, %slot, %to, "{fact}"),
+            Fact::Abandoned { slot } => info!(call, %slot, "{fact}"),
+            Fact::Refused { status, who, .. } => {
+                if let Some(left_out) = self.refused.admit(at) {
+                    warn!(call, status, %who, left_out = some(left_out), "{fact}");
+                }
+            }
+            Fact::Dropped { from, .. } => {
+                if let Some(left_out) = self.dropped.admit(at) {
+                    info!(call, %from, left_out = some(left_out), "{fact}");
+                }
+            }
+            Fact::NoticeRefused { extension, status } => {
+                if let Some(left_out) = self.notices.admit(at) {
+                    info!(call, %extension, status, left_out = some(left_out), "{fact}");
+                }
+            }
+            Fact::NoPorts => {
+                if let Some(left_out) = self.ports.admit(at) {
+                    error!(call, left_out = some(left_out), "{fact}; widen media.ports");
+                }
+            }
+            Fact::PbxSilent { at } => warn!(side = "pbx", peer = %at, "{fact}"),
+            Fact::PbxUnresolved { target } => warn!(side = "pbx", %target, "{fact}"),
+            Fact::Bug { .. } => {
+                if let Some(left_out) = self.bugs.admit(at) {
+                    error!(call, left_out = some(left_out), "{fact}");
+                }
+            }
+        }
+    }
+
+    /// Writes that a stream was refused, or that we ended it.
+    pub(crate) fn stream_ended(&mut self, at: Moment, from: SocketAddr, why: &str) {
+        if let Some(left_out) = self.streams.admit(at) {
+            info!(%from, left_out = some(left_out), "stream closed: {why}");
+        }
+    }
+
+    /// Writes how much was left out, once a flood is over.
+    pub(crate) fn sweep(&mut self, at: Moment) {
+        let floods = [
+            ("refused", &mut self.refused),
+            ("dropped", &mut self.dropped),
+            ("notices refused", &mut self.notices),
+            ("no ports", &mut self.ports),
+            ("streams closed", &mut self.streams),
+            ("bugs", &mut self.bugs),
+        ];
+        for (kind, flood) in floods {
+            if let Some(left_out) = flood.over(at) {
+                warn!(left_out, "{kind}: more lines like the last ones were left out");
+            }
+        }
+    }
+}
+
+/// A field only where there is something to say.
+fn some(count: u64) -> Option<u64> {
+    (count > 0).then_some(count)
+}

@@ -1,0 +1,54 @@
+//! What a worker has carried, written by it once each turn and read by whoever counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rtp_flow::{Counts, Why};
+
+/// The counts of one worker as it publishes them.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    forwarded: AtomicU64,
+    paced: AtomicU64,
+    unsent: AtomicU64,
+    dropped: [AtomicU64; Why::ALL.len()],
+    in_use: AtomicU64,
+}
+
+/// What all workers have carried since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct MediaCounts {
+    /// Packets forwarded.
+    pub(crate) forwarded: u64,
+    /// Packets of music and comfort noise.
+    pub(crate) paced: u64,
+    /// Packets that the system did not take.
+    pub(crate) unsent: u64,
+    /// Packets dropped, by reason, in the order of [`Why::ALL`].
+    pub(crate) dropped: [u64; Why::ALL.len()],
+    /// Pairs in use now.
+    pub(crate) pairs: u64,
+}
+
+impl Published {
+    /// Writes the counts as they are now.
+    pub(super) fn publish(&self, counts: &Counts, unsent: u64, in_use: usize) {
+        self.forwarded.store(counts.forwarded, Ordering::Relaxed);
+        self.paced.store(counts.paced, Ordering::Relaxed);
+        self.unsent.store(unsent, Ordering::Relaxed);
+        self.in_use.store(in_use as u64, Ordering::Relaxed);
+        for (published, why) in self.dropped.iter().zip(Why::ALL) {
+            published.store(counts.dropped(why), Ordering::Relaxed);
+        }
+    }
+
+    /// Adds them to a sum.
+    pub(super) fn add_to(&self, sum: &mut MediaCounts) {
+        sum.forwarded += self.forwarded.load(Ordering::Relaxed);
+        sum.paced += self.paced.load(Ordering::Relaxed);
+        sum.unsent += self.unsent.load(Ordering::Relaxed);
+        sum.pairs += self.in_use.load(Ordering::Relaxed);
+        for (into, published) in sum.dropped.iter_mut().zip(&self.dropped) {
+            *into += published.load(Ordering::Relaxed);
+        }
+    }
+}

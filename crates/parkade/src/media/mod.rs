@@ -1,0 +1,22 @@
+//! Media: threads of their own that carry RTP between bound port pairs as the engine plans it, and
+//! the music that is loaded for them. Nothing here waits for signalling, and signalling never waits
+//! for anything here.
+//! - `workers`: the one door: start, order, stop; `worker`: one thread and its sockets;
+//! - `stock`: the thread that binds port pairs ahead of need; `ports`: how one pair is bound;
+//! - `counts`: what has been carried, readable at any time;
+//! - `music`: files, folders and the built-in melody made into tunes; `decode`: one file.
+
+mod counts;
+mod decode;
+mod music;
+mod ports;
+mod stock;
+mod worker;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use counts::MediaCounts;
+pub(crate) use music::{MusicProblem, load};
+pub(crate) use workers::{CannotCarry, MediaConfig, MediaWorkers};

@@ -1,0 +1,166 @@
+//! Pairs of bound UDP sockets: RTP on an even port, RTCP on the next (RFC 3550 §11).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use mio::net::UdpSocket;
+use rtp_flow::{Component, PairId};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Two bound, non-blocking sockets.
+#[derive(Debug)]
+pub(super) struct BoundPair {
+    pub(super) port: u16,
+    pub(super) rtp: UdpSocket,
+    pub(super) rtcp: UdpSocket,
+    /// Whether the sockets speak IPv6, to which an IPv4 peer must be mapped.
+    ipv6: bool,
+}
+
+impl BoundPair {
+    /// The socket of a component.
+    pub(super) fn socket(&self, component: Component) -> &UdpSocket {
+        match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        }
+    }
+
+    /// A peer's address as these sockets name it.
+    pub(super) fn as_named(&self, peer: SocketAddr) -> SocketAddr {
+        match peer {
+            SocketAddr::V4(v4) if self.ipv6 => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            _ => peer,
+        }
+    }
+}
+
+/// How pairs are numbered: a pair's number says which worker has it and at which place there, so
+/// that nobody need look it up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbering {
+    /// How many workers there are; at least one.
+    pub(super) workers: u32,
+}
+
+impl Numbering {
+    /// The number of the pair at `place` of `worker`.
+    pub(super) fn pair(self, worker: u32, place: usize) -> PairId {
+        PairId((place as u32).wrapping_mul(self.workers).wrapping_add(worker))
+    }
+
+    /// The worker that has a pair.
+    pub(super) fn worker(self, pair: PairId) -> usize {
+        (pair.0 % self.workers.max(1)) as usize
+    }
+
+    /// Its place there.
+    pub(super) fn place(self, pair: PairId) -> usize {
+        (pair.0 / self.workers.max(1)) as usize
+    }
+}
+
+/// Even ports of a range that have not been tried yet.
+#[derive(Debug)]
+pub(super) struct Untried {
+    next: Option<u16>,
+    last: u16,
+}
+
+/// Why no more pairs can be bound.
+#[derive(Debug)]
+pub(super) enum NoPair {
+    /// Every pair of the range has been tried.
+    RangeUsedUp,
+    /// The system refuses, and not because of the port.
+    Refused(io::Error),
+}
+
+impl Untried {
+    /// All pairs that lie wholly in `range`.
+    pub(super) fn of(range: &RangeInclusive<u16>) -> Untried {
+        let first = range.start().checked_next_multiple_of(2);
+        Untried { next: first, last: *range.end() }
+    }
+
+    fn take(&mut self) -> Option<u16> {
+        let port = self.next.filter(|port| port.checked_add(1).is_some_and(|p| p <= self.last))?;
+        self.next = port.checked_add(2);
+        Some(port)
+    }
+
+    /// Binds the next pair of which both ports are free.
+    pub(super) fn bind(&mut self, address: IpAddr) -> Result<BoundPair, NoPair> {
+        loop {
+            let port = self.take().ok_or(NoPair::RangeUsedUp)?;
+            let pair = bind(address, port).and_then(|rtp| Ok((rtp, bind(address, port + 1)?)));
+            match pair {
+                Ok((rtp, rtcp)) => {
+                    return Ok(BoundPair { port, rtp, rtcp, ipv6: address.is_ipv6() });
+                }
+                Err(e) if is_busy(&e) => {}
+                Err(e) => {
+                    // The port is as good as before: it may be tried again.
+                    self.next = Some(port);
+                    return Err(NoPair::Refused(e));
+                }
+            }
+        }
+    }
+}
+
+/// Binds one socket; the wildcard of IPv6 takes IPv4 too.
+pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() && address.is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(address, port).into())?;
+    Ok(UdpSocket::from_std(socket.into()))
+}
+
+/// Whether a port bound on `a` may not be bound on `b` any more.
+pub(super) fn overlap(a: IpAddr, b: IpAddr) -> bool {
+    a == b || a.is_unspecified() || b.is_unspecified()
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    // A port below 1024, or one that the system keeps for itself, is as good as busy.
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Numbering, Untried};
+
+    fn ports(first: u16, last: u16) -> Vec<u16> {
+        let mut untried = Untried::of(&(first..=last));
+        std::iter::from_fn(|| untried.take()).collect()
+    }
+
+    #[test]
+    fn a_pair_is_an_even_port_and_the_next_both_in_the_range() {
+        assert_eq!(ports(30_000, 30_005), [30_000, 30_002, 30_004]);
+        assert_eq!(ports(30_001, 30_006), [30_002, 30_004]);
+        assert_eq!(ports(30_001, 30_002), [0u16; 0]);
+        assert_eq!(ports(65_533, 65_535), [65_534]);
+        assert_eq!(ports(65_535, 65_535), [0u16; 0]);
+    }
+
+    #[test]
+    fn a_pairs_number_leads_back_to_its_worker_and_place() {
+        let numbering = Numbering { workers: 3 };
+        for worker in 0..3 {
+            for place in [0, 1, 700] {
+                let pair = numbering.pair(worker, place);
+                assert_eq!(numbering.worker(pair), worker as usize);
+                assert_eq!(numbering.place(pair), place);
+            }
+        }
+    }
+}

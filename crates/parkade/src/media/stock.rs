@@ -1,0 +1,122 @@
+//! The thread that binds port pairs ahead of need and shares them out among the workers: binding a
+//! few hundred sockets takes longer than music may wait.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use base::Side;
+use rtp_flow::{MediaNotice, Pair, WorkerId};
+
+use crate::media::ports::{NoPair, Numbering, Untried, overlap};
+use crate::media::worker::{Notify, Post, WorkerOrder};
+
+/// How many pairs a worker takes in at a time: it does nothing else meanwhile.
+const SHARE: usize = 16;
+
+/// An order to the thread.
+pub(super) struct StockOrder {
+    pub(super) side: Side,
+    pub(super) count: u16,
+}
+
+/// What the thread owns.
+pub(super) struct Stocker {
+    phones: IpAddr,
+    pbx: IpAddr,
+    untried: Untried,
+    /// The PBX side's own ports, if its address is another: else both sides share them.
+    untried_pbx: Option<Untried>,
+    posts: Arc<[Post]>,
+    numbering: Numbering,
+    /// How many pairs have been bound for each worker.
+    bound: Vec<usize>,
+    /// Whose turn it is, per side: each side's pairs are shared out evenly.
+    turn: [usize; 2],
+    notify: Notify,
+}
+
+impl Stocker {
+    /// A stocker for ports of `range` on these addresses.
+    pub(super) fn new(
+        (phones, pbx): (IpAddr, IpAddr),
+        range: &RangeInclusive<u16>,
+        posts: Arc<[Post]>,
+        notify: Notify,
+    ) -> Stocker {
+        Stocker {
+            phones,
+            pbx,
+            untried: Untried::of(range),
+            untried_pbx: (!overlap(phones, pbx)).then(|| Untried::of(range)),
+            numbering: Numbering { workers: posts.len() as u32 },
+            bound: vec![0; posts.len()],
+            posts,
+            turn: [0; 2],
+            notify,
+        }
+    }
+
+    /// Binds what is ordered until nobody can order any more.
+    pub(super) fn run(mut self, orders: &Receiver<StockOrder>) {
+        while let Ok(order) = orders.recv() {
+            self.stock(&order);
+        }
+    }
+
+    fn stock(&mut self, order: &StockOrder) {
+        let mut pairs = Vec::with_capacity(order.count.into());
+        let mut shares: Vec<Vec<_>> = self.posts.iter().map(|_| Vec::new()).collect();
+        let mut ended = None;
+        for _ in 0..order.count {
+            let (address, untried) = match (order.side, &mut self.untried_pbx) {
+                (Side::Phones, _) => (self.phones, &mut self.untried),
+                (Side::Pbx, Some(own)) => (self.pbx, own),
+                (Side::Pbx, None) => (self.pbx, &mut self.untried),
+            };
+            let bound = match untried.bind(address) {
+                Ok(bound) => bound,
+                Err(why) => {
+                    ended = Some(why);
+                    break;
+                }
+            };
+            let turn = &mut self.turn[order.side as usize];
+            let worker = *turn % self.posts.len();
+            *turn += 1;
+            let id = self.numbering.pair(worker as u32, self.bound[worker]);
+            self.bound[worker] += 1;
+            let (port, worker_id) = (bound.port, WorkerId(worker as u8));
+            pairs.push(Pair { id, side: order.side, worker: worker_id, port });
+            shares[worker].push((id, bound));
+            if shares[worker].len() == SHARE {
+                let share = std::mem::take(&mut shares[worker]);
+                self.posts[worker].send(WorkerOrder::Bound(share));
+            }
+        }
+        for (post, share) in self.posts.iter().zip(shares) {
+            post.send(WorkerOrder::Bound(share));
+        }
+        // Only now: a plan for one of them must find it.
+        if !pairs.is_empty() {
+            (self.notify)(MediaNotice::Stocked { pairs });
+        }
+        if let Some(why) = ended {
+            self.tell(order.side, &why);
+            (self.notify)(MediaNotice::Exhausted { side: order.side });
+        }
+    }
+
+    fn tell(&self, side: Side, why: &NoPair) {
+        let bound: usize = self.bound.iter().sum();
+        match why {
+            NoPair::RangeUsedUp => {
+                tracing::warn!(%side, "all of media.ports is in use: {bound} port pairs are bound");
+            }
+            NoPair::Refused(error) => {
+                tracing::error!(%side, %error, "no more media ports can be bound: {bound} port pairs are");
+            }
+        }
+    }
+}

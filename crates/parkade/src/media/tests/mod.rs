@@ -1,0 +1,1 @@
+//! The workers over real sockets on loopback, and music from real files.

@@ -1,0 +1,192 @@
+//! The media workers' one door.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use base::Chance;
+use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
+
+use crate::media::counts::{MediaCounts, Published};
+use crate::media::ports::{Numbering, bind};
+use crate::media::stock::{StockOrder, Stocker};
+use crate::media::worker::{Notify, Post, Worker, WorkerOrder};
+
+/// More workers than this are of no use to a machine that has one network.
+const MOST_WORKERS: usize = 64;
+
+/// Where media is carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MediaConfig {
+    /// The address to bind towards the phones; may be a wildcard.
+    pub(crate) phones: IpAddr,
+    /// The address to bind towards the PBX; may be a wildcard.
+    pub(crate) pbx: IpAddr,
+    /// The ports, both ends in it.
+    pub(crate) ports: RangeInclusive<u16>,
+    /// How many threads; none: as many as the machine has cores beside the one for signalling.
+    pub(crate) workers: Option<usize>,
+}
+
+/// Why media cannot be carried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotCarry {
+    /// Nothing can be bound on an address.
+    #[error("media cannot be carried on {address}: {error}; is it an address of this machine?")]
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("media threads cannot be started: {0}")]
+    Threads(io::Error),
+}
+
+/// The running workers. Dropping them stops them.
+#[derive(Debug)]
+pub(crate) struct MediaWorkers {
+    posts: Arc<[Post]>,
+    numbering: Numbering,
+    stock: Option<Sender<StockOrder>>,
+    published: Vec<Arc<Published>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl MediaWorkers {
+    /// Starts the workers. `notify` is called from their threads, never often, and must not wait.
+    ///
+    /// # Errors
+    /// If an address is not this machine's, or a thread cannot be had.
+    pub(crate) fn start(
+        config: &MediaConfig,
+        tunes: &Tunes,
+        notify: impl Fn(MediaNotice) + Send + 'static,
+    ) -> Result<MediaWorkers, CannotCarry> {
+        for address in [config.phones, config.pbx] {
+            bind(address, 0).map_err(|error| CannotCarry::Address { address, error })?;
+        }
+        let notify = shared(notify);
+        let count = config.workers.unwrap_or_else(beside_signalling).clamp(1, MOST_WORKERS);
+        let numbering = Numbering { workers: count as u32 };
+        let (mut workers, mut posts, mut published) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..numbering.workers {
+            let relay = Relay::new(tunes.clone(), chance(number));
+            let counts = Arc::new(Published::default());
+            let (worker, post) =
+                Worker::new(number, numbering, relay, notify.clone(), counts.clone())
+                    .map_err(CannotCarry::Threads)?;
+            workers.push(worker);
+            posts.push(post);
+            published.push(counts);
+        }
+        let (stock, orders) = channel();
+        let mut running = MediaWorkers {
+            posts: posts.into(),
+            numbering,
+            stock: Some(stock),
+            published,
+            threads: Vec::new(),
+        };
+        let stocker = Stocker::new(
+            (config.phones, config.pbx),
+            &config.ports,
+            running.posts.clone(),
+            notify,
+        );
+        running.spawn("media-ports", move || stocker.run(&orders))?;
+        for worker in workers {
+            running.spawn("media", move || worker.run())?;
+        }
+        Ok(running)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), CannotCarry> {
+        let thread = thread::Builder::new().name(name.into()).spawn(work);
+        self.threads.push(thread.map_err(CannotCarry::Threads)?);
+        Ok(())
+    }
+
+    /// Takes an order of the engine; never waits.
+    pub(crate) fn order(&self, plan: Plan) {
+        match plan {
+            Plan::Stock { side, count } => {
+                if let Some(stock) = &self.stock {
+                    // It ends only with us.
+                    let _ = stock.send(StockOrder { side, count });
+                }
+            }
+            Plan::Stream(ref stream) => self.hand(stream.pair, plan),
+            Plan::Release(pair) => self.hand(pair, plan),
+        }
+    }
+
+    fn hand(&self, pair: PairId, plan: Plan) {
+        if let Some(post) = self.posts.get(self.numbering.worker(pair)) {
+            post.send(WorkerOrder::Plan(plan));
+        }
+    }
+
+    /// Other music from now on, also for those who hear music already; never waits.
+    pub(crate) fn retune(&self, tunes: &Tunes) {
+        for post in self.posts.iter() {
+            post.send(WorkerOrder::Retune(tunes.clone()));
+        }
+    }
+
+    /// What has been carried since the start.
+    pub(crate) fn counts(&self) -> MediaCounts {
+        let mut sum = MediaCounts::default();
+        for published in &self.published {
+            published.add_to(&mut sum);
+        }
+        sum
+    }
+
+    /// Stops the workers and closes their ports.
+    pub(crate) fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for MediaWorkers {
+    fn drop(&mut self) {
+        self.stock = None;
+        for post in self.posts.iter() {
+            post.send(WorkerOrder::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread has ended in a panic");
+            }
+        }
+    }
+}
+
+/// The one receiver of notices, shared by all threads. They are rare: a lock costs nothing here.
+fn shared(notify: impl Fn(MediaNotice) + Send + 'static) -> Notify {
+    let notify = Mutex::new(notify);
+    Arc::new(move |notice| {
+        let notify = notify.lock().unwrap_or_else(PoisonError::into_inner);
+        notify(notice);
+    })
+}
+
+fn beside_signalling() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+/// Chance for a worker's SSRCs, which must differ from run to run and be hard to hit upon
+/// (RFC 3550 §8.1), but are no secret.
+fn chance(worker: u32) -> Chance {
+    Chance::from_seed(RandomState::new().hash_one(worker))
+}

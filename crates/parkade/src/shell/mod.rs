@@ -1,0 +1,15 @@
+//! The shell around the engine: everything that comes in goes to it one by one, and what it wants
+//! done is done here.
+
+mod ending;
+mod failure;
+mod inbox;
+mod media;
+mod order;
+mod program;
+mod reload;
+mod task;
+
+pub use failure::CannotStart;
+pub use order::Order;
+pub use program::{Program, run};

@@ -1,0 +1,66 @@
+//! What of new settings can be taken while the program runs.
+
+use crate::config::Settings;
+
+/// The new settings with all that cannot change left as it is, and the names of what was left.
+pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
+    let mut merged = new;
+    let mut left = Vec::new();
+    let mut keep = |same: bool, name: &'static str| {
+        if !same {
+            left.push(name);
+        }
+    };
+    keep(old.phones_listen == merged.phones_listen, "phones.listen");
+    keep(old.pbx_listen == merged.pbx_listen, "pbx.listen");
+    keep(old.engine.pbx_targets == merged.engine.pbx_targets, "pbx.target");
+    keep(old.media.phones_address == merged.media.phones_address, "media.phones_address");
+    keep(old.media.pbx_address == merged.media.pbx_address, "media.pbx_address");
+    let ports = (old.media.first_port, old.media.last_port);
+    keep(ports == (merged.media.first_port, merged.media.last_port), "media.ports");
+    keep(old.media.workers == merged.media.workers, "media.workers");
+    keep(old.admin_socket == merged.admin_socket, "admin.socket");
+    keep(old.log.format == merged.log.format, "log.format");
+    merged.phones_listen.clone_from(&old.phones_listen);
+    merged.pbx_listen.clone_from(&old.pbx_listen);
+    merged.engine.pbx_targets.clone_from(&old.engine.pbx_targets);
+    let music = std::mem::take(&mut merged.media.music);
+    merged.media.clone_from(&old.media);
+    merged.media.music = music;
+    merged.admin_socket.clone_from(&old.admin_socket);
+    merged.log.format = old.log.format;
+    (merged, left)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::check;
+
+    fn settings(text: &str) -> Settings {
+        check(text, Path::new(""), Some("sip:192.0.2.50")).unwrap()
+    }
+
+    #[test]
+    fn lots_and_the_log_level_change_and_sockets_do_not() {
+        let old = settings("");
+        let new = settings(
+            "[phones]\nlisten = [\"udp:127.0.0.1:5070\"]\n[media]\nports = \"20000-29999\"\n\
+             [log]\nlevel = \"debug\"\n[[lot]]\nname = \"hall\"\nslots = \"801-810\"",
+        );
+        let (merged, left) = merge(&old, new);
+        assert_eq!(left, ["phones.listen", "media.ports"]);
+        assert_eq!(merged.phones_listen, old.phones_listen);
+        assert_eq!(merged.media, old.media);
+        assert_eq!(merged.engine.lots[0].slots, [(801, 810, 3)]);
+        assert_eq!(merged.log.level, tracing::Level::DEBUG);
+    }
+
+    #[test]
+    fn the_same_settings_leave_nothing_out() {
+        let old = settings("");
+        assert!(merge(&old, settings("")).1.is_empty());
+    }
+}

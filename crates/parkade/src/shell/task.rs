@@ -1,0 +1,319 @@
+//! The engine's task: one input in, outputs out until idle, then the next one.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::{ConnId, Flow, Moment, Side};
+use bytes::Bytes;
+use park_core::{Command, Counts, Engine, Input, Output, Reply};
+use rustc_hash::FxHashMap;
+use sd_notify::NotifyState;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::admin::AdminOrder;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::logging::{FactLog, LevelOfLog};
+use crate::resolve::{Found, Resolver};
+use crate::shell::ending::{Ending, Step};
+use crate::shell::inbox::{Inbox, Next};
+use crate::shell::media::Media;
+use crate::shell::order::Order;
+use crate::shell::reload::merge;
+use crate::sip::{Ends, StreamEvent};
+
+/// How often the shell looks after itself.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The same while the program ends.
+const LAST_TICKS: Duration = Duration::from_millis(100);
+
+/// After this many batches of datagrams the other tasks have their turn.
+const BATCHES: u32 = 4;
+
+/// The ticket of the shell's own question; the admin door's begin after it.
+const OWN_TICKET: u64 = 0;
+
+/// The engine and all that it reaches.
+#[derive(Debug)]
+pub(super) struct Task {
+    engine: Engine,
+    clock: Clock,
+    ends: Ends,
+    inbox: Inbox,
+    resolver: Resolver,
+    media: Media,
+    facts: FactLog,
+    level: Option<LevelOfLog>,
+    settings: Settings,
+    answers: FxHashMap<u64, oneshot::Sender<Reply>>,
+    last_ticket: u64,
+    /// What became known while something else was handled.
+    pending: VecDeque<Input>,
+    /// Room for one batch of datagrams.
+    taken: Vec<(Flow, Bytes)>,
+    wake_at: Option<Moment>,
+    tick_at: Moment,
+    ending: Ending,
+    over: bool,
+}
+
+impl Task {
+    #[expect(clippy::too_many_arguments, reason = "called once, with all parts of the program")]
+    pub(super) fn new(
+        engine: Engine,
+        clock: Clock,
+        ends: Ends,
+        inbox: Inbox,
+        resolver: Resolver,
+        media: Media,
+        settings: Settings,
+        level: Option<LevelOfLog>,
+    ) -> Task {
+        Task {
+            engine,
+            clock,
+            ends,
+            inbox,
+            resolver,
+            media,
+            facts: FactLog::new(),
+            level,
+            ending: Ending::with_grace(settings.grace),
+            settings,
+            answers: FxHashMap::default(),
+            last_ticket: OWN_TICKET,
+            pending: VecDeque::new(),
+            taken: Vec::new(),
+            wake_at: None,
+            tick_at: clock.now() + TICK,
+            over: false,
+        }
+    }
+
+    pub(super) fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// Serves until the end is ordered and has come, or until nobody can order it any more.
+    pub(super) async fn serve(mut self, orders: mpsc::Receiver<Order>) {
+        self.inbox.orders = orders;
+        self.ends.accept_streams();
+        self.drain(self.clock.now());
+        self.settle();
+        tell_system(&[NotifyState::Ready]);
+        let mut batches = 0;
+        while !self.over {
+            let due = self.wake_at.map_or(self.tick_at, |at| at.min(self.tick_at));
+            let next = self.inbox.next(&mut self.ends, self.clock, Some(due)).await;
+            batches = if matches!(next, Next::Datagrams(_)) { batches + 1 } else { 0 };
+            self.take(next);
+            self.settle();
+            if batches >= BATCHES {
+                batches = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        self.media.stop();
+        tracing::info!("ended");
+    }
+
+    fn take(&mut self, next: Next) {
+        match next {
+            Next::Due => self.due(),
+            Next::Datagrams(socket) => self.datagrams(socket),
+            Next::Stream(event) => self.stream(event),
+            Next::Media(notice) => self.turn(Input::Media(notice)),
+            Next::Found(found) => self.found(found),
+            Next::Admin(order) => self.admin(order),
+            Next::Order(Order::End) => {
+                let step = self.ending.order(self.clock.now());
+                self.end(step);
+            }
+            Next::Order(Order::Reload(settings)) => self.reload(*settings),
+        }
+    }
+
+    /// One turn of the engine.
+    fn turn(&mut self, input: Input) {
+        let at = self.clock.now();
+        self.engine.handle(at, input);
+        self.drain(at);
+    }
+
+    /// Does what the engine wants done, until it is idle.
+    fn drain(&mut self, at: Moment) {
+        loop {
+            match self.engine.poll() {
+                Output::Send { flow, bytes } => {
+                    for flow in self.ends.send(flow, bytes) {
+                        self.pending.push_back(Input::Unreachable { flow });
+                    }
+                }
+                Output::Media(plan) => self.media.order(plan),
+                Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
+                Output::Told(told) => self.facts.tell(at, &told),
+                Output::Reply { ticket: OWN_TICKET, reply: Reply::Counts(counts) } => {
+                    self.counted(at, &counts);
+                }
+                Output::Reply { ticket, reply } => {
+                    if let Some(answer) = self.answers.remove(&ticket) {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(reply);
+                    }
+                }
+                Output::Idle { wake_at, .. } => {
+                    self.wake_at = wake_at;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands in what became known meanwhile.
+    fn settle(&mut self) {
+        // What comes up while these are handled waits for the next round, so that the sockets have
+        // their turn.
+        for _ in 0..self.pending.len() {
+            if let Some(input) = self.pending.pop_front() {
+                self.turn(input);
+            }
+        }
+        if !self.pending.is_empty() {
+            self.wake_at = Some(self.clock.now());
+        }
+    }
+
+    fn due(&mut self) {
+        let at = self.clock.now();
+        if self.wake_at.is_some_and(|due| due <= at) {
+            self.turn(Input::Wake);
+        }
+        if at >= self.tick_at {
+            self.facts.sweep(at);
+            self.tick_at = at + if self.ending.is_near() { LAST_TICKS } else { TICK };
+            if let Some(step) = self.ending.tick(at) {
+                self.end(step);
+            }
+        }
+    }
+
+    fn datagrams(&mut self, socket: usize) {
+        let mut taken = std::mem::take(&mut self.taken);
+        let dead = self.ends.udp.receive(socket, |flow, bytes| {
+            // Blank datagrams keep a way through a NAT open, and want no answer.
+            if !bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+                taken.push((flow, Bytes::copy_from_slice(bytes)));
+            }
+        });
+        self.pending.extend(dead.into_iter().map(|flow| Input::Unreachable { flow }));
+        for (flow, bytes) in taken.drain(..) {
+            self.turn(Input::Sip { flow, bytes });
+        }
+        self.taken = taken;
+    }
+
+    fn stream(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Accepted { side, local, peer, stream } => {
+                self.accepted(side, local, peer, stream);
+            }
+            StreamEvent::Sip { flow, bytes } => self.turn(Input::Sip { flow, bytes }),
+            StreamEvent::Closed { conn, unsent, why } => self.closed(conn, &unsent, why.as_deref()),
+        }
+    }
+
+    fn accepted(&mut self, side: Side, local: SocketAddr, peer: SocketAddr, stream: TcpStream) {
+        if let Err(why) = self.ends.take_stream(side, local, peer, stream) {
+            self.facts.stream_ended(self.clock.now(), peer, why);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, unsent: &[Flow], why: Option<&str>) {
+        let peer = self.ends.closed(conn);
+        if let (Some(peer), Some(why)) = (peer, why) {
+            self.facts.stream_ended(self.clock.now(), peer, why);
+        }
+        self.turn(Input::Closed { conn });
+        for (i, flow) in unsent.iter().enumerate() {
+            if !unsent[..i].contains(flow) {
+                self.turn(Input::Unreachable { flow: *flow });
+            }
+        }
+    }
+
+    fn found(&mut self, found: Found) {
+        let at = self.clock.now();
+        let ends = &mut self.ends;
+        let flow = |(transport, peer)| ends.flow_to(at, Side::Pbx, transport, peer);
+        let hops = found.hops.into_iter().filter_map(flow).collect();
+        self.turn(Input::Resolved { target: found.target, hops });
+    }
+
+    fn admin(&mut self, order: AdminOrder) {
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        self.answers.insert(ticket, order.answer);
+        self.turn(Input::Command { ticket, command: order.command });
+    }
+
+    fn own(&mut self, command: Command) {
+        self.turn(Input::Command { ticket: OWN_TICKET, command });
+    }
+
+    fn end(&mut self, step: Step) {
+        self.tick_at = self.clock.now() + LAST_TICKS;
+        match step {
+            Step::Drain => {
+                tell_system(&[NotifyState::Stopping]);
+                let grace = humantime::format_duration(self.settings.grace);
+                tracing::info!("ending: new calls are refused, calls may go on for {grace}");
+                self.own(Command::Drain);
+                self.own(Command::Counts);
+            }
+            Step::Count => self.own(Command::Counts),
+            Step::EndAll => {
+                self.own(Command::EndAll);
+                self.own(Command::Counts);
+            }
+            Step::Leave => self.over = true,
+        }
+    }
+
+    fn counted(&mut self, at: Moment, counts: &Counts) {
+        match self.ending.left(at, counts) {
+            // Carried out by the tick, so that no turn is taken within a turn.
+            Some(Step::Leave) => self.over = true,
+            Some(_) => {
+                let command = Command::EndAll;
+                self.pending.push_back(Input::Command { ticket: OWN_TICKET, command });
+            }
+            None => {}
+        }
+    }
+
+    fn reload(&mut self, new: Settings) {
+        tell_system(&[NotifyState::Reloading]);
+        let (merged, left) = merge(&self.settings, new);
+        for name in &left {
+            tracing::warn!("{name} cannot change while parkade runs; restart it for that");
+        }
+        if let Some(level) = &self.level {
+            level.set(merged.log.level);
+        }
+        self.media.reload(&merged.media.music);
+        self.ending.set_grace(merged.grace);
+        self.turn(Input::Reload(Box::new(merged.engine.clone())));
+        self.settings = merged;
+        tracing::info!("settings reloaded");
+        tell_system(&[NotifyState::Ready]);
+    }
+}
+
+fn tell_system(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "the service manager could not be told");
+    }
+}

@@ -1,0 +1,15 @@
+//! SIP sockets: UDP and TCP, towards the phones and towards the PBX.
+
+mod batch;
+mod bind;
+mod ends;
+mod event;
+mod icmp;
+mod route;
+mod stream;
+mod streams;
+mod udp;
+
+pub use ends::CannotBind;
+pub(crate) use ends::Ends;
+pub(crate) use event::StreamEvent;
