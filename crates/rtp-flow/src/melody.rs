@@ -5,8 +5,8 @@ use std::f32::consts::TAU;
 
 use crate::tune::TUNE_RATE;
 
-/// Seconds in a beat: 75 beats a minute.
-const BEAT: f32 = 0.8;
+/// Seconds in a beat: a calm walk. The loop is then a whole number of 120 ms.
+const BEAT: f32 = 0.81;
 /// Beats in the loop: eight bars of four.
 const BEATS: usize = 32;
 /// The level of the whole, as root mean square in full scale: -20 dBFS.
@@ -45,7 +45,7 @@ const TUNE: [(f32, i32, f32); 17] = [
     (30.0, 26, 1.5),
 ];
 
-/// About 26 seconds of music to be looped: mono, at [`TUNE_RATE`], the end running into the beginning.
+/// 26 seconds of music to be looped: mono, at [`TUNE_RATE`], the end running into the beginning.
 pub fn melody() -> Vec<i16> {
     let len = (BEATS as f32 * BEAT * TUNE_RATE as f32) as usize;
     let mut sound = vec![0.0f32; len];

@@ -85,8 +85,9 @@ pub(super) fn decode(path: &Path) -> Result<Vec<i16>, Unreadable> {
 
 fn resampled(mono: &[f32], rate: u32) -> Result<Vec<f32>, Unreadable> {
     let refused = || Unreadable::Rate(rate);
-    let mut resampler = Fft::<f32>::new(rate as usize, TUNE_RATE as usize, 1_024, 1, FixedSync::Both)
-        .map_err(|_| refused())?;
+    let mut resampler =
+        Fft::<f32>::new(rate as usize, TUNE_RATE as usize, 1_024, 1, FixedSync::Both)
+            .map_err(|_| refused())?;
     let input = SequentialSlice::new(mono, 1, mono.len()).map_err(|_| refused())?;
     let output = resampler.process_all(&input, mono.len(), None).map_err(|_| refused())?;
     Ok(output.take_data())

@@ -187,9 +187,10 @@ impl Worker {
     fn take_in(&mut self, id: PairId, mut pair: BoundPair) {
         let place = self.numbering.place(id);
         let registry = self.poll.registry();
-        let watched = registry
-            .register(&mut pair.rtp, Token(2 * place), Interest::READABLE)
-            .and_then(|()| registry.register(&mut pair.rtcp, Token(2 * place + 1), Interest::READABLE));
+        let watched =
+            registry.register(&mut pair.rtp, Token(2 * place), Interest::READABLE).and_then(|()| {
+                registry.register(&mut pair.rtcp, Token(2 * place + 1), Interest::READABLE)
+            });
         if let Err(error) = watched {
             tracing::error!(%error, port = pair.port, "a bound port cannot be watched");
         }
@@ -235,10 +236,9 @@ impl Worker {
 
     fn send(&mut self, pair: PairId, component: Component, to: SocketAddr, len: usize) {
         let sent = match self.places.get(self.numbering.place(pair)) {
-            Some(Some(Place { pair, .. })) => pair
-                .socket(component)
-                .send_to(&self.buffer[..len], pair.as_named(to))
-                .is_ok(),
+            Some(Some(Place { pair, .. })) => {
+                pair.socket(component).send_to(&self.buffer[..len], pair.as_named(to)).is_ok()
+            }
             _ => false,
         };
         self.unsent += u64::from(!sent);

@@ -93,12 +93,8 @@ impl MediaWorkers {
             published,
             threads: Vec::new(),
         };
-        let stocker = Stocker::new(
-            (config.phones, config.pbx),
-            &config.ports,
-            running.posts.clone(),
-            notify,
-        );
+        let stocker =
+            Stocker::new((config.phones, config.pbx), &config.ports, running.posts.clone(), notify);
         running.spawn("media-ports", move || stocker.run(&orders))?;
         for worker in workers {
             running.spawn("media", move || worker.run())?;
