@@ -1,29 +1,311 @@
-//! The house's one door: one input in, then outputs out until idle.
+//! The house's one door: one input in, then outputs out until idle. An input climbs to the room that
+//! decides; its effects are on the tray when `handle` returns.
 
-use base::{Chance, Moment};
+use std::time::Duration;
 
+use base::{Chance, Deadlines, Flow, Moment, Side};
+use bytes::Bytes;
+use dialects::{Template, Templates};
+use rtp_flow::Leases;
+use sip_core::{Heard, Layer, Timing};
+use sip_msg::Message;
+
+use crate::calls::{self, Legs, Passes};
+use crate::command::{Command, Counts, ParkedView, Reply};
+use crate::contacts::Contacts;
+use crate::house::{House, codes_of};
+use crate::keys::{Alarm, Owner};
+use crate::lots::{Lots, Recall};
 use crate::settings::Settings;
+use crate::told::Fact;
+use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
 use crate::words::{Input, Output};
+use crate::{lamps, reception, register};
 
 /// The whole signalling of Parkade as one machine.
-#[derive(Debug)]
 pub struct Engine {
-    settings: Settings,
-    chance: Chance,
+    house: House,
+    drained: bool,
 }
 
 impl Engine {
     /// Opens the house. Poll at once: it resolves the PBX and orders port pairs first.
-    pub fn new(settings: Settings, chance: Chance, _at: Moment) -> Engine {
-        Engine { settings, chance }
+    pub fn new(settings: Settings, mut chance: Chance, at: Moment) -> Engine {
+        let layer_chance = Chance::from_seed(chance.u64());
+        let mut house = House {
+            at,
+            codes: settings.lots.iter().map(codes_of).collect(),
+            templates: templates(&settings),
+            uplink: Uplink::new(&settings),
+            settings,
+            chance,
+            layer: Layer::new(Timing::default(), layer_chance),
+            leases: Leases::default(),
+            alarms: Deadlines::default(),
+            tray: std::collections::VecDeque::new(),
+            legs: Legs::default(),
+            passes: Passes::default(),
+            contacts: Contacts::default(),
+            to_greet: Vec::new(),
+            lots: Lots::default(),
+            draining: false,
+            dropped: 0,
+            bugs: 0,
+        };
+        let targets: Vec<usize> = house.uplink.uris().map(|(number, _)| number).collect();
+        for target in targets {
+            resolve(&mut house, target);
+        }
+        for side in [Side::Phones, Side::Pbx] {
+            calls::order_pairs(&mut house, side);
+        }
+        Engine { house, drained: false }
     }
 
     /// Takes one input. Poll until [`Output::Idle`] before the next.
-    pub fn handle(&mut self, _at: Moment, _input: Input) {}
+    pub fn handle(&mut self, at: Moment, input: Input) {
+        debug_assert!(self.drained, "poll until idle before the next input");
+        self.drained = false;
+        let house = &mut self.house;
+        house.at = house.at.max(at);
+        match input {
+            Input::Sip { flow, bytes } => hear(house, flow, bytes),
+            Input::Closed { conn } => {
+                for heard in house.layer.closed(house.at, conn) {
+                    take(house, heard);
+                }
+            }
+            Input::Unreachable { flow } => {
+                for heard in house.layer.unreachable(house.at, &flow) {
+                    take(house, heard);
+                }
+            }
+            Input::Media(notice) => calls::hear_media(house, notice),
+            Input::Resolved { target, hops } => resolved(house, target, hops),
+            Input::Command { ticket, command } => {
+                let reply = command_of(house, &command);
+                house.tray.push_back(Output::Reply { ticket, reply });
+            }
+            Input::Reload(settings) => reload(house, *settings),
+            Input::Wake => {}
+        }
+        // Alarms that are due come after the input that came at the same moment.
+        wake(house);
+        register::greet(house);
+    }
 
     /// The next thing to do outside.
     pub fn poll(&mut self) -> Output {
-        let _ = (&self.settings, &self.chance);
-        Output::Idle { wake_at: None, why: "nothing" }
+        let house = &mut self.house;
+        if let Some(output) = house.tray.pop_front() {
+            return output;
+        }
+        if let Some((flow, bytes)) = house.layer.poll() {
+            return Output::Send { flow, bytes };
+        }
+        self.drained = true;
+        let ours = house.alarms.next();
+        match (house.layer.next(), ours) {
+            (Some(at), Some((own, _))) if at <= own => idle(Some(at), "transaction"),
+            (_, Some((at, alarm))) => idle(Some(at), name_of(alarm)),
+            (Some(at), None) => idle(Some(at), "transaction"),
+            (None, None) => idle(None, "nothing"),
+        }
+    }
+}
+
+fn idle(wake_at: Option<Moment>, why: &'static str) -> Output {
+    Output::Idle { wake_at, why }
+}
+
+fn name_of(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::Silent(_) => "failover",
+        Alarm::Binding(_) => "binding",
+        Alarm::Bye(_) => "grace",
+        Alarm::Offer(_) => "glare",
+        Alarm::Refresh(_) => "session",
+        Alarm::Events(_) => "subscription",
+        Alarm::Recall(_) => "recall",
+        Alarm::Ring(_) => "ring",
+        Alarm::HandOver(_) => "hand-over",
+        Alarm::Resolve(_) => "resolve",
+    }
+}
+
+fn templates(settings: &Settings) -> Templates {
+    let own: Vec<Template> = settings
+        .templates
+        .iter()
+        .map(|template| Template {
+            user_agent: template.user_agent.clone(),
+            content_type: template.content_type.clone(),
+            template: template.template.clone(),
+        })
+        .collect();
+    // The program has checked them; should one be broken all the same, the built-in one serves.
+    Templates::new(&own).or_else(|_| Templates::new(&[])).unwrap_or_default()
+}
+
+fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
+    if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return; // a keep-alive (RFC 5626 §3.5.1), answered by the program where it is a ping
+    }
+    match Message::read(bytes) {
+        Ok(message) => {
+            let heard = house.layer.hear(house.at, flow, message);
+            take(house, heard);
+        }
+        Err(malformed) => {
+            if let Some(bytes) = malformed.answer() {
+                house.tray.push_back(Output::Send { flow, bytes });
+            }
+            house.drop_message(flow.peer, &malformed.to_string());
+        }
+    }
+}
+
+fn take(house: &mut House, heard: Heard<Owner>) {
+    match heard {
+        Heard::Request { server, request, flow } => {
+            let named = calls::leg_of(house, request.uri());
+            match (named, request.to_tag().is_some()) {
+                (Some(leg), _) => calls::in_dialog(house, server, request, flow, leg),
+                (None, true) if request.cseq().1 != "REGISTER" => {
+                    house.answer(server, &request, 481);
+                }
+                (None, _) => reception::receive(house, server, request, flow),
+            }
+        }
+        Heard::Ack { request, .. } => {
+            if let Some(leg) = calls::leg_of(house, request.uri()) {
+                calls::ack(house, &request, leg);
+            }
+        }
+        Heard::Cancel { owner, request, .. } => match owner {
+            Some(Owner::Pass(pass)) => calls::cancelled(house, pass, &request),
+            Some(Owner::Leg(leg, _)) => calls::retrieve_cancelled(house, leg),
+            Some(Owner::Notice(_)) | None => {}
+        },
+        Heard::Response { client, owner, response, flow } => match owner {
+            Owner::Pass(pass) => calls::passed_response(house, pass, client, &response, flow),
+            Owner::Leg(leg, errand) => {
+                calls::own_response(house, leg, errand, client, &response, flow);
+            }
+            Owner::Notice(binding) if response.status() >= 200 => {
+                lamps::answered(house, binding, response.status());
+            }
+            Owner::Notice(_) => {}
+        },
+        Heard::Failed { client, owner, why } => match owner {
+            Owner::Pass(pass) => calls::pass_failed(house, pass, client, why),
+            Owner::Leg(leg, errand) => calls::own_failed(house, leg, errand),
+            Owner::Notice(binding) => lamps::answered(house, binding, 408),
+        },
+        Heard::Unacknowledged { server, .. } => calls::unacknowledged(house, server),
+        Heard::Absorbed => {}
+    }
+}
+
+fn wake(house: &mut House) {
+    while let Some(heard) = house.layer.wake(house.at) {
+        take(house, heard);
+    }
+    while let Some(alarm) = house.alarms.expired(house.at) {
+        match alarm {
+            Alarm::Silent(pass) => calls::kept_silent(house, pass),
+            Alarm::Binding(key) => register::unbind(house, key),
+            Alarm::Bye(leg) => calls::bye(house, leg, None),
+            Alarm::Offer(leg) => calls::offer_again(house, leg),
+            Alarm::Refresh(leg) => calls::refresh(house, leg),
+            Alarm::Events(leg) => calls::events_over(house, leg),
+            Alarm::Recall(parked) => calls::recall_due(house, parked),
+            Alarm::Ring(parked) => calls::rung_out(house, parked),
+            Alarm::HandOver(parked) => calls::hand_over_failed(house, parked),
+            Alarm::Resolve(target) => resolve(house, target),
+        }
+    }
+}
+
+fn resolve(house: &mut House, target: usize) {
+    let Some(uri) = house.uplink.uri(target).map(ToString::to_string) else { return };
+    house.tray.push_back(Output::Resolve { target, uri });
+}
+
+fn resolved(house: &mut House, target: usize, hops: Vec<Flow>) {
+    let after: Duration = if hops.is_empty() { LOOK_SOON } else { LOOK_AGAIN };
+    if hops.is_empty()
+        && let Some(target) = house.uplink.uri(target).map(ToString::to_string)
+    {
+        house.tell(None, Fact::PbxUnresolved { target });
+    }
+    house.uplink.resolved(target, hops);
+    house.alarms.set(Alarm::Resolve(target), house.at + after);
+}
+
+/// Takes over what can change without dropping a call. The PBX's targets stay as they are.
+fn reload(house: &mut House, settings: Settings) {
+    house.codes = settings.lots.iter().map(codes_of).collect();
+    house.templates = templates(&settings);
+    house.settings.lots = settings.lots;
+    house.settings.templates = settings.templates;
+    house.settings.music_codecs = settings.music_codecs;
+    house.settings.phones_trusted = settings.phones_trusted;
+    house.settings.pbx_trusted = settings.pbx_trusted;
+    house.settings.bye_grace = settings.bye_grace;
+    house.settings.confirm = settings.confirm;
+    lamps::refresh_all(house);
+}
+
+fn command_of(house: &mut House, command: &Command) -> Reply {
+    match command {
+        Command::Parked => Reply::Parked { calls: parked_views(house) },
+        Command::Counts => Reply::Counts(counts(house)),
+        Command::Drain => {
+            house.draining = true;
+            Reply::Done
+        }
+        Command::EndAll => {
+            calls::end_all(house, "shutting down");
+            Reply::Done
+        }
+    }
+}
+
+fn parked_views(house: &House) -> Vec<ParkedView> {
+    let view = |(key, call): (crate::keys::ParkedKey, &crate::lots::ParkedCall)| ParkedView {
+        lot: call.id.lot.to_string(),
+        slot: call.id.slot.to_string(),
+        domain: call.id.domain.to_string(),
+        parkee_name: call.parkee.name.as_deref().map(Into::into),
+        parkee: call.parkee.user(),
+        parker: call.parker.to_string(),
+        group: call.group.clone(),
+        parked_for_s: house.at.since(call.since).as_secs(),
+        recall_in_s: house.alarms.at(Alarm::Recall(key)).map(|at| at.since(house.at).as_secs()),
+        state: match (&call.claim, &call.recall) {
+            (Some(_), _) => "claimed",
+            (None, Recall::Ringing { .. } | Recall::HandingOver { .. }) => "recalling",
+            (None, _) => "parked",
+        }
+        .into(),
+        call_id: calls::call_id(house, call.leg),
+    };
+    house.lots.iter().map(view).collect()
+}
+
+fn counts(house: &House) -> Counts {
+    let bindings = house.contacts.len();
+    let standing = house.uplink.uris().count() + bindings;
+    Counts {
+        legs: house.legs.len(),
+        parked: house.lots.len(),
+        pending: house.passes.len(),
+        transactions: house.layer.len(),
+        pairs: house.leases.leased(),
+        alarms: house.alarms.len().saturating_sub(standing),
+        bindings,
+        dropped: house.dropped,
+        bugs: house.bugs,
     }
 }

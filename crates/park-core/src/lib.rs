@@ -1,11 +1,28 @@
 //! The product: calls through the house, lots and slots, park, retrieve and recall, behind one
 //! [`Engine`]. One input climbs, one room decides, effects descend. No socket, clock, thread or lock.
+//!
+//! - `reception` takes what belongs to no dialog: an ask about parking, a call, a subscription;
+//! - `register` and `contacts` know who is registered where;
+//! - `calls` holds the legs, passes requests between them, and parks, retrieves and recalls;
+//! - `lots` settles who gets a slot and who gets a call;
+//! - `lamps` tells phones what is parked for them;
+//! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
+mod calls;
 mod command;
+mod contacts;
 mod engine;
+mod house;
+mod keys;
+mod lamps;
+mod lots;
+mod reception;
+mod refusal;
+mod register;
 mod settings;
 mod told;
+mod uplink;
 mod words;
 
 pub use command::{Command, Counts, ParkedView, Reply};

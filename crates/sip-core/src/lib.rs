@@ -8,6 +8,8 @@
 //! says what it [`Heard`].
 #![forbid(unsafe_code)]
 
+mod dialog;
 mod txn;
 
+pub use dialog::{Dialog, Fork, NotOurs, Party};
 pub use txn::{ClientKey, Failure, Heard, Layer, Oversize, ServerKey, Timing};

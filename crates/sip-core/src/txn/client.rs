@@ -303,3 +303,16 @@ impl<O: Copy> Client<O> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, Sequel};
+
+    #[test]
+    fn what_lingers_of_a_request_is_small() {
+        // Half a minute of 500 calls/s each way leaves some 30,000 of them.
+        let (client, sequel) = (size_of::<Client<u64>>(), size_of::<Sequel>());
+        assert!(client <= 224, "{client}");
+        assert!(sequel <= 288, "{sequel}");
+    }
+}

@@ -331,3 +331,14 @@ fn trying(invite: &Message) -> Draft {
         None => compose.finish(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Server;
+
+    #[test]
+    fn what_lingers_of_a_request_is_small() {
+        let server = size_of::<Server<u64>>();
+        assert!(server <= 240, "{server}");
+    }
+}

@@ -1,0 +1,242 @@
+//! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
+
+use base::{Moment, Side};
+use rustc_hash::FxHashMap;
+use sip_core::{ClientKey, Dialog, ServerKey};
+use sip_msg::{Message, Name, NameAddr, SipUri};
+use slotmap::SlotMap;
+
+use crate::calls::describe::Sdp;
+use crate::calls::media::LegMedia;
+use crate::contacts::Aor;
+use crate::keys::{BindingKey, LegKey, ParkedKey};
+
+/// What the dialog of a leg is for (RFC 5057).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usage {
+    /// A call.
+    Call,
+    /// A subscription, by SUBSCRIBE or by REFER.
+    Events,
+}
+
+/// How far a leg has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its INVITE or SUBSCRIBE has no final answer yet.
+    Early,
+    /// Answered.
+    Up,
+    /// A BYE is under way.
+    Ending,
+}
+
+/// With whom a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum With {
+    /// With nobody any more, or not yet: what comes is answered by ourselves.
+    Nobody,
+    /// With another leg: they hear each other, and requests pass.
+    Leg(LegKey),
+    /// A parkee's leg, in its slot.
+    Parked(ParkedKey),
+    /// A retriever's leg, before its ACK.
+    Retrieving(ParkedKey),
+    /// A recalled phone's leg, before its answer.
+    Recalled(ParkedKey),
+    /// Dialled a park number: answered by us, for the leg that is to be parked.
+    Parking(LegKey),
+}
+
+/// Who is at the far end, for displays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) uri: Box<str>,
+}
+
+impl Identity {
+    /// Reads it from a name-addr value.
+    pub(crate) fn read(value: &str) -> Option<Identity> {
+        let address = NameAddr::read(value)?;
+        let name = address.display().filter(|name| !name.is_empty()).map(|name| (*name).into());
+        Some(Identity { name, uri: address.uri().into() })
+    }
+
+    /// The identity that a message asserts, else its From (of a request) or To (of a response).
+    pub(crate) fn of(message: &Message) -> Identity {
+        let own = if message.is_request() { Name::From } else { Name::To };
+        [Name::PAssertedIdentity, Name::RemotePartyId]
+            .into_iter()
+            .find_map(|name| Identity::read(message.values(name).next()?))
+            .or_else(|| Identity::read(message.get(own)?))
+            .unwrap_or_default()
+    }
+
+    /// The user part, or the whole URI where there is none.
+    pub(crate) fn user(&self) -> String {
+        let user = SipUri::read(&self.uri).and_then(|uri| Some(uri.user()?.to_string()));
+        user.unwrap_or_else(|| self.uri.trim_start_matches("tel:").to_string())
+    }
+
+    /// As a name-addr.
+    pub(crate) fn name_addr(&self) -> String {
+        match &self.name {
+            Some(name) => {
+                let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("\"{escaped}\" <{}>", self.uri)
+            }
+            None => format!("<{}>", self.uri),
+        }
+    }
+}
+
+/// An INVITE transaction in a leg and its CSeq number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Invite<K> {
+    pub(crate) key: K,
+    pub(crate) cseq: u32,
+}
+
+/// A session timer (RFC 4028) that we keep because nobody else does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Session {
+    pub(crate) interval_s: u32,
+    /// Whether our side of this leg sends the refreshes.
+    pub(crate) ours: bool,
+}
+
+/// What waits until the offer under way is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Nothing.
+    No,
+    /// An offer of ours must be made.
+    Offer,
+}
+
+/// One side of a call.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) token: Box<str>,
+    pub(crate) side: Side,
+    pub(crate) usage: Usage,
+    pub(crate) stage: Stage,
+    pub(crate) dialog: Dialog,
+    pub(crate) with: With,
+    /// Whose phone it is; none on the PBX's side.
+    pub(crate) binding: Option<BindingKey>,
+    pub(crate) aor: Option<Aor>,
+    /// Who is at the far end.
+    pub(crate) who: Identity,
+    pub(crate) media: LegMedia,
+    /// The far end's INVITE that is not over: no final answer, or no ACK.
+    pub(crate) heard: Option<Invite<ServerKey>>,
+    /// Our INVITE that is not over.
+    pub(crate) sent: Option<Invite<ClientKey>>,
+    pub(crate) waiting: Waiting,
+    /// Since when the far end has us on hold.
+    pub(crate) held: Option<Moment>,
+    /// Its dialog is another one than that of the leg it is with: ids are translated.
+    pub(crate) joined: bool,
+    pub(crate) session: Option<Session>,
+    pub(crate) takes_update: bool,
+    /// A REFER whose outcome is still to be told: the value of its Event header.
+    pub(crate) progress: Option<Progress>,
+}
+
+/// The telling of a REFER's outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    /// The `id` of the Event header: the REFER's CSeq number (RFC 3515 §2.4.6).
+    pub(crate) id: u32,
+    /// The phone has answered the first NOTIFY: the last may follow.
+    pub(crate) first_answered: bool,
+    /// What the last NOTIFY is to say, once it is decided.
+    pub(crate) outcome: Option<u16>,
+}
+
+impl Leg {
+    /// A new leg with nobody.
+    pub(crate) fn new(token: String, side: Side, usage: Usage, dialog: Dialog) -> Leg {
+        Leg {
+            token: token.into(),
+            side,
+            usage,
+            stage: Stage::Early,
+            dialog,
+            with: With::Nobody,
+            binding: None,
+            aor: None,
+            who: Identity::default(),
+            media: LegMedia::default(),
+            heard: None,
+            sent: None,
+            waiting: Waiting::No,
+            held: None,
+            joined: false,
+            session: None,
+            takes_update: false,
+            progress: None,
+        }
+    }
+
+    /// The leg that it is with.
+    pub(crate) fn partner(&self) -> Option<LegKey> {
+        match self.with {
+            With::Leg(other) => Some(other),
+            _ => None,
+        }
+    }
+
+    /// What the far end said last about where and what it receives.
+    pub(crate) fn received(&self) -> Option<Sdp<'_>> {
+        Sdp::read(self.media.received.as_deref()?)
+    }
+}
+
+/// All legs, found by the token in our Contact.
+#[derive(Debug, Default)]
+pub(crate) struct Legs {
+    legs: SlotMap<LegKey, Leg>,
+    by_token: FxHashMap<Box<str>, LegKey>,
+}
+
+impl Legs {
+    pub(crate) fn insert(&mut self, leg: Leg) -> LegKey {
+        let token = leg.token.clone();
+        let key = self.legs.insert(leg);
+        self.by_token.insert(token, key);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: LegKey) -> Option<Leg> {
+        let leg = self.legs.remove(key)?;
+        self.by_token.remove(&leg.token);
+        Some(leg)
+    }
+
+    pub(crate) fn get(&self, key: LegKey) -> Option<&Leg> {
+        self.legs.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: LegKey) -> Option<&mut Leg> {
+        self.legs.get_mut(key)
+    }
+
+    pub(crate) fn by_token(&self, token: &str) -> Option<LegKey> {
+        self.by_token.get(token).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LegKey, &Leg)> {
+        self.legs.iter()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<LegKey> {
+        self.legs.keys().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.legs.len()
+    }
+}

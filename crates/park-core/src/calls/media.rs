@@ -1,0 +1,378 @@
+//! The only room that turns calls into plans. SDP that passes is edited by lines so that media comes
+//! to us; what each leg receives and hears is told to the media workers as data.
+
+use std::net::{IpAddr, SocketAddr};
+
+use base::Side;
+use bytes::Bytes;
+use rtp_flow::{Codec, Guard, Hears, MediaNotice, Pair, PayloadMap, Plan, StreamKind, StreamPlan};
+use sip_msg::{Description, Media, Message, Rewrite, sdp_part};
+use smallvec::SmallVec;
+
+use crate::calls::describe::{Format, Sdp, common, next_origin};
+use crate::calls::leg::With;
+use crate::house::House;
+use crate::keys::LegKey;
+use crate::refusal::Refusal;
+use crate::settings::Anchor;
+use crate::told::Fact;
+
+/// One media line of a leg.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stream {
+    pub(crate) pair: Option<Pair>,
+    far: Option<SocketAddr>,
+    far_rtcp: Option<SocketAddr>,
+    rtcp_mux: bool,
+    is_rtp: bool,
+    is_audio: bool,
+}
+
+/// The media of a leg.
+#[derive(Debug, Default)]
+pub(crate) struct LegMedia {
+    pub(crate) streams: SmallVec<[Stream; 1]>,
+    /// The description that the far end sent last.
+    pub(crate) received: Option<Bytes>,
+    /// The description that we sent last.
+    pub(crate) sent: Option<Bytes>,
+    /// The description in an offer of ours that is not answered yet.
+    pub(crate) offered: Option<Bytes>,
+    /// The far end has seen a description by us: its `o=` line is ours to continue.
+    pub(crate) authored: bool,
+    /// This leg's media goes through us.
+    pub(crate) anchored: bool,
+}
+
+/// The descriptions of a leg before an offer, to go back to if it is refused.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Before {
+    received: Option<Bytes>,
+    sent: Option<Bytes>,
+}
+
+impl LegMedia {
+    pub(crate) fn before(&self) -> Before {
+        Before { received: self.received.clone(), sent: self.sent.clone() }
+    }
+}
+
+/// Goes back to what held before a refused offer.
+pub(crate) fn restore(house: &mut House, key: LegKey, before: Before) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    leg.media.sent = before.sent;
+    leg.media.received = before.received;
+    if let Some(text) = leg.media.received.clone() {
+        note_far(house, key, &text);
+        plan(house, key);
+    }
+}
+
+/// Carries a message's body from one leg to the other. Its SDP, if it has one, is noted and, where
+/// media is anchored, rewritten. `None`: the body goes as it is.
+///
+/// # Errors
+/// SDP that cannot be read, or no port left.
+pub(crate) fn carry(
+    house: &mut House,
+    from: LegKey,
+    to: LegKey,
+    message: &Message,
+) -> Result<Option<Bytes>, Refusal> {
+    let body = message.body();
+    let Some(part) = message.content_type().and_then(|kind| sdp_part(kind, &body)) else {
+        return Ok(None);
+    };
+    let sdp = body.slice(part.clone());
+    let description = Description::read(&sdp).map_err(|bad| Refusal::BadSdp(bad.to_string()))?;
+    note_hold(house, from, &description);
+    if let Some(leg) = house.legs.get_mut(from) {
+        // A copy: a slice would keep the whole message in memory for as long as the call lives.
+        leg.media.received = Some(Bytes::copy_from_slice(&sdp));
+    }
+    let anchored = house.settings.anchor == Anchor::Always
+        || [from, to].iter().any(|key| house.legs.get(*key).is_some_and(|leg| leg.media.anchored));
+    if !anchored {
+        if let Some(leg) = house.legs.get_mut(to) {
+            leg.media.sent = Some(Bytes::copy_from_slice(&sdp));
+        }
+        return Ok(None);
+    }
+    lease_both(house, from, to, &description)?;
+    note_far(house, from, &sdp);
+    let text = Bytes::from(rewrite_for(house, to, &description));
+    if let Some(leg) = house.legs.get_mut(to) {
+        leg.media.sent = Some(text.clone());
+        leg.media.anchored = true;
+    }
+    if let Some(leg) = house.legs.get_mut(from) {
+        leg.media.anchored = true;
+    }
+    plan(house, from);
+    plan(house, to);
+    if part.len() == body.len() {
+        return Ok(Some(text));
+    }
+    let mut whole = Vec::with_capacity(body.len() + text.len());
+    whole.extend_from_slice(&body[..part.start]);
+    whole.extend_from_slice(&text);
+    whole.extend_from_slice(&body[part.end..]);
+    Ok(Some(whole.into()))
+}
+
+fn note_hold(house: &mut House, key: LegKey, description: &Description<'_>) {
+    let at = house.at;
+    let on_hold = description
+        .media()
+        .iter()
+        .find(|media| media.kind == "audio" && media.port != 0)
+        .is_some_and(Media::on_hold);
+    if let Some(leg) = house.legs.get_mut(key) {
+        leg.held = match (on_hold, leg.held) {
+            (true, since @ Some(_)) => since,
+            (true, None) => Some(at),
+            (false, _) => None,
+        };
+    }
+}
+
+fn lease_both(
+    house: &mut House,
+    from: LegKey,
+    to: LegKey,
+    description: &Description<'_>,
+) -> Result<(), Refusal> {
+    for (index, media) in description.media().iter().enumerate() {
+        if media.is_udp() && media.port != 0 {
+            let pair = lease(house, from, index, None)?;
+            lease(house, to, index, Some(pair))?;
+        }
+    }
+    Ok(())
+}
+
+/// The port pair of a leg's media line, leased if it has none; beside `near` if that is given.
+pub(crate) fn lease(
+    house: &mut House,
+    key: LegKey,
+    index: usize,
+    near: Option<Pair>,
+) -> Result<Pair, Refusal> {
+    let Some(leg) = house.legs.get(key) else { return Err(Refusal::NoPorts) };
+    if let Some(pair) = leg.media.streams.get(index).and_then(|stream| stream.pair) {
+        return Ok(pair);
+    }
+    let side = leg.side;
+    let beside = near
+        .or_else(|| leg.media.streams.iter().find_map(|stream| stream.pair))
+        .map(|pair| pair.worker);
+    let leased = house.leases.lease(house.at, side, beside);
+    order_pairs(house, side);
+    let Ok(pair) = leased else {
+        house.tell(None, Fact::NoPorts);
+        return Err(Refusal::NoPorts);
+    };
+    if let Some(leg) = house.legs.get_mut(key) {
+        while leg.media.streams.len() <= index {
+            leg.media.streams.push(Stream::default());
+        }
+        leg.media.streams[index].pair = Some(pair);
+    }
+    Ok(pair)
+}
+
+/// Orders more pairs, if few are ready.
+pub(crate) fn order_pairs(house: &mut House, side: Side) {
+    if let Some(plan) = house.leases.order(side) {
+        house.plan(plan);
+    }
+}
+
+/// Takes in a word from the media workers.
+pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
+    match notice {
+        MediaNotice::Stocked { pairs } => house.leases.stocked(pairs),
+        MediaNotice::Exhausted { side } => house.leases.exhausted(side),
+        MediaNotice::Latched { .. } => {}
+    }
+}
+
+/// Gives all pairs of a leg that has gone back.
+pub(crate) fn release(house: &mut House, media: &LegMedia) {
+    for pair in media.streams.iter().filter_map(|stream| stream.pair) {
+        house.plan(Plan::Release(pair.id));
+        house.leases.release(house.at, pair);
+    }
+}
+
+/// Notes where the far end of a leg receives, line by line.
+pub(crate) fn note_far(house: &mut House, key: LegKey, sdp: &[u8]) {
+    let Some(described) = Sdp::read(sdp) else { return };
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    for (index, media) in described.description.media().iter().enumerate() {
+        let Some(stream) = leg.media.streams.get_mut(index) else { continue };
+        let ip = media.connection_ip();
+        let port = media.port;
+        stream.far = ip.filter(|_| port != 0).map(|ip| SocketAddr::new(ip, port));
+        stream.far_rtcp = media
+            .rtcp
+            .and_then(|(port, own)| Some(SocketAddr::new(own.or(ip)?, port)).filter(|_| port != 0));
+        stream.rtcp_mux = media.rtcp_mux;
+        stream.is_rtp = media.is_plain_rtp();
+        stream.is_audio = media.kind == "audio";
+    }
+}
+
+/// The same description with our addresses, for this leg.
+fn rewrite_for(house: &mut House, to: LegKey, description: &Description<'_>) -> Vec<u8> {
+    let Some(leg) = house.legs.get(to) else { return Vec::new() };
+    let ip = house.media_address(&leg.dialog.flow);
+    let mut rewrite = Rewrite::of(description);
+    for (index, media) in description.media().iter().enumerate() {
+        let pair = leg.media.streams.get(index).and_then(|stream| stream.pair);
+        if let (true, Some(pair)) = (media.is_udp() && media.port != 0, pair) {
+            rewrite = rewrite.anchor(index, ip, pair.port);
+        }
+    }
+    let last = leg.media.sent.as_deref().and_then(Sdp::read);
+    if let (true, Some(last)) = (leg.media.authored || leg.joined, &last) {
+        rewrite = rewrite.origin(&next_origin(last.description.origin()));
+    }
+    let mut text = rewrite.finish();
+    if let (true, Some(last)) = (leg.joined, &last) {
+        pad_lines(&mut text, description.media().len(), &last.description);
+    }
+    text
+}
+
+/// Adds refused lines where this leg has had more media lines than the one it was joined with: the
+/// number of lines never falls in a session (RFC 3264 §8).
+fn pad_lines(text: &mut Vec<u8>, lines: usize, last: &Description<'_>) {
+    for media in last.media().iter().skip(lines) {
+        let formats = media.formats.join(" ");
+        let line = format!("m={} 0 {} {formats}\r\n", media.kind, media.proto);
+        text.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// Tells the media workers what the pairs of a leg are to do now.
+pub(crate) fn plan(house: &mut House, key: LegKey) {
+    let Some(leg) = house.legs.get(key) else { return };
+    let flow = leg.dialog.flow;
+    let mut plans: SmallVec<[StreamPlan; 2]> = SmallVec::new();
+    for (index, stream) in leg.media.streams.iter().enumerate() {
+        let Some(pair) = stream.pair else { continue };
+        let mut guard: Guard = stream.far.iter().map(SocketAddr::ip).collect();
+        if !guard.contains(&flow.peer.ip()) {
+            guard.push(flow.peer.ip());
+        }
+        plans.push(StreamPlan {
+            pair: pair.id,
+            kind: if stream.is_rtp { StreamKind::Rtp } else { StreamKind::Opaque },
+            far: stream.far,
+            far_rtcp: stream.far_rtcp,
+            rtcp_mux: stream.rtcp_mux,
+            guard,
+            hears: hears(house, key, index),
+        });
+    }
+    for plan in plans {
+        house.plan(Plan::Stream(plan));
+    }
+}
+
+fn hears(house: &House, key: LegKey, index: usize) -> Hears {
+    let Some(leg) = house.legs.get(key) else { return Hears::Nothing };
+    match leg.with {
+        With::Leg(other) => heard_from(house, key, other, index),
+        With::Parked(parked) if leg.media.streams[index].is_audio => {
+            let tune = house.lots.get(parked).map_or(0, |call| call.tune);
+            music(house, key, tune)
+        }
+        // Until its ACK the retriever is not heard, and the parkee goes on hearing music.
+        With::Parking(_) if leg.media.streams[index].is_audio => music(house, key, 0),
+        _ => Hears::Nothing,
+    }
+}
+
+fn heard_from(house: &House, key: LegKey, other: LegKey, index: usize) -> Hears {
+    let (Some(leg), Some(partner)) = (house.legs.get(key), house.legs.get(other)) else {
+        return Hears::Nothing;
+    };
+    let from = partner.media.streams.get(index).and_then(|stream| stream.pair);
+    let Some(from) = from else { return Hears::Nothing };
+    let payloads = if leg.joined { payload_map(partner, leg) } else { PayloadMap::new() };
+    Hears::Stream { from: from.id, payloads }
+}
+
+/// What `from` sends and `to` receives under different numbers.
+fn payload_map(from: &crate::calls::leg::Leg, to: &crate::calls::leg::Leg) -> PayloadMap {
+    let (Some(sends), Some(receives)) = (from.received(), to.received()) else {
+        return PayloadMap::new();
+    };
+    let receives = receives.formats();
+    let mut map = PayloadMap::new();
+    for format in sends.formats() {
+        if let Some(same) = receives.iter().find(|other| other.is_same(&format))
+            && same.number != format.number
+        {
+            map.push((format.number, same.number));
+        }
+    }
+    map
+}
+
+/// The formats that are agreed on a leg, in the far end's order and numbers.
+pub(crate) fn agreed(house: &House, key: LegKey) -> Vec<Format> {
+    let Some(leg) = house.legs.get(key) else { return Vec::new() };
+    let Some(received) = leg.received() else { return Vec::new() };
+    let theirs = received.formats();
+    match leg.media.sent.as_deref().and_then(Sdp::read) {
+        Some(sent) if sent.audio().is_some() => common(&theirs, &sent.formats()),
+        _ => theirs,
+    }
+}
+
+/// The format in which a leg can be given music now.
+pub(crate) fn music_format(house: &House, key: LegKey) -> Option<(Codec, Format)> {
+    agreed(house, key).into_iter().find_map(|format| {
+        let codec = format.codec()?;
+        house.settings.music_codecs.contains(&codec).then_some((codec, format))
+    })
+}
+
+fn music(house: &House, key: LegKey, tune: u16) -> Hears {
+    if let Some((codec, format)) = music_format(house, key) {
+        let received = house.legs.get(key).and_then(|leg| leg.received());
+        let ptime = received
+            .as_ref()
+            .and_then(|sdp| sdp.audio())
+            .and_then(|(_, media)| media.ptime)
+            .filter(|ms| [10, 20, 30, 40, 60].contains(ms))
+            .unwrap_or(20);
+        return Hears::Music { tune, codec, payload_type: format.number, ptime };
+    }
+    match agreed(house, key).into_iter().find(Format::is_speech) {
+        Some(format) => Hears::Silence { payload_type: 13, clock: format.clock },
+        None => Hears::Nothing,
+    }
+}
+
+/// The place of the leg's audio line.
+pub(crate) fn audio_index(house: &House, key: LegKey) -> usize {
+    house.legs.get(key).and_then(|leg| Some(leg.received()?.audio()?.0)).unwrap_or(0)
+}
+
+/// Whether the audio of a leg can be fed by us: plain RTP, or nothing negotiated yet.
+pub(crate) fn can_be_fed(house: &House, key: LegKey) -> bool {
+    let Some(leg) = house.legs.get(key) else { return false };
+    match leg.received() {
+        Some(sdp) => sdp.audio().is_some_and(|(_, media)| media.is_plain_rtp()),
+        None => false,
+    }
+}
+
+/// The address that SDP names towards this leg.
+pub(crate) fn our_ip(house: &House, key: LegKey) -> Option<IpAddr> {
+    Some(house.media_address(&house.legs.get(key)?.dialog.flow))
+}

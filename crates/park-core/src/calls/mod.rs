@@ -1,0 +1,33 @@
+//! Calls: legs and what joins them; requests passed from one to the other; park, retrieve, recall.
+
+mod answer;
+mod describe;
+mod ending;
+mod ids;
+mod leg;
+mod media;
+mod own;
+mod park;
+mod parked;
+mod pass;
+mod recall;
+mod retrieve;
+mod route;
+mod setup;
+mod within;
+
+pub(crate) use ending::{call_id, end_all};
+pub(crate) use ids::find_parked as find_by_ids;
+pub(crate) use leg::{Identity, Leg, Legs};
+pub(crate) use media::{hear as hear_media, order_pairs};
+pub(crate) use own::{bye, failed as own_failed, refresh, response as own_response};
+pub(crate) use park::{by_dial, held_call, reserve};
+pub(crate) use parked::offer_again;
+pub(crate) use pass::{
+    Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,
+};
+pub(crate) use recall::{due as recall_due, hand_over_failed, rung_out};
+pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
+pub(crate) use route::{pbx_domain, uri_towards_pbx};
+pub(crate) use setup::{ALLOW, Callee, ack, cancelled, open, unacknowledged};
+pub(crate) use within::{events_over, in_dialog, leg_of};

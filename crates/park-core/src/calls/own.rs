@@ -1,0 +1,172 @@
+//! Requests of our own in a leg, and what their answers mean.
+
+use std::time::Duration;
+
+use base::Side;
+use sip_core::ClientKey;
+use sip_msg::{Message, Name, sdp_part};
+
+use crate::calls::leg::{Invite, Stage, With};
+use crate::calls::{media, park, parked, recall, setup};
+use crate::house::House;
+use crate::keys::{Alarm, Errand, LegKey};
+
+/// Ends a leg with a BYE of ours, or calls its INVITE back, as its stage asks.
+pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    match leg.stage {
+        Stage::Ending => return,
+        Stage::Early => return parked::hang_up_early(house, key),
+        Stage::Up => {}
+    }
+    leg.stage = Stage::Ending;
+    // What was asked of this leg by others must not wait for ever.
+    let partner = leg.partner();
+    leg.with = With::Nobody;
+    if let Some(partner) = partner.and_then(|other| house.legs.get_mut(other))
+        && partner.with == With::Leg(key)
+    {
+        partner.with = With::Nobody;
+    }
+    media::plan(house, key);
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let mut draft = leg.dialog.request("BYE");
+    if let Some(why) = why {
+        draft = draft.line(Name::Reason, format!("SIP;cause=200;text=\"{why}\""));
+    }
+    if setup::send_own(house, key, draft, Errand::Bye).is_none() {
+        setup::end_leg(house, key);
+    }
+}
+
+/// Sends our INVITE in a dialog that is up.
+pub(crate) fn reinvite(house: &mut House, key: LegKey, sdp: Vec<u8>) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let mut draft = leg.dialog.request("INVITE").line(Name::Allow, setup::ALLOW);
+    let cseq = leg.dialog.last_cseq();
+    if let Some(session) = leg.session {
+        let refresher = if session.ours { "uac" } else { "uas" };
+        draft = draft
+            .line(Name::SessionExpires, format!("{};refresher={refresher}", session.interval_s))
+            .line(Name::Supported, "timer");
+    }
+    draft = draft.body("application/sdp", sdp);
+    let client = setup::send_own(house, key, draft, Errand::Offer);
+    if let (Some(leg), Some(key)) = (house.legs.get_mut(key), client) {
+        leg.sent = Some(Invite { key, cseq });
+    }
+}
+
+/// Acknowledges a 2xx to an INVITE of ours.
+pub(crate) fn ack(house: &mut House, key: LegKey, client: ClientKey, response: &Message) {
+    let Some(leg) = house.legs.get(key) else { return };
+    let draft = leg.dialog.numbered("ACK", response.cseq().0).finish();
+    let hop = crate::calls::route::next_hop(leg);
+    house.layer.ack(house.at, client, hop, &draft);
+}
+
+/// Notes the SDP that a message carries as what the far end of a leg receives.
+pub(crate) fn note_answer(house: &mut House, key: LegKey, message: &Message) {
+    let body = message.body();
+    let Some(part) = message.content_type().and_then(|kind| sdp_part(kind, &body)) else {
+        return;
+    };
+    let sdp = bytes::Bytes::copy_from_slice(&body[part]);
+    if let Some(leg) = house.legs.get_mut(key) {
+        leg.media.received = Some(sdp.clone());
+    }
+    media::note_far(house, key, &sdp);
+    media::plan(house, key);
+}
+
+/// An answer to a request of ours in a leg.
+pub(crate) fn response(
+    house: &mut House,
+    key: LegKey,
+    errand: Errand,
+    client: ClientKey,
+    response: &Message,
+    flow: base::Flow,
+) {
+    let status = response.status();
+    if house.legs.get(key).is_none() {
+        if response.cseq().1 == "INVITE" && (200..300).contains(&status) {
+            setup::end_stray(house, client, response, flow);
+        }
+        return;
+    }
+    if status < 200 {
+        return;
+    }
+    match errand {
+        Errand::Bye => setup::end_leg(house, key),
+        Errand::Progress { last } => park::progress_told(house, key, last),
+        Errand::Offer => parked::offer_answered(house, key, client, response),
+        Errand::Refresh => refreshed(house, key, client, response),
+        Errand::HandOver => recall::hand_over_answered(house, key, status),
+        Errand::Ring => recall::answered(house, key, client, response, flow),
+        Errand::Answer => {}
+    }
+}
+
+/// No answer to a request of ours in a leg.
+pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
+    if house.legs.get(key).is_none() {
+        return;
+    }
+    match errand {
+        Errand::Bye => setup::end_leg(house, key),
+        Errand::Progress { last } => park::progress_told(house, key, last),
+        Errand::Offer => parked::offer_failed(house, key, 408),
+        Errand::Refresh => parked::lost(house, key),
+        Errand::HandOver => recall::hand_over_answered(house, key, 408),
+        Errand::Ring => recall::not_answered(house, key),
+        Errand::Answer => {}
+    }
+}
+
+/// Sets the alarm for our next session refresh, if refreshing is ours (RFC 4028 §10: at half time).
+pub(crate) fn keep_session(house: &mut House, key: LegKey) {
+    let Some(session) = house.legs.get(key).and_then(|leg| leg.session) else { return };
+    let half = Duration::from_secs(u64::from(session.interval_s) / 2);
+    // Where the far end refreshes, silence beyond the interval means that it has gone.
+    let whole = Duration::from_secs(u64::from(session.interval_s));
+    let after = if session.ours { half } else { whole };
+    house.alarms.set(Alarm::Refresh(key), house.at + after);
+}
+
+/// A refresh is due, or the far end's has not come.
+pub(crate) fn refresh(house: &mut House, key: LegKey) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let Some(session) = leg.session else { return };
+    if leg.side != Side::Pbx || leg.stage != Stage::Up {
+        return;
+    }
+    if !session.ours {
+        return parked::lost(house, key);
+    }
+    if leg.takes_update {
+        let draft = leg
+            .dialog
+            .request("UPDATE")
+            .line(Name::SessionExpires, format!("{};refresher=uac", session.interval_s))
+            .line(Name::Supported, "timer");
+        setup::send_own(house, key, draft, Errand::Refresh);
+    } else {
+        parked::offer(house, key);
+    }
+    keep_session(house, key);
+}
+
+fn refreshed(house: &mut House, key: LegKey, _client: ClientKey, response: &Message) {
+    match response.status() {
+        408 | 481 => parked::lost(house, key),
+        405 | 501 => {
+            if let Some(leg) = house.legs.get_mut(key) {
+                leg.takes_update = false;
+            }
+            parked::offer(house, key);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,391 @@
+//! Requests that pass from one side of the house to the other, and the responses that come back.
+//! Foreign text is copied; what is written anew is only what belongs to a leg: Request-URI, Route,
+//! Contact, CSeq, the dialog's ids, and SDP lines. Via belongs to the transaction layer.
+
+use std::hash::{Hash, Hasher};
+
+use base::{Flow, Side};
+use rustc_hash::{FxHashMap, FxHasher};
+use sip_core::{ClientKey, Failure, Oversize, ServerKey};
+use sip_msg::{Draft, Edit, Message, Name, NameAddr};
+use slotmap::SlotMap;
+
+use crate::calls::leg::{Invite, Stage};
+use crate::calls::media::{self, Before};
+use crate::calls::{ids, route, setup};
+use crate::house::House;
+use crate::keys::{Alarm, LegKey, Owner, PassKey};
+use crate::refusal::Refusal;
+use crate::register;
+use crate::told::Fact;
+
+/// What a passing request is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PassKind {
+    /// An INVITE that opens a call.
+    Invite,
+    /// An INVITE within a call.
+    Reinvite,
+    /// A BYE.
+    Bye,
+    /// A REGISTER.
+    Register,
+    /// A SUBSCRIBE or REFER that opens a subscription.
+    Subscribe,
+    /// Anything else.
+    Plain,
+}
+
+/// One request under way.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) server: ServerKey,
+    pub(crate) request: Message,
+    pub(crate) kind: PassKind,
+    /// The flow by which it came.
+    pub(crate) arrived: Flow,
+    pub(crate) from: Option<LegKey>,
+    pub(crate) to: Option<LegKey>,
+    pub(crate) client: Option<ClientKey>,
+    /// Its CSeq number as it goes on.
+    pub(crate) cseq: u32,
+    /// Where it goes, the current hop first.
+    pub(crate) hops: Vec<Flow>,
+    /// The descriptions before the offer in it: of `from`, then of `to`.
+    pub(crate) before: Option<Box<(Before, Before)>>,
+    /// Request-URI outside of a dialog.
+    pub(crate) uri: Box<str>,
+    pub(crate) cancelled: bool,
+    merged: u64,
+}
+
+impl Pass {
+    pub(crate) fn new(
+        server: ServerKey,
+        request: Message,
+        arrived: Flow,
+        kind: PassKind,
+        hops: Vec<Flow>,
+    ) -> Pass {
+        let cseq = request.cseq().0;
+        let merged = merged_key(&request, arrived.side);
+        Pass {
+            server,
+            request,
+            kind,
+            arrived,
+            from: None,
+            to: None,
+            client: None,
+            cseq,
+            hops,
+            before: None,
+            uri: Box::default(),
+            cancelled: false,
+            merged,
+        }
+    }
+
+    fn opens_dialog(&self) -> bool {
+        matches!(self.kind, PassKind::Invite | PassKind::Subscribe)
+    }
+}
+
+/// What makes two requests the same request on two ways (RFC 3261 §8.2.2.2). The same call may pass
+/// twice, towards and from a proxying PBX, and be forked to several phones: side and URI count.
+fn merged_key(request: &Message, side: Side) -> u64 {
+    let mut hasher = FxHasher::default();
+    (request.call_id(), request.from_tag(), request.cseq(), request.uri(), side).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// All requests under way.
+#[derive(Debug, Default)]
+pub(crate) struct Passes {
+    passes: SlotMap<PassKey, Pass>,
+    merged: FxHashMap<u64, PassKey>,
+}
+
+impl Passes {
+    pub(crate) fn get(&self, key: PassKey) -> Option<&Pass> {
+        self.passes.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: PassKey) -> Option<&mut Pass> {
+        self.passes.get_mut(key)
+    }
+
+    /// Whether this very request is under way already: it has come back in a loop.
+    pub(crate) fn is_loop(&self, request: &Message, side: Side) -> bool {
+        self.merged.contains_key(&merged_key(request, side))
+    }
+
+    pub(crate) fn insert(&mut self, pass: Pass) -> PassKey {
+        let merged = pass.merged;
+        let key = self.passes.insert(pass);
+        self.merged.insert(merged, key);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: PassKey) -> Option<Pass> {
+        let pass = self.passes.remove(key)?;
+        if self.merged.get(&pass.merged) == Some(&key) {
+            self.merged.remove(&pass.merged);
+        }
+        Some(pass)
+    }
+
+    /// The requests that came in or go out by a leg.
+    pub(crate) fn of_leg(&self, leg: LegKey) -> Vec<PassKey> {
+        let touches = |pass: &Pass| pass.from == Some(leg) || pass.to == Some(leg);
+        self.passes.iter().filter(|(_, pass)| touches(pass)).map(|(key, _)| key).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.passes.len()
+    }
+}
+
+/// Sends a request on its way; a refusal answers it.
+pub(crate) fn start(house: &mut House, pass: Pass) {
+    let key = house.passes.insert(pass);
+    let Some(pass) = house.passes.get(key) else { return };
+    let server = pass.server;
+    house.layer.adopt(server, Owner::Pass(key));
+    if let Err(refusal) = send(house, key) {
+        refuse(house, key, &refusal);
+    }
+}
+
+/// Ends a request under way with a refusal of ours.
+pub(crate) fn refuse(house: &mut House, key: PassKey, refusal: &Refusal) {
+    let Some(pass) = house.passes.remove(key) else { return };
+    house.alarms.stop(Alarm::Silent(key));
+    house.refuse(pass.server, &pass.request, refusal);
+    setup::not_done(house, &pass, refusal.status());
+}
+
+fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
+    let Some(pass) = house.passes.get(key) else { return Ok(()) };
+    let request = pass.request.clone();
+    let (kind, from, to) = (pass.kind, pass.from, pass.to);
+    let hop = pass.hops.first().copied().ok_or(Refusal::NoPbx)?;
+    let draft = draft(house, key, &request, hop)?;
+    let has_next = house.passes.get(key).is_some_and(|pass| pass.hops.len() > 1);
+    let oversize = if hop.side == Side::Pbx { Oversize::TryTcp } else { Oversize::Stay };
+    let client = house.layer.request(house.at, hop, Owner::Pass(key), &draft, oversize);
+    if has_next {
+        house.alarms.set(Alarm::Silent(key), house.at + house.settings.failover_after);
+    }
+    let Some(pass) = house.passes.get_mut(key) else { return Ok(()) };
+    pass.client = Some(client);
+    let (server, cseq) = (pass.server, pass.cseq);
+    if matches!(kind, PassKind::Invite | PassKind::Reinvite) {
+        if let Some(leg) = from.and_then(|leg| house.legs.get_mut(leg)) {
+            leg.heard = Some(Invite { key: server, cseq: request.cseq().0 });
+        }
+        if let Some(leg) = to.and_then(|leg| house.legs.get_mut(leg)) {
+            leg.sent = Some(Invite { key: client, cseq });
+        }
+    }
+    Ok(())
+}
+
+fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Result<Draft, Refusal> {
+    let Some(pass) = house.passes.get(key) else { return Err(Refusal::NoPbx) };
+    let (from, to, cseq) = (pass.from, pass.to, pass.cseq);
+    let opens = pass.opens_dialog() || to.is_none();
+    let (uri, arrived, kind) = (pass.uri.clone(), pass.arrived, pass.kind);
+    let mut edit = Edit::of(request);
+    edit = edit.remove(Name::RecordRoute);
+    let forwards = request.max_forwards().map_or(70, |left| left.saturating_sub(1));
+    edit = edit.set(Name::MaxForwards, forwards.to_string());
+    if opens {
+        edit = edit.request_line(&uri);
+        edit = route::keep_foreign_routes(house, request, &arrived, edit);
+        edit = route::rewrite_parties(house, request, &arrived, hop.side, edit);
+    }
+    if kind == PassKind::Register {
+        edit = register::contacts_towards_pbx(house, request, &arrived, &hop, edit);
+    }
+    if let Some(leg) = to.and_then(|to| house.legs.get_mut(to)) {
+        leg.dialog.flow = if opens { hop } else { leg.dialog.flow };
+        if !opens {
+            let method = request.cseq().1;
+            let tags = (request.from_tag(), request.to_tag());
+            edit = leg.dialog.address(edit, cseq, method, tags);
+        }
+    }
+    if let (Some(from), Some(to)) = (from, to) {
+        edit = own_lines(house, request, to, edit);
+        if let Some(body) = media::carry(house, from, to, request)? {
+            edit = edit.body(None, body);
+        }
+    }
+    Ok(ids::translate(house, request, hop.side.other(), edit).finish())
+}
+
+/// The lines of a request that are the leg's own: Contact, and RAck, which names our INVITE.
+fn own_lines<'m>(house: &House, request: &Message, to: LegKey, edit: Edit<'m>) -> Edit<'m> {
+    let Some(leg) = house.legs.get(to) else { return edit };
+    let mut edit = contact(house, request, to, edit);
+    if let Some(rack) = request.get(Name::RAck)
+        && let Some(sent) = leg.sent
+    {
+        let mut words = rack.split_whitespace();
+        let number = words.next().unwrap_or("1");
+        let method = words.nth(1).unwrap_or("INVITE");
+        edit = edit.set(Name::RAck, format!("{number} {} {method}", sent.cseq));
+    }
+    edit
+}
+
+/// Our Contact in place of the foreign one, with the foreign one's parameters.
+fn contact<'m>(house: &House, message: &Message, leg: LegKey, edit: Edit<'m>) -> Edit<'m> {
+    let Some(leg) = house.legs.get(leg) else { return edit };
+    let Some(foreign) = message.get(Name::Contact) else { return edit };
+    let own = house.contact(&leg.dialog.flow, &leg.token);
+    let value = match NameAddr::read(foreign) {
+        Some(address) => address.with_uri(&own),
+        None => format!("<{own}>"),
+    };
+    edit.set(Name::Contact, value)
+}
+
+/// A response has come for a request under way.
+pub(crate) fn response(
+    house: &mut House,
+    key: PassKey,
+    client: ClientKey,
+    response: &Message,
+    flow: Flow,
+) {
+    let status = response.status();
+    let current = house.passes.get(key).is_some_and(|pass| pass.client == Some(client));
+    if !current {
+        // The pass is over, or went on to another hop: a late 2xx must still be ended.
+        if (200..300).contains(&status) && response.cseq().1 == "INVITE" {
+            setup::end_stray(house, client, response, flow);
+        }
+        return;
+    }
+    house.alarms.stop(Alarm::Silent(key));
+    if let Some(hop) = house.passes.get(key).and_then(|pass| pass.hops.first()) {
+        house.uplink.spoke(&hop.clone());
+    }
+    if status == 100 || (status == 503 && next_hop(house, key)) {
+        return;
+    }
+    let Some(pass) = house.passes.get(key) else { return };
+    let request = pass.request.clone();
+    let (server, from, to, arrived) = (pass.server, pass.from, pass.to, pass.arrived);
+    if pass.opens_dialog()
+        && status < 300
+        && let Some(leg) = to.and_then(|to| house.legs.get_mut(to))
+    {
+        leg.dialog.learn(response);
+    }
+    match response_draft(house, &request, response, (from, to), &arrived) {
+        Ok(draft) => {
+            // What a final answer changes comes before it goes out: the next request may come at once.
+            if status >= 200 {
+                house.passes.remove(key).inspect(|pass| setup::finish(house, pass, response));
+            }
+            house.layer.respond(house.at, server, status, &draft);
+        }
+        Err(refusal) => {
+            setup::end_bad_answer(house, key, client, response, flow);
+            refuse(house, key, &refusal);
+        }
+    }
+}
+
+fn response_draft(
+    house: &mut House,
+    request: &Message,
+    response: &Message,
+    (from, to): (Option<LegKey>, Option<LegKey>),
+    arrived: &Flow,
+) -> Result<Draft, Refusal> {
+    let mut edit = Edit::of(response);
+    let (number, method) = request.cseq();
+    edit = edit.set(Name::From, request.get(Name::From).unwrap_or_default());
+    edit = edit.set(Name::CallId, request.call_id());
+    edit = edit.set(Name::CSeq, format!("{number} {method}"));
+    let mut party = request.get(Name::To).unwrap_or_default().to_string();
+    if let (None, Some(tag)) = (request.to_tag(), response.to_tag()) {
+        party = format!("{party};tag={tag}");
+    }
+    edit = edit.set(Name::To, party);
+    let routes = request.all(Name::RecordRoute).map(Into::into).collect();
+    edit = edit.set_all(Name::RecordRoute, routes);
+    if let (Some(from), Some(to)) = (from, to) {
+        if response.status() < 300 {
+            edit = contact(house, response, from, edit);
+        }
+        if let Some(body) = media::carry(house, to, from, response)? {
+            edit = edit.body(None, body);
+        }
+    } else if method == "REGISTER" {
+        edit = register::own_contacts_back(house, request, response, arrived, edit);
+    }
+    Ok(edit.finish())
+}
+
+/// No final answer has come.
+pub(crate) fn failed(house: &mut House, key: PassKey, client: ClientKey, why: Failure) {
+    if house.passes.get(key).is_none_or(|pass| pass.client != Some(client)) {
+        return;
+    }
+    if next_hop(house, key) {
+        return;
+    }
+    let Some(pass) = house.passes.get(key) else { return };
+    if pass.hops.first().is_some_and(|hop| hop.side == Side::Pbx) {
+        let hop = pass.hops[0];
+        silent(house, hop);
+    }
+    let Some(pass) = house.passes.remove(key) else { return };
+    let status = match why {
+        Failure::Timeout if pass.cancelled => 487,
+        Failure::Timeout => 408,
+        Failure::Unreachable => 503,
+    };
+    // A BYE that nobody answers has still ended the call (RFC 3261 §15.1.1).
+    let status = if pass.kind == PassKind::Bye { 200 } else { status };
+    house.answer(pass.server, &pass.request, status);
+    setup::not_done(house, &pass, status);
+}
+
+/// The PBX address keeps silent: on to the next, if nothing at all was heard.
+pub(crate) fn kept_silent(house: &mut House, key: PassKey) {
+    let Some(client) = house.passes.get(key).and_then(|pass| pass.client) else { return };
+    if !house.layer.heard_anything(client) && next_hop(house, key) {
+        house.layer.abandon(house.at, client);
+    }
+}
+
+fn silent(house: &mut House, hop: Flow) {
+    house.uplink.fell_silent(hop, house.at, house.settings.failover_rest);
+    house.tell(None, Fact::PbxSilent { at: hop.peer });
+}
+
+/// Goes on to the next hop; says whether there was one.
+fn next_hop(house: &mut House, key: PassKey) -> bool {
+    let Some(pass) = house.passes.get_mut(key) else { return false };
+    if pass.hops.len() < 2 || pass.cancelled {
+        return false;
+    }
+    let hop = pass.hops.remove(0);
+    if let Some(leg) = pass.to.and_then(|to| house.legs.get_mut(to))
+        && leg.stage != Stage::Early
+    {
+        return false;
+    }
+    silent(house, hop);
+    route::retarget(house, key);
+    if let Err(refusal) = send(house, key) {
+        refuse(house, key, &refusal);
+    }
+    true
+}

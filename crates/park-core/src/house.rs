@@ -1,0 +1,138 @@
+//! What is in the house, and what every room needs: the time, chance, the transaction layer, port
+//! leases, alarms, and the tray on which things to be done outside are laid.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use base::{Chance, Deadlines, Flow, Moment, Side};
+use dialects::{Codes, Templates};
+use rtp_flow::{Leases, Plan};
+use sip_core::{Layer, ServerKey};
+use sip_msg::{Compose, Message, Name, SipUri};
+
+use crate::calls::{Legs, Passes};
+use crate::contacts::Contacts;
+use crate::keys::{Alarm, BindingKey, Owner};
+use crate::lots::Lots;
+use crate::refusal::Refusal;
+use crate::settings::{LotSettings, Settings};
+use crate::told::{Fact, Told};
+use crate::uplink::Uplink;
+use crate::words::Output;
+
+/// Everything in the house, owned once.
+pub(crate) struct House {
+    pub(crate) at: Moment,
+    pub(crate) settings: Settings,
+    pub(crate) codes: Vec<Codes>,
+    pub(crate) templates: Templates,
+    pub(crate) chance: Chance,
+    pub(crate) layer: Layer<Owner>,
+    pub(crate) leases: Leases,
+    pub(crate) alarms: Deadlines<Alarm>,
+    pub(crate) tray: VecDeque<Output>,
+    pub(crate) legs: Legs,
+    pub(crate) passes: Passes,
+    pub(crate) contacts: Contacts,
+    /// Bindings that have registered anew and are told their lamps next.
+    pub(crate) to_greet: Vec<BindingKey>,
+    pub(crate) lots: Lots,
+    pub(crate) uplink: Uplink,
+    pub(crate) draining: bool,
+    pub(crate) dropped: u64,
+    pub(crate) bugs: u64,
+}
+
+/// The codes of a lot, as the dialects read them.
+pub(crate) fn codes_of(lot: &LotSettings) -> Codes {
+    Codes {
+        park: lot.park.clone(),
+        group_park: lot.group_park.clone(),
+        retrieve: lot.retrieve.clone(),
+        any_slot: lot.any_slot.clone(),
+        slots: lot.slots.clone(),
+        extensions: lot.extensions.clone(),
+    }
+}
+
+impl House {
+    /// Tells a fact.
+    pub(crate) fn tell(&mut self, call: Option<&str>, fact: Fact) {
+        self.tray.push_back(Output::Told(Told { call: call.map(Into::into), fact }));
+    }
+
+    /// A promise of ours is broken: loud in tests, counted and survived elsewhere.
+    pub(crate) fn bug(&mut self, call: Option<&str>, what: &str) {
+        debug_assert!(false, "bug: {what}");
+        self.bugs += 1;
+        self.tell(call, Fact::Bug { what: what.into() });
+    }
+
+    /// A message is dropped.
+    pub(crate) fn drop_message(&mut self, from: SocketAddr, why: &str) {
+        self.dropped += 1;
+        self.tell(None, Fact::Dropped { from, why: why.into() });
+    }
+
+    /// Lays a plan for the media workers on the tray.
+    pub(crate) fn plan(&mut self, plan: Plan) {
+        self.tray.push_back(Output::Media(plan));
+    }
+
+    /// What we call ourselves in signalling by this flow.
+    pub(crate) fn address(&self, flow: &Flow) -> SocketAddr {
+        let advertised = match flow.side {
+            Side::Phones => self.settings.phones_advertise,
+            Side::Pbx => self.settings.pbx_advertise,
+        };
+        SocketAddr::new(advertised.unwrap_or(flow.local.ip()), flow.local.port())
+    }
+
+    /// What SDP calls us towards the peer of this flow.
+    pub(crate) fn media_address(&self, flow: &Flow) -> IpAddr {
+        let (media, signalling) = match flow.side {
+            Side::Phones => (self.settings.media_phones_advertise, self.settings.phones_advertise),
+            Side::Pbx => (self.settings.media_pbx_advertise, self.settings.pbx_advertise),
+        };
+        media.or(signalling).unwrap_or(flow.local.ip())
+    }
+
+    /// A Contact URI of ours with this user part.
+    pub(crate) fn contact(&self, flow: &Flow, user: &str) -> String {
+        let address = self.address(flow);
+        let transport = if flow.transport.is_reliable() { ";transport=tcp" } else { "" };
+        format!("sip:{user}@{address}{transport}")
+    }
+
+    /// Whether a URI's host is ours on either side, as seen by this flow.
+    pub(crate) fn is_us(&self, uri: &SipUri<'_>, flow: &Flow) -> bool {
+        let Some(ip) = uri.host_ip() else { return false };
+        let ours =
+            [Some(flow.local.ip()), self.settings.phones_advertise, self.settings.pbx_advertise];
+        // The port counts: a PBX on the same machine has the same address.
+        let port = uri.port().unwrap_or(5060);
+        ours.contains(&Some(ip)) && port == flow.local.port()
+    }
+
+    /// Answers a request ourselves.
+    pub(crate) fn answer(&mut self, server: ServerKey, request: &Message, status: u16) {
+        let tag = self.chance.token(10);
+        let draft = Compose::response_to(request, status, None).to_tag(&tag).finish();
+        self.layer.respond(self.at, server, status, &draft);
+    }
+
+    /// Answers a request with what a rule said.
+    pub(crate) fn refuse(&mut self, server: ServerKey, request: &Message, refusal: &Refusal) {
+        let tag = self.chance.token(10);
+        let status = refusal.status();
+        let mut draft = Compose::response_to(request, status, None).to_tag(&tag);
+        if let Some(seconds) = refusal.retry_after() {
+            draft = draft.line(Name::RetryAfter, seconds.to_string());
+        }
+        draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
+        self.layer.respond(self.at, server, status, &draft.finish());
+        let who = request.from().uri().to_string();
+        let fact = Fact::Refused { status, who, why: refusal.to_string() };
+        self.tell(Some(request.call_id()), fact);
+    }
+}

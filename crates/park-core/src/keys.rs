@@ -1,0 +1,69 @@
+//! Keys of what lives in the house, who owns a transaction, and which alarms there are.
+
+use slotmap::new_key_type;
+
+new_key_type! {
+    /// A leg.
+    pub(crate) struct LegKey;
+    /// A request that is being passed on.
+    pub(crate) struct PassKey;
+    /// A binding.
+    pub(crate) struct BindingKey;
+    /// A parked call.
+    pub(crate) struct ParkedKey;
+}
+
+/// Why we sent a request of our own in a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// To end it.
+    Bye,
+    /// To tell the progress of a REFER; `last` ends the telling.
+    Progress { last: bool },
+    /// To change what the PBX sends us and hears: the offer of a parked or retrieved call.
+    Offer,
+    /// To keep the session alive (RFC 4028).
+    Refresh,
+    /// To have the PBX take the parkee elsewhere.
+    HandOver,
+    /// To ring a phone.
+    Ring,
+    /// Our answer to a retriever or to who dials a park code.
+    Answer,
+}
+
+/// Who owns a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A request that is being passed on.
+    Pass(PassKey),
+    /// A request of our own in a leg, or our answer in one.
+    Leg(LegKey, Errand),
+    /// A notice to a binding.
+    Notice(BindingKey),
+}
+
+/// What an alarm is for. The order has no meaning but to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Alarm {
+    /// The PBX address that a request went to keeps silent.
+    Silent(PassKey),
+    /// A binding expires.
+    Binding(BindingKey),
+    /// The phone has not ended its leg: we do.
+    Bye(LegKey),
+    /// A refused offer of ours is made again.
+    Offer(LegKey),
+    /// A session wants to be refreshed.
+    Refresh(LegKey),
+    /// A subscription that passes through us has run out.
+    Events(LegKey),
+    /// A parked call's time is up, or a pause between recalls is over.
+    Recall(ParkedKey),
+    /// A recall has rung long enough.
+    Ring(ParkedKey),
+    /// The PBX has not said whether it took the parkee.
+    HandOver(ParkedKey),
+    /// A PBX target is resolved again.
+    Resolve(usize),
+}

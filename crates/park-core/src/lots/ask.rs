@@ -1,0 +1,160 @@
+//! What is asked, in terms of the lots: which lot a number belongs to, who asks, and what they may.
+
+use base::{Domain, Extension, Flow};
+use dialects::{Dialled, Place};
+use sip_msg::{Message, NameAddr, SipUri};
+
+use crate::calls::Leg;
+use crate::contacts::Aor;
+use crate::house::House;
+use crate::keys::{BindingKey, LegKey, ParkedKey};
+use crate::lots::slot::SlotId;
+use crate::refusal::Refusal;
+use crate::settings::LotSettings;
+
+/// A place in a lot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// The number of the lot.
+    pub(crate) lot: usize,
+    pub(crate) place: Place,
+}
+
+/// The address of record that a URI names. Who names us as the server means the PBX's domain.
+pub(crate) fn aor_of(house: &House, uri: &str, flow: &Flow) -> Option<Aor> {
+    let uri = SipUri::read(uri)?;
+    let extension = Extension::from(&*uri.user_decoded());
+    let domain = match &house.settings.rewrite_domain {
+        Some(domain) if house.is_us(&uri, flow) => domain.to_string(),
+        None if house.is_us(&uri, flow) => crate::calls::pbx_domain(house),
+        _ => uri.host().to_string(),
+    };
+    Some(Aor { extension, domain: Domain::from(domain.to_ascii_lowercase()) })
+}
+
+/// Who speaks in a leg: its phone's address of record, else what its From says.
+pub(crate) fn domain_of(house: &House, key: LegKey, request: &Message) -> Option<Aor> {
+    let leg = house.legs.get(key)?;
+    if let Some(aor) = &leg.aor {
+        return Some(aor.clone());
+    }
+    aor_of(house, request.from().uri(), &leg.dialog.flow)
+}
+
+fn lots_of<'h>(house: &'h House, aor: &Aor) -> impl Iterator<Item = (usize, &'h LotSettings)> {
+    let domain = aor.domain.clone();
+    house
+        .settings
+        .lots
+        .iter()
+        .enumerate()
+        .filter(move |(_, lot)| lot.domains.is_empty() || lot.domains.contains(&domain))
+}
+
+fn dialled(house: &House, aor: &Aor, user: &str) -> Option<(usize, Dialled)> {
+    lots_of(house, aor).find_map(|(lot, _)| Some((lot, house.codes.get(lot)?.dialled(user)?)))
+}
+
+/// What a REFER to `user` asks: a place to park, if it is one.
+pub(crate) fn refer_ask(house: &House, aor: &Aor, user: &str) -> Option<Ask> {
+    let (lot, dialled) = dialled(house, aor, user)?;
+    let place = match dialled {
+        Dialled::Park(place) => place,
+        Dialled::Number(slot) => Place::Slot(slot),
+        Dialled::AnySlot => Place::AnySlot,
+        // Nobody transfers a call into a retrieve code to park it: the PBX may know better.
+        Dialled::Retrieve(_) => return None,
+    };
+    Some(Ask { lot, place })
+}
+
+/// What an INVITE to `user` asks of a lot.
+pub(crate) fn dialled_ask(house: &House, aor: &Aor, user: &str) -> Option<(usize, Dialled)> {
+    dialled(house, aor, user)
+}
+
+/// Whether who asks is a live binding speaking by its own flow, or a trusted device.
+///
+/// # Errors
+/// [`Refusal::NotEntitled`].
+pub(crate) fn entitled(house: &House, leg: &Leg, flow: &Flow) -> Result<(), Refusal> {
+    let live = leg.binding.and_then(|key| house.contacts.get(key));
+    let by_its_flow = live.is_some_and(|binding| {
+        same_way(&binding.flow, flow)
+            || (binding.flow.conn.is_some() && binding.flow.conn == flow.conn)
+    });
+    if by_its_flow || is_trusted(house, flow) { Ok(()) } else { Err(Refusal::NotEntitled) }
+}
+
+fn same_way(one: &Flow, other: &Flow) -> bool {
+    one.transport == other.transport && one.peer == other.peer
+}
+
+pub(crate) fn is_trusted(house: &House, flow: &Flow) -> bool {
+    house.settings.phones_trusted.iter().any(|network| network.contains(flow.peer.ip()))
+}
+
+/// The parked call that is wanted: by slot, or what is parked for an extension, else for its group.
+///
+/// # Errors
+/// [`Refusal::SlotEmpty`] or [`Refusal::BeingTaken`].
+pub(crate) fn wanted(house: &House, aor: &Aor, ask: &Ask) -> Result<ParkedKey, Refusal> {
+    let lot = house.settings.lots.get(ask.lot).ok_or(Refusal::SlotEmpty)?;
+    let id = |slot: &str| SlotId {
+        lot: lot.name.clone(),
+        domain: aor.domain.clone(),
+        slot: slot.into(),
+    };
+    match &ask.place {
+        Place::Extension(extension) => house.lots.first(&id(extension.as_str())),
+        Place::Slot(slot) => house.lots.first(&id(slot.as_str())),
+        Place::Own => match house.lots.first(&id(aor.extension.as_str())) {
+            Err(Refusal::SlotEmpty) => first_of_group(house, lot, aor),
+            found => found,
+        },
+        Place::Group => first_of_group(house, lot, aor),
+        Place::AnySlot => Err(Refusal::SlotEmpty),
+    }
+}
+
+fn first_of_group(house: &House, lot: &LotSettings, aor: &Aor) -> Result<ParkedKey, Refusal> {
+    let group = lot.groups.iter().find(|group| group.members.contains(&aor.extension));
+    let Some(group) = group else { return Err(Refusal::SlotEmpty) };
+    let mut parked: Vec<_> = house
+        .lots
+        .iter()
+        .filter(|(_, call)| {
+            call.id.lot == lot.name
+                && call.id.domain == aor.domain
+                && call.group.as_deref() == Some(&group.name)
+        })
+        .collect();
+    parked.sort_by_key(|(_, call)| call.since);
+    let free = parked.iter().find(|(_, call)| call.claim.is_none());
+    match (free, parked.is_empty()) {
+        (Some((key, _)), _) => Ok(*key),
+        (None, true) => Err(Refusal::SlotEmpty),
+        (None, false) => Err(Refusal::BeingTaken),
+    }
+}
+
+/// The binding that a request comes from: its From's extension, by the flow that it registered by.
+pub(crate) fn asker(
+    house: &House,
+    request: &Message,
+    flow: &Flow,
+) -> (Option<Aor>, Option<BindingKey>) {
+    let from = NameAddr::read(request.get(sip_msg::Name::From).unwrap_or_default());
+    let aor = from.and_then(|from| aor_of(house, from.uri(), flow));
+    let binding = aor.as_ref().and_then(|aor| {
+        house.contacts.by_flow(aor.extension.as_str(), Some(aor.domain.as_str()), flow)
+    });
+    let binding = binding.or_else(|| {
+        // The From may name another domain than the one registered at.
+        house.contacts.by_flow(aor.as_ref()?.extension.as_str(), None, flow)
+    });
+    match binding.and_then(|key| house.contacts.get(key)) {
+        Some(bound) => (Some(bound.aor.clone()), binding),
+        None => (aor, None),
+    }
+}

@@ -1,0 +1,112 @@
+//! All parked calls by slot. The contested things are settled here, once: who gets a place, and who
+//! gets a call.
+
+use std::collections::BTreeMap;
+
+use slotmap::SlotMap;
+
+use crate::keys::{LegKey, ParkedKey};
+use crate::lots::slot::{Claim, ParkedCall, SlotId};
+use crate::refusal::Refusal;
+
+/// The parked calls.
+#[derive(Debug, Default)]
+pub(crate) struct Lots {
+    calls: SlotMap<ParkedKey, ParkedCall>,
+    slots: BTreeMap<SlotId, Vec<ParkedKey>>,
+}
+
+impl Lots {
+    /// Puts a call into its slot, behind those that wait there, if there is room for it.
+    ///
+    /// # Errors
+    /// [`Refusal::SlotTaken`]; nothing has changed then.
+    pub(crate) fn admit(&mut self, call: ParkedCall, most: usize) -> Result<ParkedKey, Refusal> {
+        let waiting = self.slots.get(&call.id).map_or(0, Vec::len);
+        if waiting >= most {
+            return Err(Refusal::SlotTaken(call.id.slot));
+        }
+        let id = call.id.clone();
+        let key = self.calls.insert(call);
+        self.slots.entry(id).or_default().push(key);
+        Ok(key)
+    }
+
+    /// How many calls wait in a slot.
+    pub(crate) fn waiting(&self, id: &SlotId) -> usize {
+        self.slots.get(id).map_or(0, Vec::len)
+    }
+
+    /// The first call in a slot that nobody is taking.
+    ///
+    /// # Errors
+    /// [`Refusal::SlotEmpty`], or [`Refusal::BeingTaken`] if all that wait there are being taken.
+    pub(crate) fn first(&self, id: &SlotId) -> Result<ParkedKey, Refusal> {
+        let Some(keys) = self.slots.get(id).filter(|keys| !keys.is_empty()) else {
+            return Err(Refusal::SlotEmpty);
+        };
+        let free = |key: &&ParkedKey| self.calls.get(**key).is_some_and(|c| c.claim.is_none());
+        keys.iter().find(free).copied().ok_or(Refusal::BeingTaken)
+    }
+
+    /// Takes hold of a call for a retriever.
+    ///
+    /// # Errors
+    /// [`Refusal::BeingTaken`] if somebody else has hold of it, [`Refusal::SlotEmpty`] if it has gone.
+    pub(crate) fn claim(
+        &mut self,
+        key: ParkedKey,
+        by: LegKey,
+        recall: bool,
+    ) -> Result<(), Refusal> {
+        let call = self.calls.get_mut(key).ok_or(Refusal::SlotEmpty)?;
+        match call.claim {
+            Some(claim) if claim.by != by => Err(Refusal::BeingTaken),
+            _ => {
+                call.claim = Some(Claim { by, awaits_offer: false, recall });
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets go of a call, if it was this retriever's.
+    pub(crate) fn release(&mut self, key: ParkedKey, by: LegKey) -> bool {
+        match self.calls.get_mut(key) {
+            Some(call) if call.claim.is_some_and(|claim| claim.by == by) => {
+                call.claim = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes a call out of its slot.
+    pub(crate) fn remove(&mut self, key: ParkedKey) -> Option<ParkedCall> {
+        let call = self.calls.remove(key)?;
+        if let Some(keys) = self.slots.get_mut(&call.id) {
+            keys.retain(|other| *other != key);
+            if keys.is_empty() {
+                self.slots.remove(&call.id);
+            }
+        }
+        Some(call)
+    }
+
+    pub(crate) fn get(&self, key: ParkedKey) -> Option<&ParkedCall> {
+        self.calls.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: ParkedKey) -> Option<&mut ParkedCall> {
+        self.calls.get_mut(key)
+    }
+
+    /// All calls, by slot, first in first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ParkedKey, &ParkedCall)> {
+        let keys = self.slots.values().flatten().copied();
+        keys.filter_map(|key| Some((key, self.calls.get(key)?)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.calls.len()
+    }
+}

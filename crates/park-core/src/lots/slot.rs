@@ -1,0 +1,89 @@
+//! A parked call and its slot: plain data.
+
+use base::{Domain, Extension, LotName, Moment, SlotName};
+use sip_core::ServerKey;
+use smallvec::SmallVec;
+
+use crate::calls::Identity;
+use crate::keys::LegKey;
+use crate::settings::RecallSettings;
+
+/// A slot, separate per lot and domain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SlotId {
+    pub(crate) lot: LotName,
+    pub(crate) domain: Domain,
+    pub(crate) slot: SlotName,
+}
+
+/// Who waits to hear whether the park has worked.
+#[derive(Debug)]
+pub(crate) enum Teller {
+    /// Nobody any more.
+    Nobody,
+    /// The parker's leg, by NOTIFY.
+    Progress(LegKey),
+    /// The parker's leg, by the final answer to its REFER (`Refer-Sub: false`).
+    Answer(LegKey, ServerKey),
+    /// The parker's leg, which dialled the park code with another one.
+    Dialled(LegKey, LegKey),
+}
+
+/// A retriever's grip on a parked call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) by: LegKey,
+    /// The PBX has been asked to change codecs first.
+    pub(crate) awaits_offer: bool,
+    /// The claim is the answer to a recall.
+    pub(crate) recall: bool,
+}
+
+/// Who is rung in a recall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecallStage {
+    /// The parker.
+    Parker,
+    /// The group.
+    Group,
+}
+
+/// How far the recall of a parked call has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Recall {
+    /// The alarm is set: for the first attempt, or for the next one after a pause.
+    Waiting,
+    /// The time came while somebody was taking the call; if they fail, the recall begins.
+    Overdue,
+    /// Phones ring.
+    Ringing { legs: SmallVec<[LegKey; 4]> },
+    /// The PBX was asked to take the parkee elsewhere.
+    HandingOver { to: String, last: bool },
+    /// No recall, or no more.
+    Over,
+}
+
+/// A parkee's leg, held in a slot.
+#[derive(Debug)]
+pub(crate) struct ParkedCall {
+    pub(crate) leg: LegKey,
+    pub(crate) id: SlotId,
+    /// The park group by which it was parked.
+    pub(crate) group: Option<String>,
+    pub(crate) parker: Extension,
+    pub(crate) parker_who: Identity,
+    pub(crate) parkee: Identity,
+    pub(crate) since: Moment,
+    pub(crate) tune: u16,
+    pub(crate) notify_parker: bool,
+    /// What a phone dials to take it.
+    pub(crate) retrieve: String,
+    pub(crate) teller: Teller,
+    /// The PBX was once asked for a codec in which there is music.
+    pub(crate) asked_for_codec: bool,
+    pub(crate) claim: Option<Claim>,
+    pub(crate) recall: Recall,
+    pub(crate) stage: RecallStage,
+    pub(crate) attempt: u32,
+    pub(crate) policy: RecallSettings,
+}

@@ -1,0 +1,193 @@
+//! The first look at a request outside of any dialog: an ask about parking, a call or subscription
+//! through the house, a registration, or something that simply passes.
+
+use base::{Flow, Side};
+use dialects::{Dialled, Invite, Place};
+use sip_core::ServerKey;
+use sip_msg::{Compose, Message, Name, SipUri};
+
+use crate::calls::{
+    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, find_by_ids, held_call, open, reserve,
+    start, uri_towards_pbx,
+};
+use crate::contacts::Aor;
+use crate::house::House;
+use crate::keys::{BindingKey, ParkedKey};
+use crate::lots::{self, Ask};
+use crate::refusal::Refusal;
+use crate::register;
+
+/// Takes a request without a To tag.
+pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, flow: Flow) {
+    let method = request.cseq().1.to_string();
+    let trusted = house.settings.pbx_trusted.as_deref();
+    if flow.side == Side::Pbx && !house.uplink.trusts(flow.peer.ip(), trusted) {
+        return house.refuse(server, &request, &Refusal::NotEntitled);
+    }
+    if method == "OPTIONS" && is_for_us(house, &request, &flow) {
+        return answer_options(house, server, &request);
+    }
+    if request.max_forwards() == Some(0) {
+        return house.answer(server, &request, 483);
+    }
+    if house.passes.is_loop(&request, flow.side) {
+        return house.answer(server, &request, 482);
+    }
+    let opens = matches!(method.as_str(), "INVITE" | "SUBSCRIBE");
+    if house.draining && opens {
+        return house.refuse(server, &request, &Refusal::Draining);
+    }
+    match flow.side {
+        Side::Phones => from_phone(house, server, request, flow, &method),
+        Side::Pbx => from_pbx(house, server, request, flow, &method),
+    }
+}
+
+fn is_for_us(house: &House, request: &Message, flow: &Flow) -> bool {
+    SipUri::read(request.uri())
+        .is_some_and(|uri| uri.user().is_none_or(str::is_empty) && house.is_us(&uri, flow))
+}
+
+fn answer_options(house: &mut House, server: ServerKey, request: &Message) {
+    let tag = house.chance.token(10);
+    let draft = Compose::response_to(request, 200, None)
+        .to_tag(&tag)
+        .line(Name::Allow, ALLOW)
+        .line(Name::Accept, "application/sdp")
+        .line(Name::Supported, "replaces, norefersub, timer, 100rel")
+        .finish();
+    house.layer.respond(house.at, server, 200, &draft);
+}
+
+fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow, method: &str) {
+    if method == "REGISTER" {
+        return register::pass_on(house, server, request, flow);
+    }
+    let (aor, binding) = lots::asker(house, &request, &flow);
+    if method == "INVITE"
+        && let Some(aor) = &aor
+    {
+        match invite(house, &request, aor, binding, &flow) {
+            Ok(None) => {}
+            Ok(Some(errand)) => return serve(house, server, &request, flow, binding, errand),
+            Err(refusal) => return house.refuse(server, &request, &refusal),
+        }
+    }
+    let hops = house.uplink.hops(house.at);
+    if hops.is_empty() {
+        return house.refuse(server, &request, &Refusal::NoPbx);
+    }
+    let uri = uri_towards_pbx(house, &request, &flow, hops.first());
+    go_through(house, server, request, flow, binding, Callee { hops, uri, binding: None });
+}
+
+/// What an INVITE of a phone asks of us.
+enum Wish {
+    Park(Ask),
+    Reserve(crate::keys::LegKey),
+    Retrieve(ParkedKey),
+}
+
+fn invite(
+    house: &House,
+    request: &Message,
+    aor: &Aor,
+    binding: Option<BindingKey>,
+    flow: &Flow,
+) -> Result<Option<Wish>, Refusal> {
+    let asked = Invite::read(request)
+        .map_err(|bad| Refusal::Status(bad.status, bad.why.to_string().into()))?;
+    let entitled = || {
+        let may = binding.is_some() || lots::is_trusted(house, flow);
+        if may { Ok(()) } else { Err(Refusal::NotEntitled) }
+    };
+    if let Some(id) = &asked.replaces
+        && let Some(parked) = find_by_ids(house, id)
+    {
+        entitled()?;
+        return Ok(Some(Wish::Retrieve(parked)));
+    }
+    let Some((lot, dialled)) =
+        lots::dialled_ask(house, aor, asked.user.as_deref().unwrap_or_default())
+    else {
+        return Ok(None);
+    };
+    entitled()?;
+    let ask = |place: Place| Ask { lot, place };
+    let wish = match dialled {
+        Dialled::Park(place) => Wish::Park(ask(place)),
+        Dialled::AnySlot => Wish::Park(ask(Place::AnySlot)),
+        Dialled::Retrieve(place) => Wish::Retrieve(lots::wanted(house, aor, &ask(place))?),
+        Dialled::Number(slot) => {
+            match lots::wanted(house, aor, &ask(Place::Slot(slot))) {
+                // Empty, and the phone holds a call: it is going to transfer it there.
+                Err(Refusal::SlotEmpty) => match held_call(house, binding) {
+                    Some(parker) => Wish::Reserve(parker),
+                    None => return Err(Refusal::SlotEmpty),
+                },
+                found => Wish::Retrieve(found?),
+            }
+        }
+    };
+    Ok(Some(wish))
+}
+
+fn serve(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    binding: Option<BindingKey>,
+    wish: Wish,
+) {
+    match wish {
+        Wish::Park(ask) => by_dial(house, server, request, flow, binding, &ask),
+        Wish::Reserve(parker) => reserve(house, server, request, flow, binding, parker),
+        Wish::Retrieve(parked) => by_invite(house, server, request, flow, binding, parked),
+    }
+}
+
+fn from_pbx(house: &mut House, server: ServerKey, request: Message, flow: Flow, method: &str) {
+    let Some(binding) = callee(house, &request, &flow) else {
+        let status = if method == "OPTIONS" { 200 } else { 404 };
+        return house.answer(server, &request, status);
+    };
+    let Some(bound) = house.contacts.get(binding) else { return };
+    let (hops, uri) = (vec![bound.flow], bound.contact.to_string());
+    go_through(house, server, request, flow, None, Callee { hops, uri, binding: Some(binding) });
+}
+
+/// The binding that the PBX means: by our Contact's user part, else by the extension.
+fn callee(house: &House, request: &Message, flow: &Flow) -> Option<BindingKey> {
+    let uri = SipUri::read(request.uri())?;
+    let user = uri.user()?;
+    if let Some((key, _)) = house.contacts.by_token(user) {
+        return Some(key);
+    }
+    let named = lots::aor_of(house, request.uri(), flow)?;
+    let to = lots::aor_of(house, request.to().uri(), flow);
+    let of = |aor: &Aor| house.contacts.of(aor).last().copied();
+    of(&named).or_else(|| {
+        // The PBX calls us by our address; the domain is the one in To.
+        let domain = to?.domain;
+        of(&Aor { extension: named.extension, domain })
+    })
+}
+
+fn go_through(
+    house: &mut House,
+    server: ServerKey,
+    request: Message,
+    flow: Flow,
+    caller: Option<BindingKey>,
+    callee: Callee,
+) {
+    match request.cseq().1 {
+        "INVITE" | "SUBSCRIBE" | "REFER" => open(house, server, request, flow, caller, callee),
+        _ => {
+            let mut pass = Pass::new(server, request, flow, PassKind::Plain, callee.hops);
+            pass.uri = callee.uri.into();
+            start(house, pass);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A rule said no. A refusal carries its own answer.
+
+use std::borrow::Cow;
+
+use base::SlotName;
+use thiserror::Error;
+
+/// Why something asked of us is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Refusal {
+    /// The asker has no live binding by this flow, or may not speak on this side.
+    #[error("not from a registered phone's own address")]
+    NotEntitled,
+    /// The call that is to be parked has not been answered.
+    #[error("the call is not answered yet")]
+    NotAnswered,
+    /// Nothing is held that could be parked, or more than one call is.
+    #[error("{0}")]
+    WhichCall(&'static str),
+    /// No such slot, or no phone has ever registered as this extension.
+    #[error("no such place to park: {0}")]
+    NoSuchPlace(SlotName),
+    /// The slot holds as many calls as it may.
+    #[error("slot {0} is taken")]
+    SlotTaken(SlotName),
+    /// No slot of the lot is free.
+    #[error("the lot is full")]
+    LotFull,
+    /// The parker is in no park group, or no member of it can take the call.
+    #[error("{0}")]
+    NoGroup(&'static str),
+    /// Nothing is parked there.
+    #[error("nothing is parked there")]
+    SlotEmpty,
+    /// Somebody else is taking the call.
+    #[error("the call is being taken by somebody else")]
+    BeingTaken,
+    /// The media cannot be anchored or have no codec in common.
+    #[error("{0}")]
+    Media(&'static str),
+    /// The body's SDP cannot be read.
+    #[error("the SDP cannot be read: {0}")]
+    BadSdp(String),
+    /// An offer is open already (RFC 3261 §14).
+    #[error("another offer is open")]
+    OfferOpen,
+    /// No port pair is left.
+    #[error("no RTP port is left")]
+    NoPorts,
+    /// We are shutting down.
+    #[error("shutting down")]
+    Draining,
+    /// The PBX has no address.
+    #[error("the PBX cannot be reached")]
+    NoPbx,
+    /// Whatever else, with its own status.
+    #[error("{1}")]
+    Status(u16, Cow<'static, str>),
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Refusal::NotEntitled => 403,
+            Refusal::NotAnswered | Refusal::OfferOpen => 491,
+            Refusal::NoSuchPlace(_) | Refusal::SlotEmpty | Refusal::NoGroup(_) => 404,
+            Refusal::SlotTaken(_) | Refusal::LotFull => 486,
+            Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
+            Refusal::Media(_) => 488,
+            Refusal::BadSdp(_) => 400,
+            Refusal::NoPorts | Refusal::Draining | Refusal::NoPbx => 503,
+            Refusal::Status(status, _) => *status,
+        }
+    }
+
+    /// When to try again, in seconds, where that helps.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Refusal::Draining => Some(30),
+            Refusal::NoPorts | Refusal::NoPbx => Some(5),
+            _ => None,
+        }
+    }
+}
