@@ -1,0 +1,309 @@
+"""What the stories need: Parkade itself, phones and a PBX played by SIPp, and RTP ends.
+
+Everything runs on loopback, on ports that are free when the story begins. A story waits for what
+must happen, within a bound, and never for time to pass. What the stage started, the stage ends.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from rtp_end import RtpEnd
+
+HERE = pathlib.Path(__file__).resolve().parent
+HOST = "127.0.0.1"
+DOMAIN = "pbx.example"
+PATIENCE = 20.0  # seconds until a story gives up waiting for anything
+
+CONFIG = """
+[phones]
+listen = ["udp:{host}:{phones_port}", "tcp:{host}:{phones_port}"]
+[pbx]
+target = ["sip:{host}:{pbx_target}"]
+listen = ["udp:{host}:{pbx_port}", "tcp:{host}:{pbx_port}"]
+[media]
+phones_address = "{host}"
+pbx_address = "{host}"
+ports = "{media_first}-{media_last}"
+[admin]
+socket = "{admin}"
+"""
+
+
+class StoryFailed(Exception):
+    """Something did not happen as told."""
+
+
+_running = []  # programs that must not end while a story waits
+
+
+def eventually(what, holds, within=PATIENCE):
+    """Returns the first true value of `holds()`; fails, naming `what`, when time is up."""
+    end = time.monotonic() + within
+    while True:
+        value = holds()
+        if value:
+            return value
+        for program in _running:
+            if program.poll() is not None:
+                raise StoryFailed(f"parkade ended with {program.returncode} before this happened: {what}")
+        if time.monotonic() > end:
+            raise StoryFailed(f"never happened within {within:.0f} s: {what}")
+        time.sleep(0.01)
+
+
+def is_bound(port, protocol="udp"):
+    """Whether somebody on this machine listens on `port`."""
+    for table in (pathlib.Path(f"/proc/net/{protocol}"), pathlib.Path(f"/proc/net/{protocol}6")):
+        lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []
+        if any(line.split(None, 2)[1].endswith(f":{port:04X}") for line in lines):
+            return True
+    return False
+
+
+_handed_out = set()
+
+
+def free_port():
+    """A UDP and TCP port that nobody uses now and that was not handed out before."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind((HOST, 0))
+            port = udp.getsockname()[1]
+            try:
+                tcp.bind((HOST, port))
+            except OSError:
+                continue
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
+
+
+class Sipp:
+    """One SIPp process that plays one scenario."""
+
+    def __init__(self, folder, name, scenario, arguments, port):
+        self.name, self.port, self.folder = name, port, folder
+        self.facts_file = folder / f"{name}.facts"
+        self.output = open(folder / f"{name}.out", "w", encoding="utf-8")
+        command = ["sipp", "-sf", str(HERE / "scenarios" / f"{scenario}.xml")]
+        command += ["-i", HOST, "-bind_local", "-p", str(port), "-nostdin", "-m", "1", "-l", "5"]
+        command += ["-trace_err", "-error_file", str(folder / f"{name}.errors")]
+        command += ["-trace_msg", "-message_file", str(folder / f"{name}.messages")]
+        command += ["-trace_logs", "-log_file", str(self.facts_file)]
+        command += ["-timeout", f"{PATIENCE + 10:.0f}s", "-timeout_error", "-cid_str", f"%u-{name}-%p@{HOST}"]
+        command += ["-cp", str(free_port()), "-skip_rlimit"]
+        self.process = subprocess.Popen(
+            command + [str(argument) for argument in arguments],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
+        )
+
+    def facts(self, name):
+        """All values that the scenario has logged under `name`."""
+        if not self.facts_file.exists():
+            return []
+        text = self.facts_file.read_text(encoding="utf-8", errors="replace")
+        return [line.split(" ", 1)[1].strip() for line in text.splitlines() if line.startswith(f"{name} ")]
+
+    def fact(self, name, within=PATIENCE):
+        """The first value logged under `name`, awaited."""
+        def known():
+            return self.facts(name) or (self.process.poll() not in (None, 0) and ["SIPp has failed"])
+        return eventually(f"{self.name} says {name}", known, within)[0]
+
+    def listening(self):
+        def bound():
+            return is_bound(self.port) or self.process.poll() is not None
+        eventually(f"{self.name} listens on {self.port}", bound, 5)
+        return self
+
+    def done(self, within=PATIENCE):
+        """Awaits the end of the scenario; it must have passed."""
+        eventually(f"{self.name} ends its scenario", lambda: self.process.poll() is not None, within)
+        if self.process.returncode != 0:
+            raise StoryFailed(f"{self.name} failed (sipp ended with {self.process.returncode})")
+        return self
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def messages(self):
+        """The messages as (direction, text), in order."""
+        file = self.folder / f"{self.name}.messages"
+        if not file.exists():
+            return []
+        text = file.read_text(encoding="utf-8", errors="replace")
+        found = re.findall(
+            r"^\w+ message (sent|received) .*?\n\n(.*?)(?=^-{20,}|\Z)", text, re.MULTILINE | re.DOTALL
+        )
+        return [(direction, body.replace("\r", "")) for direction, body in found]
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+
+class Stage:
+    """The set of one story: one Parkade, and whoever the story brings on."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.parties, self.ends = [], []
+        self.phones_port, self.pbx_port, self.pbx_target = free_port(), free_port(), free_port()
+        self.ports = {}
+        self.parkade = None
+
+    # Parkade
+
+    def open(self, lot):
+        """Starts Parkade with this lot and waits until it listens."""
+        # RTP ports below the range from which the system hands out free ones.
+        media_first = 20000 + (os.getpid() * 64 + len(_handed_out) * 8) % 10000 // 2 * 2
+        config = CONFIG.format(
+            host=HOST, phones_port=self.phones_port, pbx_port=self.pbx_port, pbx_target=self.pbx_target,
+            media_first=media_first, media_last=media_first + 199, admin=self.folder / "admin.sock",
+        )
+        file = self.folder / "parkade.toml"
+        file.write_text(config + lot, encoding="utf-8")
+        self.log = open(self.folder / "parkade.log", "w", encoding="utf-8")
+        self.parkade = subprocess.Popen(
+            [str(self.program), "run", "--config", str(file)],
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+        )
+        _running.append(self.parkade)
+        ports = (self.phones_port, self.pbx_port)
+        eventually("parkade listens", lambda: all(is_bound(port) for port in ports), 10)
+
+    # Parties
+
+    def sipp(self, name, scenario, port, remote, *arguments, calls=1, waits=True):
+        """Brings on a SIPp that plays `scenario` from `port` towards `remote`."""
+        given = [f"{HOST}:{remote}", "-m", calls, "-key", "domain", DOMAIN, *arguments]
+        party = Sipp(self.folder, name, scenario, given, port)
+        self.parties.append(party)
+        return party.listening() if waits else party
+
+    def phone_port(self, device):
+        """The port of a device, the same throughout the story: it is what the device is known by."""
+        return self.ports.setdefault(device, free_port())
+
+    def phone(self, scenario, device, end=None, calls=1, waits=True, **keys):
+        """Brings on the phone "extension" or "extension/device", with its RTP end if it talks.
+
+        The keys are what the scenario leaves open: what it dials, where it parks. A phone that
+        calls says 200 to notices that come meanwhile. Without `waits` it is on its way when this
+        returns, not yet there.
+        """
+        given = ["-key", "extension", device.split("/")[0]]
+        if end:
+            given += ["-key", "rtp_port", end.port]
+        for key, value in keys.items():
+            given += ["-key", key, value]
+        if "dials" in keys:
+            given += ["-oocsf", HERE / "scenarios" / "phone_takes_notice.xml"]
+        name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
+        port = self.phone_port(device)
+        return self.sipp(name, scenario, port, self.phones_port, *given, calls=calls, waits=waits)
+
+    def pbx(self, scenario, *ends, calls=1, **keys):
+        """Brings on the PBX, where Parkade has its target, with an RTP end for each call."""
+        given = []
+        if ends:
+            ports = self.folder / f"ports-{len(self.parties)}.csv"
+            ports.write_text("SEQUENTIAL\n" + "".join(f"{end.port}\n" for end in ends), encoding="ascii")
+            given += ["-inf", ports]
+        for key, value in keys.items():
+            given += ["-key", key, value]
+        name = f"{scenario}-{len(self.parties)}"
+        return self.sipp(name, scenario, self.pbx_target, self.pbx_port, *given, calls=max(calls, len(ends)))
+
+    def register(self, *devices):
+        """Registers devices, with digest, and returns the Contact that the PBX knows each by."""
+        registrar = self.pbx("pbx_registers", calls=len(devices))
+        contacts = {}
+        for device in devices:
+            extension = device.split("/")[0]
+            given = ["-key", "extension", extension, "-s", extension, "-au", extension, "-ap", "secret"]
+            name = f"{device.replace('/', '-')}-registers"
+            port = self.phone_port(device)
+            phone = self.sipp(name, "phone_registers", port, self.phones_port, *given).done()
+            contacts[device] = registrar.facts("contact")[-1].split()[1]
+            if phone.fact("contact") != f"sip:{extension}@{HOST}:{port}":
+                raise StoryFailed(f"{device} was given back {phone.fact('contact')} as its Contact")
+        registrar.done()
+        return contacts
+
+    def end(self, hertz):
+        """An RTP end of that tone."""
+        end = RtpEnd(hertz, HOST)
+        self.ends.append(end)
+        return end
+
+    def connect(self, end, party, call=0):
+        """Points an RTP end at the address that the party's SIPp read in the SDP it was given."""
+        party.fact("media")
+        host, port = party.facts("media")[call].split()
+        if host != HOST:
+            raise StoryFailed(f"{party.name} was told to send media to {host}, not to {HOST}")
+        end.talk_to((host, int(port)))
+
+    def cue(self, party, call_id=None):
+        """Tells a scenario to go on, by a request straight to its SIPp that no other party sees."""
+        call_id = call_id or party.fact("call-id")
+        text = (
+            f"CUE sip:{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:9;branch=z9hG4bK-cue-{time.monotonic_ns()}\r\n"
+            f"From: <sip:stage@{HOST}>;tag=stage\r\nTo: <sip:stage@{HOST}>;tag=stage\r\n"
+            f"Call-ID: {call_id}\r\nCSeq: 1 CUE\r\nContent-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+            voice.sendto(text.encode(), (HOST, party.port))
+
+    # The end
+
+    def close(self):
+        """Ends all that is still there. Parkade must go on SIGTERM when no call is left."""
+        for end in self.ends:
+            end.stop()
+        for party in self.parties:
+            party.end()
+        if self.parkade is None:
+            return True
+        _running.remove(self.parkade)
+        ended_well = True
+        if self.parkade.poll() is None:
+            self.parkade.send_signal(signal.SIGTERM)
+            try:
+                self.parkade.wait(5)
+            except subprocess.TimeoutExpired:
+                ended_well = False
+                self.parkade.kill()
+                self.parkade.wait()
+        self.log.close()
+        return ended_well and self.parkade.returncode == 0
+
+    def report(self):
+        """What there is to read after a failure: errors and last messages of each SIPp, and our log."""
+        parts = []
+        for party in self.parties:
+            if party.process.returncode == 0:
+                continue
+            errors = _tail(party.folder / f"{party.name}.errors", 12)
+            last = "\n\n".join(f"[{way}]\n{text.strip()}" for way, text in party.messages()[-3:])
+            parts.append(f"--- {party.name}: sipp ended with {party.process.returncode}\n{errors}\n{last}")
+        parts.append(f"--- parkade\n{_tail(self.folder / 'parkade.log', 40)}")
+        return "\n".join(parts)
+
+
+def _tail(file, count):
+    if not file.exists():
+        return ""
+    return "\n".join(file.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
