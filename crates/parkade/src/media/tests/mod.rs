@@ -1,1 +1,5 @@
 //! The workers over real sockets on loopback, and music from real files.
+
+mod carrying;
+mod files;
+mod world;

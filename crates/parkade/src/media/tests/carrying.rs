@@ -1,0 +1,176 @@
+//! What the workers carry, bind and refuse.
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use base::Side;
+use rtp_flow::{Codec, Hears, MediaNotice, PairId, Plan, Why};
+
+use crate::media::tests::world::{World, free_ports, receive, rtp, tunes};
+use crate::media::{CannotCarry, MediaConfig, MediaWorkers};
+
+const MUSIC: Hears = Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
+
+/// Waits until `is` holds: counts are published a moment after what they count.
+fn soon(mut is: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !is() {
+        assert!(Instant::now() < end, "it never came to hold");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn two_parties_hear_each_other_and_each_others_reports() {
+    let mut world = World::on("127.0.0.1", "127.0.0.2");
+    for worker in [0, 1] {
+        let phone = world.party(Side::Phones, worker, "127.0.0.1");
+        let pbx = world.party(Side::Pbx, worker, "127.0.0.3");
+        world.join(&phone, &pbx);
+        for seq in 1..=5 {
+            phone.say(seq, b"from the phone");
+            assert_eq!(pbx.hear().2, b"from the phone");
+            pbx.say(seq, b"from the PBX");
+            let (heard, ssrc, payload) = phone.hear();
+            assert_eq!(
+                (heard, ssrc, &payload[..]),
+                (seq, 0x1000 + pbx.pair.id.0, &b"from the PBX"[..])
+            );
+        }
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        let rtcp_port = (phone.house.ip(), phone.house.port() + 1);
+        phone.rtcp.send_to(&report, rtcp_port).unwrap();
+        assert_eq!(receive(&pbx.rtcp), report);
+    }
+    soon(|| world.workers.counts().forwarded == 22);
+}
+
+#[test]
+fn the_first_packet_is_told_and_a_stranger_is_not_heard() {
+    let mut world = World::on("127.0.0.1", "127.0.0.1");
+    let phone = world.party(Side::Phones, 0, "127.0.0.1");
+    let pbx = world.party(Side::Pbx, 0, "127.0.0.1");
+    world.join(&phone, &pbx);
+    let stranger = UdpSocket::bind("127.0.0.9:0").unwrap();
+    stranger.send_to(&rtp(PairId(9), 1, b"listen to me"), phone.house).unwrap();
+    phone.say(1, b"hello");
+    assert_eq!(pbx.hear().2, b"hello");
+    let from = phone.rtp.local_addr().unwrap();
+    assert_eq!(world.notice(), MediaNotice::Latched { pair: phone.pair.id, from });
+    soon(|| world.workers.counts().dropped[Why::Stranger as usize] == 1);
+}
+
+#[test]
+fn the_parkee_hears_talk_then_music_then_talk_in_one_stream() {
+    let mut world = World::on("127.0.0.1", "127.0.0.2");
+    let parkee = world.party(Side::Pbx, 1, "127.0.0.1");
+    let parker = world.party(Side::Phones, 1, "127.0.0.1");
+    let retriever = world.party(Side::Phones, 1, "127.0.0.1");
+    world.join(&parkee, &parker);
+    parker.say(700, b"please hold");
+    let (mut seq, ssrc, _) = parkee.hear();
+
+    world.hears(&parkee, MUSIC);
+    world.workers.order(Plan::Release(parker.pair.id));
+    let tunes = tunes();
+    let tune = tunes.encoded(0, Codec::Pcma).unwrap();
+    let began = Instant::now();
+    for n in 0..25u64 {
+        let (next, name, payload) = parkee.hear();
+        seq = seq.wrapping_add(1);
+        assert_eq!((next, name), (seq, ssrc));
+        assert_eq!(tune.position_of(&payload, 20), Some(2 * n));
+    }
+    assert!(began.elapsed() >= Duration::from_millis(24 * 20 - 25), "music is paced");
+
+    world.join(&parkee, &retriever);
+    retriever.say(9, b"hello?");
+    let (last, name, _) = parkee.hear_until(|payload| payload == b"hello?");
+    assert_eq!(name, ssrc);
+    let music_after = last.wrapping_sub(seq).wrapping_sub(1);
+    assert!(music_after < 50, "{music_after} packets between");
+    soon(|| world.workers.counts().paced == 25 + u64::from(music_after));
+}
+
+#[test]
+fn what_comes_after_the_end_is_drained_and_dropped() {
+    let mut world = World::on("127.0.0.1", "127.0.0.1");
+    let phone = world.party(Side::Phones, 0, "127.0.0.1");
+    world.hears(&phone, MUSIC);
+    phone.hear();
+    soon(|| world.workers.counts().pairs == 1);
+    world.workers.order(Plan::Release(phone.pair.id));
+    soon(|| world.workers.counts().pairs == 0);
+    for seq in 0..100 {
+        phone.say(seq, b"still talking");
+    }
+    soon(|| world.workers.counts().dropped[Why::Idle as usize] == 100);
+}
+
+#[test]
+fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over() {
+    let first = free_ports(12);
+    let _busy = UdpSocket::bind(("127.0.0.1", first + 3)).unwrap();
+    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 11, 2);
+    let pairs = world.stock(Side::Phones, 256);
+    let ports: Vec<u16> = pairs.iter().map(|pair| pair.port - first).collect();
+    assert_eq!(ports, [0, 4, 6, 8, 10]);
+    let workers: Vec<u8> = pairs.iter().map(|pair| pair.worker.0).collect();
+    assert_eq!(workers, [0, 1, 0, 1, 0]);
+    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Phones });
+    // The other side has an address, and so ports, of its own.
+    assert_eq!(world.stock(Side::Pbx, 6).len(), 6);
+    world.workers.order(Plan::Stock { side: Side::Pbx, count: 1 });
+    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Pbx });
+}
+
+#[test]
+fn both_sides_share_the_ports_of_one_address() {
+    let first = free_ports(12);
+    let mut world = World::with("0.0.0.0", "127.0.0.2", first, first + 11, 1);
+    let mut ports: Vec<u16> = world.stock(Side::Phones, 3).iter().map(|p| p.port).collect();
+    ports.extend(world.stock(Side::Pbx, 3).iter().map(|p| p.port));
+    assert_eq!(ports, (0..6).map(|n| first + 2 * n).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_wildcard_of_ipv6_serves_both_families() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    let mut world = World::on("::", "::");
+    let old = world.party(Side::Phones, 0, "127.0.0.1");
+    let new = world.party(Side::Pbx, 0, "::1");
+    world.join(&old, &new);
+    old.say(1, b"from IPv4");
+    assert_eq!(new.hear().2, b"from IPv4");
+    new.say(1, b"from IPv6");
+    assert_eq!(old.hear().2, b"from IPv6");
+    let notices = [world.notice(), world.notice()];
+    let from = old.rtp.local_addr().unwrap();
+    assert!(notices.contains(&MediaNotice::Latched { pair: old.pair.id, from }), "{notices:?}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_at_the_start() {
+    let config = MediaConfig {
+        phones: "127.0.0.1".parse().unwrap(),
+        pbx: "192.0.2.1".parse().unwrap(),
+        ports: 30_000..=30_010,
+        workers: None,
+    };
+    let refused = MediaWorkers::start(&config, &tunes(), |_| {}).unwrap_err();
+    assert!(matches!(refused, CannotCarry::Address { .. }), "{refused}");
+    assert!(refused.to_string().contains("192.0.2.1"), "{refused}");
+}
+
+#[test]
+fn stopping_closes_the_ports() {
+    let first = free_ports(4);
+    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 3, 1);
+    world.stock(Side::Phones, 2);
+    assert!(UdpSocket::bind(("127.0.0.1", first)).is_err());
+    world.workers.stop();
+    assert!(UdpSocket::bind(("127.0.0.1", first)).is_ok());
+}

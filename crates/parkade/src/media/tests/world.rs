@@ -1,0 +1,168 @@
+//! Far sides on loopback around running workers.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use base::Side;
+use rtp_flow::{
+    Codec, Hears, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind, StreamPlan, Tune, Tunes,
+};
+
+use crate::media::{MediaConfig, MediaWorkers};
+
+/// How long anything on loopback may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct World {
+    pub(super) workers: MediaWorkers,
+    notices: Receiver<MediaNotice>,
+    addresses: (IpAddr, IpAddr),
+    stock: Vec<Pair>,
+}
+
+/// A party: a socket for RTP and one for RTCP, and the pair that faces it.
+pub(super) struct Party {
+    pub(super) pair: Pair,
+    pub(super) rtp: UdpSocket,
+    pub(super) rtcp: UdpSocket,
+    /// Where the pair receives RTP.
+    pub(super) house: SocketAddr,
+}
+
+pub(super) fn tunes() -> Tunes {
+    let pcm: Vec<i16> = (0..96_000).map(|n| (n % 24_000) as i16 - 12_000).collect();
+    Tunes::new(vec![Tune::encode(&pcm, &[Codec::Pcma]).unwrap()])
+}
+
+/// The first of `count` ports of which nobody uses any just now.
+pub(super) fn free_ports(count: u16) -> u16 {
+    let is_free = |port: &u16| UdpSocket::bind(("0.0.0.0", *port)).is_ok();
+    (0..200)
+        .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port())
+        .map(|port| port.clamp(2_000, 60_000) / 2 * 2)
+        .find(|first| (*first..*first + count).all(|port| is_free(&port)))
+        .unwrap()
+}
+
+impl World {
+    pub(super) fn on(phones: &str, pbx: &str) -> World {
+        let first = free_ports(64);
+        World::with(phones, pbx, first, first + 63, 2)
+    }
+
+    pub(super) fn with(phones: &str, pbx: &str, first: u16, last: u16, workers: usize) -> World {
+        let addresses = (phones.parse().unwrap(), pbx.parse().unwrap());
+        let config = MediaConfig {
+            phones: addresses.0,
+            pbx: addresses.1,
+            ports: first..=last,
+            workers: Some(workers),
+        };
+        let (tell, notices) = channel();
+        let notify = move |notice| tell.send(notice).unwrap_or_default();
+        let workers = MediaWorkers::start(&config, &tunes(), notify).unwrap();
+        World { workers, notices, addresses, stock: Vec::new() }
+    }
+
+    pub(super) fn notice(&self) -> MediaNotice {
+        self.notices.recv_timeout(PATIENCE).expect("a notice")
+    }
+
+    /// Orders pairs and takes those that come.
+    pub(super) fn stock(&mut self, side: Side, count: u16) -> Vec<Pair> {
+        self.workers.order(Plan::Stock { side, count });
+        match self.notice() {
+            MediaNotice::Stocked { pairs } => {
+                self.stock.extend(&pairs);
+                pairs
+            }
+            other => panic!("{other:?} in place of pairs"),
+        }
+    }
+
+    /// A party whose sockets are on `address`, facing a pair of `worker`.
+    pub(super) fn party(&mut self, side: Side, worker: u8, address: &str) -> Party {
+        let fits = |pair: &Pair| pair.side == side && pair.worker.0 == worker;
+        if !self.stock.iter().any(fits) {
+            self.stock(side, 8);
+        }
+        let at = self.stock.iter().position(fits).unwrap();
+        let pair = self.stock.remove(at);
+        let bound = if side == Side::Phones { self.addresses.0 } else { self.addresses.1 };
+        let house = match (bound.is_unspecified(), address.contains(':')) {
+            (false, _) => bound,
+            (true, false) => "127.0.0.1".parse().unwrap(),
+            (true, true) => "::1".parse().unwrap(),
+        };
+        let socket = || {
+            let socket = UdpSocket::bind((address, 0)).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket
+        };
+        Party { pair, rtp: socket(), rtcp: socket(), house: SocketAddr::new(house, pair.port) }
+    }
+
+    pub(super) fn hears(&self, party: &Party, hears: Hears) {
+        self.workers.order(Plan::Stream(StreamPlan {
+            pair: party.pair.id,
+            kind: StreamKind::Rtp,
+            far: party.rtp.local_addr().ok(),
+            far_rtcp: party.rtcp.local_addr().ok(),
+            rtcp_mux: false,
+            guard: [party.rtp.local_addr().unwrap().ip()].into_iter().collect(),
+            hears,
+        }));
+    }
+
+    /// The two hear each other.
+    pub(super) fn join(&self, a: &Party, b: &Party) {
+        self.hears(a, stream(b.pair.id));
+        self.hears(b, stream(a.pair.id));
+    }
+}
+
+impl Party {
+    pub(super) fn say(&self, seq: u16, payload: &[u8]) {
+        self.rtp.send_to(&rtp(self.pair.id, seq, payload), self.house).unwrap();
+    }
+
+    /// What comes next: sequence number, SSRC, payload.
+    pub(super) fn hear(&self) -> (u16, u32, Vec<u8>) {
+        let bytes = receive(&self.rtp);
+        assert_eq!(bytes[0], 0x80);
+        let ssrc = u32::from_be_bytes(bytes[8..12].try_into().unwrap());
+        (u16::from_be_bytes([bytes[2], bytes[3]]), ssrc, bytes[12..].to_vec())
+    }
+
+    /// Hears until a packet fits.
+    pub(super) fn hear_until(&self, fits: impl Fn(&[u8]) -> bool) -> (u16, u32, Vec<u8>) {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let heard = self.hear();
+            if fits(&heard.2) {
+                return heard;
+            }
+        }
+        panic!("it was never heard");
+    }
+}
+
+pub(super) fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; 2_048];
+    let (len, _) = socket.recv_from(&mut buffer).expect("a packet");
+    buffer[..len].to_vec()
+}
+
+pub(super) fn stream(from: PairId) -> Hears {
+    Hears::Stream { from, payloads: PayloadMap::new() }
+}
+
+pub(super) fn rtp(pair: PairId, seq: u16, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, 8];
+    bytes.extend(seq.to_be_bytes());
+    bytes.extend((u32::from(seq) * 160).to_be_bytes());
+    bytes.extend((0x1000 + pair.0).to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
