@@ -28,6 +28,12 @@ pub struct Engine {
     drained: bool,
 }
 
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("at", &self.house.at).finish_non_exhaustive()
+    }
+}
+
 impl Engine {
     /// Opens the house. Poll at once: it resolves the PBX and orders port pairs first.
     pub fn new(settings: Settings, mut chance: Chance, at: Moment) -> Engine {
