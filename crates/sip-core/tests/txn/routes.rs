@@ -189,3 +189,14 @@ fn an_abandoned_request_fails_unheard() {
     assert!(room.layer.unreachable(room.now, &udp()).is_empty());
     room.is_tidy();
 }
+
+#[test]
+fn a_connection_that_cannot_be_made_does_not_fail_what_went_by_an_open_one() {
+    let mut room = Room::new();
+    room.ask(tcp(), "OPTIONS");
+    room.ask(Flow { conn: None, ..tcp() }, "OPTIONS");
+    room.sent();
+    let failed = room.layer.unreachable(room.now, &Flow { conn: None, ..tcp() });
+    assert_eq!(failed.iter().map(word).collect::<Vec<_>>(), ["Unreachable"]);
+    assert_eq!(room.layer.len(), 1);
+}
