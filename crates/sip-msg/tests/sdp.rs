@@ -106,3 +106,16 @@ fn what_is_no_description_is_refused() {
         assert_eq!(Description::read(text.as_bytes()).unwrap_err(), why, "{text}");
     }
 }
+
+#[test]
+fn a_section_without_any_address_gets_one() {
+    let text = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 1 RTP/AVP 0\r\na=x";
+    let d = Description::read(text.as_bytes()).unwrap();
+    let new = Rewrite::of(&d)
+        .anchor(0, "192.0.2.1".parse().unwrap(), 30000)
+        .direction(0, Direction::RecvOnly)
+        .finish();
+    let expected = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n\
+        c=IN IP4 192.0.2.1\r\na=x\r\na=recvonly\r\n";
+    assert_eq!(String::from_utf8(new).unwrap(), expected);
+}

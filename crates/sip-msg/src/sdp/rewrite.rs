@@ -79,8 +79,12 @@ impl<'d> Rewrite<'d> {
         out.bytes
     }
 
-    // The address that all sections in use move to, if that is so.
+    // The address that all sections in use move to, if that is so and the session says one.
     fn common_ip(&self) -> Option<IpAddr> {
+        let session = &self.description.text[self.description.session.clone()];
+        if !lines(session).any(|line| line.kind == b'c') {
+            return None;
+        }
         let mut common = None;
         for (media, change) in self.description.media().iter().zip(&self.media) {
             match change.anchor {
