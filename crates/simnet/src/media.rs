@@ -1,0 +1,215 @@
+//! The world's media: the port pairs of the house, the plans that they were given, and the relay
+//! that carries them out. Who hears whom can be read off the plans alone, or be heard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use base::{Chance, Moment, Side};
+use bytes::Bytes;
+use rtp_flow::{
+    Codec, Component, Hears, MediaNotice, Pair, PairId, Plan, Relay, StreamPlan, TUNE_RATE, Tune,
+    Tunes, Verdict, WorkerId,
+};
+
+use crate::tone::MUSIC;
+
+/// What feeds an address, as far as the plans say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feed {
+    Music,
+    Silence,
+    /// Whoever sends to this address of the house.
+    Whoever(SocketAddr),
+}
+
+/// Pairs, plans, relay.
+#[derive(Debug)]
+pub(crate) struct Media {
+    ips: [IpAddr; 2],
+    pairs: BTreeMap<PairId, (Pair, SocketAddr)>,
+    at: BTreeMap<SocketAddr, PairId>,
+    plans: BTreeMap<PairId, StreamPlan>,
+    used: BTreeSet<PairId>,
+    next_port: [u16; 2],
+    left: [u16; 2],
+    relay: Relay,
+    real: bool,
+}
+
+fn index(side: Side) -> usize {
+    match side {
+        Side::Phones => 0,
+        Side::Pbx => 1,
+    }
+}
+
+/// The world's music: ten times 120 ms, a whole number of periods.
+fn tunes() -> Tunes {
+    let turn = std::f64::consts::TAU * f64::from(MUSIC) / f64::from(TUNE_RATE);
+    let pcm: Vec<i16> =
+        (0..TUNE_RATE * 6 / 5).map(|n| ((f64::from(n) * turn).sin() * 8_000.0) as i16).collect();
+    let tune = Tune::encode(&pcm, &[Codec::Pcma, Codec::Pcmu]);
+    Tunes::new(tune.into_iter().collect())
+}
+
+impl Media {
+    /// Media with `pairs` port pairs on each side; if it is not `real` there are plans, but no packets.
+    pub(crate) fn new(ips: [IpAddr; 2], pairs: u16, real: bool) -> Media {
+        let tunes = if real { tunes() } else { Tunes::new(Vec::new()) };
+        Media {
+            ips,
+            pairs: BTreeMap::new(),
+            at: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            used: BTreeSet::new(),
+            next_port: [30_000; 2],
+            left: [pairs; 2],
+            relay: Relay::new(tunes, Chance::from_seed(77)),
+            real,
+        }
+    }
+
+    /// Carries out a plan; gives what the engine is to be told, or what is wrong with the plan.
+    pub(crate) fn plan(&mut self, now: Moment, plan: Plan) -> Result<Option<MediaNotice>, String> {
+        match &plan {
+            Plan::Stock { side, count } => return Ok(Some(self.stock(*side, *count))),
+            Plan::Release(pair) => {
+                self.plans.remove(pair);
+                self.used.insert(*pair);
+            }
+            Plan::Stream(stream) => {
+                if !self.pairs.contains_key(&stream.pair) {
+                    return Err(format!("a plan for {:?}, which nobody has stocked", stream.pair));
+                }
+                self.plans.insert(stream.pair, stream.clone());
+                self.used.remove(&stream.pair);
+            }
+        }
+        if self.real {
+            self.relay.plan(now, plan);
+        }
+        Ok(None)
+    }
+
+    /// What must hold of all plans once the engine is idle: whoever is heard is in use, is on the other
+    /// side of the house, and is heard by one only.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut heard = BTreeMap::new();
+        for (pair, plan) in &self.plans {
+            let Hears::Stream { from, .. } = &plan.hears else { continue };
+            if !self.plans.contains_key(from) {
+                return Err(format!("{pair:?} hears {from:?}, which is not in use"));
+            }
+            if self.side(*pair) == self.side(*from) {
+                return Err(format!("{pair:?} hears {from:?} of its own side"));
+            }
+            if let Some(other) = heard.insert(*from, *pair) {
+                return Err(format!("{from:?} is heard by both {pair:?} and {other:?}"));
+            }
+            // Who hears somebody else than who hears him stands in two calls at once.
+            if let Some(Hears::Stream { from: back, .. }) = self.plans.get(from).map(|p| &p.hears)
+                && back != pair
+            {
+                return Err(format!("{pair:?} hears {from:?}, who hears {back:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn side(&self, pair: PairId) -> Option<Side> {
+        self.pairs.get(&pair).map(|(pair, _)| pair.side)
+    }
+
+    fn stock(&mut self, side: Side, count: u16) -> MediaNotice {
+        let i = index(side);
+        let count = count.min(self.left[i]);
+        if count == 0 {
+            return MediaNotice::Exhausted { side };
+        }
+        self.left[i] -= count;
+        let mut pairs = Vec::new();
+        for _ in 0..count {
+            let id = PairId(self.pairs.len() as u32);
+            let port = self.next_port[i];
+            self.next_port[i] += 2;
+            let pair = Pair { id, side, worker: WorkerId(0), port };
+            let address = SocketAddr::new(self.ips[i], port);
+            self.pairs.insert(id, (pair, address));
+            self.at.insert(address, id);
+            pairs.push(pair);
+        }
+        MediaNotice::Stocked { pairs }
+    }
+
+    /// What the house sends to `address` when it is heard by it, by the plans.
+    pub(crate) fn feed(&self, address: SocketAddr) -> Vec<Feed> {
+        let towards = self.plans.values().filter(|plan| plan.far == Some(address));
+        let feeds = towards.filter_map(|plan| match &plan.hears {
+            Hears::Nothing => None,
+            Hears::Music { .. } => Some(Feed::Music),
+            Hears::Silence { .. } => Some(Feed::Silence),
+            Hears::Stream { from, .. } => Some(Feed::Whoever(self.pairs.get(from)?.1)),
+        });
+        feeds.collect()
+    }
+
+    /// Whether an address is one of the house's.
+    pub(crate) fn is_house(&self, address: SocketAddr) -> bool {
+        self.ips.contains(&address.ip())
+    }
+
+    /// A packet has arrived at one of the house's ports: where it goes on from and to.
+    pub(crate) fn arrive(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &Bytes,
+    ) -> Option<(SocketAddr, SocketAddr, Bytes)> {
+        let rtcp = to.port() % 2 == 1;
+        let pair = *self.at.get(&SocketAddr::new(to.ip(), to.port() & !1))?;
+        let component = if rtcp { Component::Rtcp } else { Component::Rtp };
+        let mut buffer = bytes.to_vec();
+        match self.relay.on_packet(now, pair, component, from, &mut buffer) {
+            Verdict::Forward { pair, component, to, len } => {
+                buffer.truncate(len);
+                Some((self.source(pair, component)?, to, Bytes::from(buffer)))
+            }
+            Verdict::Drop(_) => None,
+        }
+    }
+
+    /// Music that is due: from, to, packet.
+    pub(crate) fn due(&mut self, now: Moment) -> Vec<(SocketAddr, SocketAddr, Bytes)> {
+        let mut due = Vec::new();
+        while let Some(out) = self.relay.due(now) {
+            let mut packet = out.header.to_vec();
+            packet.extend_from_slice(&out.payload);
+            if let Some(from) = self.source(out.pair, Component::Rtp) {
+                due.push((from, out.to, Bytes::from(packet)));
+            }
+        }
+        due
+    }
+
+    fn source(&self, pair: PairId, component: Component) -> Option<SocketAddr> {
+        let address = self.pairs.get(&pair)?.1;
+        let port = address.port() + u16::from(component == Component::Rtcp);
+        Some(SocketAddr::new(address.ip(), port))
+    }
+
+    /// When music is due next.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        self.relay.next()
+    }
+
+    /// What the relay has to tell the engine.
+    pub(crate) fn notices(&mut self) -> Vec<MediaNotice> {
+        std::iter::from_fn(|| self.relay.notice()).collect()
+    }
+
+    /// How many streams are planned.
+    pub(crate) fn planned(&self) -> usize {
+        self.plans.len()
+    }
+}

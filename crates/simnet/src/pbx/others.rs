@@ -1,0 +1,144 @@
+//! Requests out of dialog that are not calls: OPTIONS, MESSAGE, SUBSCRIBE, PUBLISH and anything else.
+
+use base::{Flow, Moment};
+use sip_core::ServerKey;
+use sip_msg::{Compose, Edit, Message, Name};
+
+use super::state::{Pbx, Purpose};
+use crate::dialog::{Dialog, uri_user};
+
+impl Pbx {
+    pub(super) fn other(&mut self, now: Moment, server: ServerKey, request: &Message, flow: Flow) {
+        match request.cseq().1 {
+            "MESSAGE" | "REFER" | "NOTIFY" => self.deliver(now, server, request),
+            "SUBSCRIBE" => self.subscribed(now, server, request, flow),
+            "BYE" => self.say(now, server, request, 481),
+            "PUBLISH" => {
+                let tag = self.chance.token(8);
+                let answer = Compose::response_to(request, 200, None)
+                    .to_tag(&tag)
+                    .line(Name::Expires, "3600")
+                    .other("SIP-ETag", "e7")
+                    .finish();
+                self.layer.respond(now, server, 200, &answer);
+            }
+            // Whatever else is asked is agreed to, and its body is given back.
+            _ => {
+                let tag = self.chance.token(8);
+                let mut answer = Compose::response_to(request, 200, None).to_tag(&tag);
+                if let Some(value) = request.other("X-Story") {
+                    answer = answer.other("X-Story", value);
+                }
+                if let Some(kind) = request.content_type() {
+                    answer = answer.body(kind, request.body());
+                }
+                self.layer.respond(now, server, 200, &answer.finish());
+            }
+        }
+    }
+
+    /// Carries a request to the user's bindings; the answer goes back.
+    fn deliver(&mut self, now: Moment, server: ServerKey, request: &Message) {
+        let user = uri_user(request.uri());
+        let Some(target) = self.targets(now, &user).into_iter().next() else {
+            self.say(now, server, request, 404);
+            return;
+        };
+        let draft = Edit::of(request).request_line(&target.uri).finish();
+        self.send(now, target.flow, Purpose::Pass(server), &draft);
+    }
+
+    fn subscribed(&mut self, now: Moment, server: ServerKey, request: &Message, flow: Flow) {
+        let contact = format!("sip:presence@{}", self.settings.address);
+        let mut dialog = Dialog::got(request, flow, self.chance.token(8), &contact);
+        let expires = request.expires().unwrap_or(3600);
+        let answer = Compose::response_to(request, 200, None)
+            .to_tag(&dialog.local_tag)
+            .line(Name::Contact, format!("<{contact}>"))
+            .line(Name::Expires, expires.to_string())
+            .finish();
+        self.layer.respond(now, server, 200, &answer);
+        let event = request.get(Name::Event).unwrap_or_default().to_owned();
+        self.notify_state(now, &mut dialog, &event, expires);
+        if expires > 0 {
+            self.subscriptions.push(dialog);
+        }
+    }
+
+    /// A SUBSCRIBE within a subscription: a refresh, or its end.
+    pub(super) fn subscription_request(
+        &mut self,
+        now: Moment,
+        server: ServerKey,
+        request: &Message,
+    ) -> bool {
+        let Some(at) = self.subscriptions.iter().position(|dialog| dialog.owns(request)) else {
+            return false;
+        };
+        let mut dialog = self.subscriptions.remove(at);
+        dialog.rises(request);
+        dialog.refresh(request);
+        let expires = request.expires().unwrap_or(3600);
+        let answer = Compose::response_to(request, 200, None)
+            .line(Name::Contact, format!("<{}>", dialog.contact))
+            .line(Name::Expires, expires.to_string())
+            .finish();
+        self.layer.respond(now, server, 200, &answer);
+        let event = request.get(Name::Event).unwrap_or_default().to_owned();
+        self.notify_state(now, &mut dialog, &event, expires);
+        if expires > 0 {
+            self.subscriptions.push(dialog);
+        }
+        true
+    }
+
+    fn notify_state(&mut self, now: Moment, dialog: &mut Dialog, event: &str, expires: u32) {
+        let state = match expires {
+            0 => "terminated;reason=timeout".to_owned(),
+            seconds => format!("active;expires={seconds}"),
+        };
+        let draft = dialog
+            .request("NOTIFY")
+            .line(Name::Event, event)
+            .line(Name::SubscriptionState, state)
+            .body("application/x-story", "all is well\r\n")
+            .finish();
+        let flow = dialog.way();
+        self.send(now, flow, Purpose::Nothing, &draft);
+    }
+
+    /// How many subscriptions it has.
+    pub fn subscribers(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Sends a request of its own to all bindings of a user, out of dialog.
+    pub fn ask(
+        &mut self,
+        now: Moment,
+        method: &str,
+        user: &str,
+        lines: &[&str],
+        body: Option<(&str, &str)>,
+    ) {
+        for target in self.targets(now, user) {
+            let domain = self.settings.domain.clone();
+            let mut request = Compose::request(method, &target.uri)
+                .line(Name::MaxForwards, "70")
+                .line(Name::From, format!("<sip:pbx@{domain}>;tag={}", self.chance.token(8)))
+                .line(Name::To, format!("<sip:{user}@{domain}>"))
+                .line(Name::CallId, format!("x{}", self.chance.token(10)))
+                .line(Name::CSeq, format!("3 {method}"))
+                .line(Name::Contact, format!("<sip:pbx@{}>", self.settings.address));
+            for line in lines {
+                if let Some((name, value)) = line.split_once(':') {
+                    request = request.other(name.trim(), value.trim());
+                }
+            }
+            if let Some((kind, text)) = body {
+                request = request.body(kind, text.to_owned());
+            }
+            self.send(now, target.flow, Purpose::Nothing, &request.finish());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Who a phone is and how it behaves: what differs from maker to maker and from story to story.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::Transport;
+
+/// Who a phone is.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name in ladders.
+    pub name: String,
+    /// The user part of its address: an extension, or a caller's number.
+    pub user: String,
+    /// Its display name.
+    pub display: String,
+    /// The domain in its From and in what it dials.
+    pub domain: String,
+    /// The address that it speaks SIP from.
+    pub address: SocketAddr,
+    /// Where everything out of dialog goes: its outbound proxy.
+    pub proxy: SocketAddr,
+    /// By which transport.
+    pub transport: Transport,
+    /// The first of its RTP ports (even), on the address's IP.
+    pub rtp_base: u16,
+    /// The tone that it sends, in hertz.
+    pub frequency: u32,
+    /// Its password at the registrar.
+    pub password: String,
+    /// Its User-Agent.
+    pub user_agent: String,
+}
+
+/// How a phone behaves.
+#[derive(Debug, Clone)]
+pub struct Habits {
+    /// Answers by itself after this long.
+    pub answers_after: Option<Duration>,
+    /// Refuses every call with this status.
+    pub declines_with: Option<u16>,
+    /// Says nothing at all to a new call, not even 180.
+    pub is_mute: bool,
+    /// Rings with 183 and a description, and sends audio before it is answered.
+    pub early_media: bool,
+    /// Rings reliably, if the caller can do that (RFC 3262).
+    pub reliable: bool,
+    /// Offers only in the 200, as a caller (RFC 3261 §13.2.1: an INVITE without a body).
+    pub offers_late: bool,
+    /// Sends `Refer-Sub: false` (RFC 4488).
+    pub no_refer_subscription: bool,
+    /// Ends its leg when a transfer has succeeded (RFC 5589 §6.1).
+    pub byes_after_transfer: bool,
+    /// Holds before it transfers.
+    pub holds_to_transfer: bool,
+    /// Holds with `inactive` instead of `sendonly`.
+    pub holds_inactive: bool,
+    /// Asks for session timers of this length (RFC 4028).
+    pub session_expires: Option<u32>,
+    /// Its audio payload types, best first.
+    pub formats: Vec<u8>,
+    /// With what it answers a NOTIFY that it did not subscribe to.
+    pub notice_status: u16,
+    /// Lines that it adds to each INVITE that begins a call: `Name: value`.
+    pub extra_lines: Vec<String>,
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits {
+            answers_after: None,
+            declines_with: None,
+            is_mute: false,
+            early_media: false,
+            reliable: false,
+            offers_late: false,
+            no_refer_subscription: false,
+            byes_after_transfer: true,
+            holds_to_transfer: false,
+            holds_inactive: false,
+            session_expires: None,
+            formats: vec![8, 0],
+            notice_status: 200,
+            extra_lines: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! A SIP phone as a machine: it registers, calls, answers, holds, transfers, subscribes, and can be
+//! made to misbehave.
+
+mod answers;
+mod call;
+mod habits;
+mod incoming;
+mod machine;
+mod offers;
+mod refer;
+mod state;
+mod usages;
+mod user;
+mod view;
+
+pub use call::{Call, CallNo, CallState, Transfer};
+pub use habits::{Account, Habits};
+pub use state::{Notice, Phone};

@@ -1,0 +1,225 @@
+//! One end of an RTP stream (RFC 3550): sends its party's tone every 20 ms while it is told to, and
+//! listens: is what arrives one unbroken stream, and which tone is in it?
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::Moment;
+use bytes::Bytes;
+use rtp_flow::{Codec, Tone, samples_of};
+
+use crate::tone;
+
+/// How long a frame is.
+pub(crate) const FRAME_TIME: Duration = Duration::from_millis(20);
+/// Samples in a frame.
+const FRAME: u32 = 160;
+/// How much is remembered of what was heard.
+const MEMORY: Duration = Duration::from_millis(400);
+
+/// What an ear makes of what it heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sound {
+    /// No packet came.
+    Nothing,
+    /// Packets came, and nothing is in them.
+    Silence,
+    /// The world's music.
+    Music,
+    /// The tone of a party.
+    Tone(u32),
+    /// Something else, or a mixture.
+    Noise,
+}
+
+/// The listening half: one stream, and whether it is unbroken.
+#[derive(Debug, Clone, Default)]
+pub struct Listener {
+    last: Option<(u32, u16, u32, Moment)>,
+    frames: VecDeque<(Moment, Vec<i16>)>,
+    /// Packets heard.
+    pub packets: u64,
+    /// What broke the stream: a change of SSRC, a gap or repetition in the sequence, a timestamp that
+    /// did not advance. A stream that keeps RFC 3550 §5.1 leaves none.
+    pub breaks: Vec<String>,
+    /// The longest time without a packet since the first.
+    pub longest_gap: Duration,
+    /// Packets with the marker bit.
+    pub marks: u64,
+}
+
+impl Listener {
+    fn hear(&mut self, now: Moment, packet: &[u8]) {
+        if packet.len() < 12 || packet[0] >> 6 != 2 {
+            self.breaks.push(format!("{now} not RTP: {} bytes", packet.len()));
+            return;
+        }
+        let (payload_type, marker) = (packet[1] & 0x7f, packet[1] & 0x80 != 0);
+        let seq = u16::from_be_bytes([packet[2], packet[3]]);
+        let stamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
+        if let Some((old_ssrc, old_seq, old_stamp, then)) = self.last {
+            if ssrc != old_ssrc {
+                self.breaks.push(format!("{now} SSRC {old_ssrc:08x} became {ssrc:08x}"));
+            } else if seq != old_seq.wrapping_add(1) {
+                self.breaks.push(format!("{now} sequence {old_seq} was followed by {seq}"));
+            } else if (stamp.wrapping_sub(old_stamp) as i32) <= 0 {
+                self.breaks.push(format!("{now} timestamp {old_stamp} was followed by {stamp}"));
+            }
+            self.longest_gap = self.longest_gap.max(now.since(then));
+        }
+        self.last = Some((ssrc, seq, stamp, now));
+        self.packets += 1;
+        self.marks += u64::from(marker);
+        let samples = match law(payload_type) {
+            Some(codec) => samples_of(codec, &packet[12..]),
+            None => Vec::new(),
+        };
+        self.frames.push_back((now, samples));
+        while self.frames.front().is_some_and(|(at, _)| now.since(*at) > MEMORY) {
+            self.frames.pop_front();
+        }
+    }
+
+    /// What was heard in the last `window` before `now`; `known` are the tones of the parties.
+    pub fn sound(&self, now: Moment, window: Duration, known: &[u32]) -> Sound {
+        let recent: Vec<&Vec<i16>> = self
+            .frames
+            .iter()
+            .filter(|(at, _)| now.since(*at) <= window)
+            .map(|(_, samples)| samples)
+            .collect();
+        if recent.is_empty() {
+            return Sound::Nothing;
+        }
+        let samples: Vec<i16> = recent.into_iter().flatten().copied().collect();
+        let known: Vec<u32> = known.iter().copied().chain([tone::MUSIC]).collect();
+        match tone::dominant(&samples, &known) {
+            Ok(None) => Sound::Silence,
+            Ok(Some(tone::MUSIC)) => Sound::Music,
+            Ok(Some(frequency)) => Sound::Tone(frequency),
+            Err(()) => Sound::Noise,
+        }
+    }
+}
+
+/// The G.711 law of a static payload type (RFC 3551 §6).
+fn law(payload_type: u8) -> Option<Codec> {
+    [Codec::Pcma, Codec::Pcmu].into_iter().find(|c| c.static_payload_type() == Some(payload_type))
+}
+
+/// One end.
+#[derive(Debug, Clone)]
+pub struct RtpEnd {
+    /// Where it sends from and receives.
+    pub local: SocketAddr,
+    /// Where it sends to.
+    pub far: Option<SocketAddr>,
+    /// The payload type that it sends; 0 or 8.
+    pub payload_type: u8,
+    /// The tone that it sends.
+    pub frequency: u32,
+    /// Whether the session's direction lets it send.
+    pub may_send: bool,
+    /// What it hears.
+    pub ear: Listener,
+    tone: Tone,
+    ssrc: u32,
+    seq: u16,
+    stamp: u32,
+    sent: u64,
+    next_at: Option<Moment>,
+}
+
+impl RtpEnd {
+    /// An end that is not sending yet.
+    pub fn new(local: SocketAddr, frequency: u32, ssrc: u32) -> RtpEnd {
+        RtpEnd {
+            local,
+            far: None,
+            payload_type: 8,
+            frequency,
+            may_send: false,
+            ear: Listener::default(),
+            tone: Tone::new(f64::from(frequency)),
+            ssrc,
+            seq: ssrc as u16,
+            stamp: ssrc.rotate_left(7),
+            sent: 0,
+            next_at: None,
+        }
+    }
+
+    /// Starts or stops the microphone.
+    pub fn speak(&mut self, now: Moment, on: bool) {
+        if on != self.next_at.is_some() {
+            if on && self.sent > 0 {
+                // The clock of the stream runs on while nothing is sent.
+                self.stamp = self.stamp.wrapping_add(8_000);
+            }
+            self.next_at = on.then_some(now);
+        }
+    }
+
+    /// When the next frame is to be sent.
+    pub fn next(&self) -> Option<Moment> {
+        self.next_at
+    }
+
+    /// Takes a packet that has arrived at `local`.
+    pub fn hear(&mut self, now: Moment, packet: &[u8]) {
+        self.ear.hear(now, packet);
+    }
+
+    /// The frame that is due, and where it goes.
+    pub fn due(&mut self, now: Moment) -> Option<(SocketAddr, Bytes)> {
+        let at = self.next_at.filter(|at| *at <= now)?;
+        self.next_at = Some(at + FRAME_TIME);
+        self.stamp = self.stamp.wrapping_add(FRAME);
+        let far = self.far.filter(|_| self.may_send)?;
+        let codec = law(self.payload_type)?;
+        let mark = if self.sent == 0 { 0x80 } else { 0 };
+        let mut packet = Vec::with_capacity(12 + FRAME as usize);
+        packet.extend_from_slice(&[0x80, mark | self.payload_type]);
+        packet.extend_from_slice(&self.seq.to_be_bytes());
+        packet.extend_from_slice(&self.stamp.to_be_bytes());
+        packet.extend_from_slice(&self.ssrc.to_be_bytes());
+        packet.extend_from_slice(&self.tone.payload(codec, 20));
+        self.seq = self.seq.wrapping_add(1);
+        self.sent += 1;
+        Some((far, Bytes::from(packet)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base::Moment;
+
+    use super::{FRAME_TIME, RtpEnd, Sound};
+    use crate::tone::frequency;
+
+    #[test]
+    fn what_one_end_sends_the_other_hears_unbroken() {
+        let (a, b) = ("192.0.2.1:4000".parse().unwrap(), "192.0.2.2:4000".parse().unwrap());
+        let mut speaker = RtpEnd::new(a, frequency(3), 77);
+        let mut listener = RtpEnd::new(b, frequency(4), 78);
+        speaker.far = Some(b);
+        speaker.may_send = true;
+        let mut now = Moment::ZERO;
+        speaker.speak(now, true);
+        for _ in 0..20 {
+            let (to, packet) = speaker.due(now).unwrap();
+            assert_eq!(to, b);
+            listener.hear(now, &packet);
+            now += FRAME_TIME;
+        }
+        let window = Duration::from_millis(200);
+        let sound = listener.ear.sound(now, window, &[frequency(3), frequency(4)]);
+        assert_eq!(sound, Sound::Tone(frequency(3)));
+        assert!(listener.ear.breaks.is_empty());
+        assert_eq!(listener.ear.longest_gap, FRAME_TIME);
+    }
+}

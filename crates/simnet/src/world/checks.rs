@@ -1,0 +1,223 @@
+//! What must be true at a point of a story.
+
+use park_core::{Command, Counts, Fact, ParkedView, Reply};
+
+use super::hearing::Source;
+use super::state::World;
+use crate::phone::CallState;
+
+impl World {
+    #[track_caller]
+    fn must(&mut self, holds: bool, what: impl FnOnce(&World) -> String) -> &mut World {
+        if !holds {
+            let what = what(self);
+            self.fail(&what);
+        }
+        self
+    }
+
+    /// Both have a call that is up, and hear each other and nobody else.
+    #[track_caller]
+    pub fn talking(&mut self, one: &str, other: &str) -> &mut World {
+        for name in [one, other] {
+            self.must(self.phone(name).is_up(), |_| format!("{name} has no call that is up"));
+        }
+        self.hears(one, other).hears(other, one)
+    }
+
+    /// Somebody hears exactly this.
+    #[track_caller]
+    pub fn hears(&mut self, name: &str, wanted: impl Into<Source>) -> &mut World {
+        let (wanted, is) = (wanted.into(), self.heard_by(name));
+        self.must(is == wanted, |_| format!("{name} hears {is:?} and not {wanted:?}"))
+    }
+
+    /// Somebody's call is there, and on music.
+    #[track_caller]
+    pub fn waits(&mut self, name: &str) -> &mut World {
+        self.must(self.phone(name).is_up(), |_| format!("{name} has no call that is up"));
+        self.hears(name, Source::Music)
+    }
+
+    /// Somebody's newest call was refused with this status.
+    #[track_caller]
+    pub fn refused(&mut self, name: &str, status: u16) -> &mut World {
+        let is = self.phone(name).latest().and_then(|call| call.refused);
+        self.must(is == Some(status), |_| {
+            format!("{name} was refused with {is:?} and not {status}")
+        })
+    }
+
+    /// Somebody's newest call was refused, with one of these statuses.
+    #[track_caller]
+    pub fn refused_with(&mut self, name: &str, statuses: &[u16]) -> &mut World {
+        let is = self.phone(name).latest().and_then(|call| call.refused);
+        self.must(is.is_some_and(|status| statuses.contains(&status)), |_| {
+            format!("{name} was refused with {is:?} and not one of {statuses:?}")
+        })
+    }
+
+    /// Somebody has no call any more.
+    #[track_caller]
+    pub fn ended(&mut self, name: &str) -> &mut World {
+        let living = self.phone(name).living_calls();
+        self.must(living == 0, |_| format!("{name} still has {living} calls"))
+    }
+
+    /// Somebody has exactly so many calls.
+    #[track_caller]
+    pub fn has_calls(&mut self, name: &str, wanted: usize) -> &mut World {
+        let living = self.phone(name).living_calls();
+        self.must(living == wanted, |_| format!("{name} has {living} calls and not {wanted}"))
+    }
+
+    /// Somebody's phone rings.
+    #[track_caller]
+    pub fn rings(&mut self, name: &str) -> &mut World {
+        self.must(self.phone(name).rings(), |_| format!("{name} does not ring"))
+    }
+
+    /// Somebody's phone does not ring.
+    #[track_caller]
+    pub fn is_quiet(&mut self, name: &str) -> &mut World {
+        self.must(!self.phone(name).rings(), |_| format!("{name} rings"))
+    }
+
+    /// Somebody who called hears that it rings there.
+    #[track_caller]
+    pub fn hears_ringing(&mut self, name: &str) -> &mut World {
+        let rings = self.phone(name).current().map(|call| call.state);
+        self.must(rings == Some(CallState::RingingThere), |_| {
+            format!("{name}'s call is {rings:?}, not ringing")
+        })
+    }
+
+    /// The latest transfer that somebody asked for came to this status.
+    #[track_caller]
+    pub fn transfer_came_to(&mut self, name: &str, status: u16) -> &mut World {
+        let transfer = self.phone(name).latest_transfer().cloned();
+        let outcome = transfer.as_ref().and_then(|transfer| transfer.outcome());
+        self.must(outcome == Some(status), |_| {
+            format!("{name}'s transfer came to {outcome:?} and not {status}: {transfer:?}")
+        })
+    }
+
+    /// Somebody's newest call shows that it is with this person.
+    #[track_caller]
+    pub fn is_shown(&mut self, name: &str, whom: &str) -> &mut World {
+        let shown = self.phone(name).latest().and_then(|call| call.shown.clone());
+        let number = self.dialled(whom);
+        self.must(shown.as_ref().is_some_and(|shown| shown.contains(&number)), |_| {
+            format!("{name} is shown {shown:?} and not {whom} ({number})")
+        })
+    }
+
+    /// The parked calls, as an operator sees them.
+    #[track_caller]
+    pub fn parked_calls(&mut self) -> Vec<ParkedView> {
+        match self.command(Command::Parked) {
+            Reply::Parked { calls } => calls,
+            _ => self.fail("no list of parked calls"),
+        }
+    }
+
+    /// Exactly these slots have calls, in this order; a slot with two calls is named twice.
+    #[track_caller]
+    pub fn parked_at(&mut self, slots: &[&str]) -> &mut World {
+        let mut slots: Vec<String> = slots.iter().map(|slot| self.dialled(slot)).collect();
+        let mut is: Vec<String> = self.parked_calls().into_iter().map(|view| view.slot).collect();
+        slots.sort();
+        is.sort();
+        self.must(is == slots, |_| format!("parked at {is:?} and not at {slots:?}"))
+    }
+
+    /// Nothing is parked.
+    #[track_caller]
+    pub fn nothing_parked(&mut self) -> &mut World {
+        self.parked_at(&[])
+    }
+
+    /// Somebody's screen shows parked calls, and this person among them.
+    #[track_caller]
+    pub fn shows_parked(&mut self, name: &str, parkee: &str) -> &mut World {
+        let shown = self.phone(name).parked_shown().map(str::to_owned);
+        let number = self.dialled(parkee);
+        self.must(shown.as_ref().is_some_and(|body| body.contains(&number)), |_| {
+            format!("{name}'s screen shows {shown:?} and not {parkee} ({number})")
+        })
+    }
+
+    /// Somebody's screen shows no parked call.
+    #[track_caller]
+    pub fn shows_nothing_parked(&mut self, name: &str) -> &mut World {
+        let shown = self.phone(name).parked_shown().map(str::to_owned);
+        self.must(shown.is_none(), |_| format!("{name}'s screen still shows {shown:?}"))
+    }
+
+    /// Somebody has had this many park-info notices.
+    #[track_caller]
+    pub fn had_notices(&mut self, name: &str, wanted: usize) -> &mut World {
+        let notices = self.phone(name).notices();
+        let is = notices.iter().filter(|notice| notice.event == "park-info").count();
+        self.must(is == wanted, |_| format!("{name} had {is} notices and not {wanted}"))
+    }
+
+    /// The latest errand with this method was answered with this status.
+    #[track_caller]
+    pub fn answered_with(&mut self, name: &str, method: &str, status: u16) -> &mut World {
+        let is = self.phone(name).latest_errand(method).map(|answer| answer.status());
+        self.must(is == Some(status), |_| {
+            format!("{name}'s {method} was answered with {is:?} and not {status}")
+        })
+    }
+
+    /// How much is in the house.
+    #[track_caller]
+    pub fn counts(&mut self) -> Counts {
+        match self.command(Command::Counts) {
+            Reply::Counts(counts) => counts,
+            _ => self.fail("no counts"),
+        }
+    }
+
+    /// The facts that the house has told, newest last.
+    pub fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> {
+        self.told.iter().map(|(_, told)| &told.fact)
+    }
+
+    /// The house has told a fact that fits.
+    #[track_caller]
+    pub fn was_told(&mut self, fits: impl Fn(&Fact) -> bool) -> &mut World {
+        let found = self.facts().any(fits);
+        self.must(found, |world| {
+            let told: Vec<String> = world.facts().map(ToString::to_string).collect();
+            format!("what should be told was not; told were {told:?}")
+        })
+    }
+
+    /// How things stand: equal endings have equal words, whatever happened on the way.
+    pub fn standing(&mut self) -> String {
+        let mut lines = Vec::new();
+        let names: Vec<String> = self.seats.iter().map(|seat| seat.name.clone()).collect();
+        let real = std::mem::replace(&mut self.real_media, false);
+        for name in &names {
+            let heard = self.heard_by(name);
+            let phone = self.phone(name);
+            let mut states: Vec<String> = phone
+                .calls()
+                .iter()
+                .filter(|call| call.is_alive())
+                .map(|call| format!("{:?}{}", call.state, if call.holds() { " held" } else { "" }))
+                .collect();
+            states.sort();
+            let shown = phone.parked_shown().is_some();
+            lines.push(format!("{name}: {states:?}, hears {heard:?}, shows parked: {shown}"));
+        }
+        self.real_media = real;
+        let mut slots: Vec<String> =
+            self.parked_calls().into_iter().map(|v| format!("{} {}", v.slot, v.parkee)).collect();
+        slots.sort();
+        lines.push(format!("parked: {slots:?}"));
+        lines.join("\n")
+    }
+}

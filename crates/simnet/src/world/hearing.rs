@@ -1,0 +1,127 @@
+//! Who hears whom: read off the plans and the descriptions, or really heard.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::state::World;
+use crate::media::Feed;
+use crate::phone::{Call, CallState};
+use crate::rtp_end::Sound;
+
+/// What somebody hears.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Nothing at all.
+    Nothing,
+    /// Comfort silence.
+    Silence,
+    /// The house's music.
+    Music,
+    /// Somebody.
+    Party(String),
+    /// What nobody should hear.
+    Noise,
+}
+
+/// The house's music.
+pub const MUSIC: Source = Source::Music;
+/// Comfort silence.
+pub const SILENCE: Source = Source::Silence;
+/// Nothing at all.
+pub const NOTHING: Source = Source::Nothing;
+
+impl From<&str> for Source {
+    fn from(name: &str) -> Source {
+        Source::Party(name.to_owned())
+    }
+}
+
+/// How long the world listens before it says what it hears.
+const WINDOW: Duration = Duration::from_millis(200);
+
+impl World {
+    /// What somebody hears now, in all calls together.
+    pub fn heard_by(&mut self, name: &str) -> Source {
+        match self.real_media {
+            true => self.really_heard_by(name),
+            false => self.planned_for(name),
+        }
+    }
+
+    fn really_heard_by(&mut self, name: &str) -> Source {
+        self.pass(WINDOW + Duration::from_millis(100));
+        let now = self.now;
+        let known: Vec<u32> = self.seats.iter().map(|s| s.phone.account().frequency).collect();
+        let calls = self.phone(name).calls().iter().filter(|call| listens(call));
+        let mut sounds: Vec<Sound> =
+            calls.map(|call| call.media.ear.sound(now, WINDOW, &known)).collect();
+        sounds.retain(|sound| *sound != Sound::Nothing);
+        match sounds.as_slice() {
+            [] => Source::Nothing,
+            [Sound::Silence] => Source::Silence,
+            [Sound::Music] => Source::Music,
+            [Sound::Tone(hertz)] => {
+                let who = self.seats.iter().find(|s| s.phone.account().frequency == *hertz);
+                who.map_or(Source::Noise, |seat| Source::Party(seat.name.clone()))
+            }
+            _ => Source::Noise,
+        }
+    }
+
+    fn planned_for(&self, name: &str) -> Source {
+        let calls = self.phone(name).calls().iter().filter(|call| listens(call));
+        let mut sources: Vec<Source> =
+            calls.flat_map(|call| self.towards(call.media.local, 4)).collect();
+        sources.sort();
+        sources.dedup();
+        match sources.len() {
+            0 => Source::Nothing,
+            1 => sources.remove(0),
+            _ => Source::Noise,
+        }
+    }
+
+    /// Who sends to an address: parties directly, and the house for others.
+    fn towards(&self, address: SocketAddr, depth: u8) -> Vec<Source> {
+        let mut sources = Vec::new();
+        for seat in &self.seats {
+            let speaks = seat.phone.calls().iter().any(|call| {
+                call.is_alive() && call.media.may_send && call.media.far == Some(address)
+            });
+            if speaks {
+                sources.push(Source::Party(seat.name.clone()));
+            }
+        }
+        let feeds = self.media.as_ref().map(|media| media.feed(address)).unwrap_or_default();
+        for feed in feeds {
+            match feed {
+                Feed::Music => sources.push(Source::Music),
+                Feed::Silence => sources.push(Source::Silence),
+                // A PBX that passes descriptions on makes the house its own far side.
+                Feed::Whoever(at) if depth > 0 => sources.extend(self.towards(at, depth - 1)),
+                Feed::Whoever(_) => sources.push(Source::Noise),
+            }
+        }
+        sources
+    }
+
+    /// The breaks of the streams that somebody has heard, in calls that are not over.
+    pub fn breaks(&self, name: &str) -> Vec<String> {
+        let calls = self.phone(name).calls().iter().filter(|call| call.is_alive());
+        calls.flat_map(|call| call.media.ear.breaks.clone()).collect()
+    }
+
+    /// The longest time without a packet in the newest of somebody's calls.
+    pub fn longest_gap(&self, name: &str) -> Duration {
+        let latest = self.phone(name).current();
+        latest.map(|call| call.media.ear.longest_gap).unwrap_or_default()
+    }
+}
+
+fn listens(call: &Call) -> bool {
+    match call.state {
+        CallState::Up => call.agreed.receives() && call.wish.receives(),
+        CallState::RingingThere => call.far.is_some(),
+        _ => false,
+    }
+}

@@ -1,0 +1,355 @@
+//! What happens in a story.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::Transport;
+use park_core::{Input, Settings};
+
+use super::state::World;
+use crate::phone::{CallNo, CallState, Phone};
+use crate::wire::{Carries, Parcel};
+
+/// The wire has been still for so long that nothing more will come of what was done: longer than the
+/// house's graces and a repetition of what was lost.
+const STILL: Duration = Duration::from_millis(2_500);
+/// A story that is not still by then never will be.
+const LONGEST_SETTLING: Duration = Duration::from_secs(70);
+
+impl World {
+    /// Lets somebody act at once; no time passes.
+    #[track_caller]
+    pub(crate) fn act<R>(
+        &mut self,
+        name: &str,
+        act: impl FnOnce(&mut Phone, base::Moment) -> R,
+    ) -> R {
+        match self.find(name) {
+            Some(at) => self.with_phone(at, act),
+            None => self.fail(&format!("nobody is called {name}")),
+        }
+    }
+
+    /// Lets time pass until the wire has been still for a while.
+    #[track_caller]
+    pub fn settle(&mut self) -> &mut World {
+        let begun = self.now;
+        loop {
+            let still_at = self.wire.last_sip().max(begun) + STILL;
+            if !self.wire.carries_sip() && self.now >= still_at {
+                return self;
+            }
+            if self.now.since(begun) > LONGEST_SETTLING {
+                return self;
+            }
+            let until = match self.wire.carries_sip() {
+                true => self.now + STILL,
+                false => still_at,
+            };
+            self.step(until);
+        }
+    }
+
+    /// Lets time pass until `holds`, at most this long; says whether it came to hold.
+    #[track_caller]
+    pub fn pass_until(&mut self, most: Duration, holds: impl Fn(&World) -> bool) -> bool {
+        let until = self.now + most;
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if !self.step(until) {
+                return holds(self);
+            }
+        }
+    }
+
+    /// Registers, for this many seconds; zero un-registers.
+    #[track_caller]
+    pub fn register(&mut self, name: &str, expires: u32) -> &mut World {
+        self.act(name, |phone, now| phone.register(now, expires));
+        self
+    }
+
+    /// Un-registers every binding of somebody's extension at once.
+    #[track_caller]
+    pub fn unregister_all(&mut self, name: &str) -> &mut World {
+        self.act(name, |phone, now| phone.unregister_all(now));
+        self
+    }
+
+    /// Dials: a name stands for its number.
+    #[track_caller]
+    pub fn dial(&mut self, name: &str, number: &str) -> &mut World {
+        let number = self.dialled(number);
+        self.act(name, |phone, now| phone.dial(now, &number));
+        self
+    }
+
+    /// Dials with a Replaces header.
+    #[track_caller]
+    pub fn dial_replacing(&mut self, name: &str, number: &str, replaces: &str) -> &mut World {
+        let number = self.dialled(number);
+        self.act(name, |phone, now| phone.dial_replacing(now, &number, replaces));
+        self
+    }
+
+    /// Answers.
+    #[track_caller]
+    pub fn answer(&mut self, name: &str) -> &mut World {
+        if !self.act(name, |phone, now| phone.answer(now)) {
+            self.fail(&format!("{name} is not ringing"));
+        }
+        self
+    }
+
+    /// Refuses the call that rings.
+    #[track_caller]
+    pub fn decline(&mut self, name: &str, status: u16) -> &mut World {
+        if !self.act(name, |phone, now| phone.decline(now, status)) {
+            self.fail(&format!("{name} is not ringing"));
+        }
+        self
+    }
+
+    /// Ends the newest call, by BYE, CANCEL or a refusal as it may be.
+    #[track_caller]
+    pub fn hang_up(&mut self, name: &str) -> &mut World {
+        if !self.act(name, |phone, now| phone.hang_up(now)) {
+            self.fail(&format!("{name} has no call to end"));
+        }
+        self
+    }
+
+    /// Ends the oldest call that is still there: the one on hold, where there are two.
+    #[track_caller]
+    pub fn hang_up_oldest(&mut self, name: &str) -> &mut World {
+        let oldest = self.phone(name).calls().iter().find(|call| call.is_alive()).map(|c| c.no);
+        if let Some(no) = oldest {
+            self.act(name, |phone, now| phone.hang_up_call(now, no));
+        }
+        self
+    }
+
+    /// Holds.
+    #[track_caller]
+    pub fn hold(&mut self, name: &str) -> &mut World {
+        if !self.act(name, |phone, now| phone.hold(now)) {
+            self.fail(&format!("{name} has no call to hold"));
+        }
+        self
+    }
+
+    /// Resumes.
+    #[track_caller]
+    pub fn resume(&mut self, name: &str) -> &mut World {
+        if !self.act(name, |phone, now| phone.resume(now)) {
+            self.fail(&format!("{name} has no call to resume"));
+        }
+        self
+    }
+
+    /// Blind transfer (REFER) to a number; a name stands for its number.
+    #[track_caller]
+    pub fn transfer(&mut self, name: &str, number: &str) -> &mut World {
+        let number = self.dialled(number);
+        if !self.act(name, |phone, now| phone.transfer(now, &number)) {
+            self.fail(&format!("{name} has no call to transfer"));
+        }
+        self
+    }
+
+    /// REFER in somebody's newest call that is up, with this Refer-To value as it is.
+    #[track_caller]
+    pub fn refer(&mut self, name: &str, refer_to: &str) -> &mut World {
+        let no = self.up_call(name);
+        self.act(name, |phone, now| phone.refer(now, no, refer_to));
+        self
+    }
+
+    /// Attended transfer (REFER with Replaces) of the older of two calls to the newer one.
+    #[track_caller]
+    pub fn transfer_attended(&mut self, name: &str) -> &mut World {
+        if !self.act(name, |phone, now| phone.transfer_attended(now)) {
+            self.fail(&format!("{name} has no two calls"));
+        }
+        self
+    }
+
+    /// `caller` calls `called`, who answers; both talk.
+    #[track_caller]
+    pub fn talk(&mut self, caller: &str, called: &str) -> &mut World {
+        self.dial(caller, called);
+        self.rings_soon(called);
+        self.answer(called).settle();
+        self.talking(caller, called)
+    }
+
+    /// Waits until somebody rings.
+    #[track_caller]
+    pub fn rings_soon(&mut self, name: &str) -> &mut World {
+        if !self.pass_until(Duration::from_secs(5), |world| world.phone(name).rings()) {
+            self.fail(&format!("{name} does not ring"));
+        }
+        self
+    }
+
+    /// The plug is pulled and put in again: the phone forgets everything and says nothing.
+    #[track_caller]
+    pub fn reboot(&mut self, name: &str) -> &mut World {
+        self.act(name, |phone, _| {
+            phone.switch_off();
+            phone.switch_on();
+        });
+        self
+    }
+
+    /// The plug is pulled.
+    #[track_caller]
+    pub fn switch_off(&mut self, name: &str) -> &mut World {
+        self.act(name, |phone, _| phone.switch_off());
+        self
+    }
+
+    /// Subscribes to an event of somebody; a name stands for its number.
+    #[track_caller]
+    pub fn subscribe(&mut self, name: &str, event: &str, of: &str) -> &mut World {
+        let user = self.dialled(of);
+        self.act(name, |phone, now| phone.subscribe(now, event, &user, 600));
+        self
+    }
+
+    /// Sends a MESSAGE (RFC 3428); a name stands for its number.
+    #[track_caller]
+    pub fn message(&mut self, name: &str, to: &str, text: &str) -> &mut World {
+        let body = text.as_bytes().to_vec();
+        self.ask(name, "MESSAGE", to, &[], Some(("text/plain", &body)))
+    }
+
+    /// Sends any request out of dialog; a name stands for its number, `""` for the PBX itself.
+    #[track_caller]
+    pub fn ask(
+        &mut self,
+        name: &str,
+        method: &str,
+        to: &str,
+        lines: &[&str],
+        body: Option<(&str, &[u8])>,
+    ) -> &mut World {
+        let user = self.dialled(to);
+        self.act(name, |phone, now| phone.ask(now, method, &user, lines, body));
+        self
+    }
+
+    /// Sends any request in somebody's newest call that is up.
+    #[track_caller]
+    pub fn ask_in_call(
+        &mut self,
+        name: &str,
+        method: &str,
+        lines: &[&str],
+        body: Option<(&str, &[u8])>,
+    ) -> &mut World {
+        let no = self.up_call(name);
+        self.act(name, |phone, now| phone.ask_in_call(now, no, method, lines, body));
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn up_call(&self, name: &str) -> CallNo {
+        let calls = self.phone(name).calls();
+        match calls.iter().rev().find(|call| call.state == CallState::Up) {
+            Some(call) => call.no,
+            None => self.fail(&format!("{name} has no call that is up")),
+        }
+    }
+
+    /// Everybody who has a call speaks, or nobody does. Only with real media.
+    pub fn speak(&mut self, on: bool) -> &mut World {
+        for at in 0..self.seats.len() {
+            self.with_phone(at, |phone, now| phone.speak(now, on));
+        }
+        self
+    }
+
+    /// The PBX ends every leg that it has with somebody.
+    #[track_caller]
+    pub fn pbx_hangs_up(&mut self, name: &str) -> &mut World {
+        let user = self.number(name);
+        self.with_pbx(|pbx, now| pbx.hang_up_user(now, &user));
+        self
+    }
+
+    /// The PBX sends a request of its own to somebody's bindings.
+    #[track_caller]
+    pub fn pbx_asks(
+        &mut self,
+        method: &str,
+        name: &str,
+        lines: &[&str],
+        body: Option<(&str, &str)>,
+    ) -> &mut World {
+        let user = self.number(name);
+        self.with_pbx(|pbx, now| pbx.ask(now, method, &user, lines, body));
+        self
+    }
+
+    /// The PBX goes dead, or comes back with its registrations and without its calls.
+    pub fn pbx_power(&mut self, on: bool) -> &mut World {
+        self.with_pbx(|pbx, _| pbx.power(on));
+        self
+    }
+
+    /// Somebody sends these bytes to the house as they are, by UDP.
+    #[track_caller]
+    pub fn throw(&mut self, name: &str, bytes: &[u8]) -> &mut World {
+        let from = self.phone(name).account().address;
+        let to = self.map.phones_side;
+        self.throw_from(from, to, bytes)
+    }
+
+    /// The PBX sends these bytes to the house as they are, by UDP.
+    pub fn pbx_throws(&mut self, bytes: &[u8]) -> &mut World {
+        let (from, to) = (self.map.pbx, self.map.pbx_side);
+        self.throw_from(from, to, bytes)
+    }
+
+    fn throw_from(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> &mut World {
+        let carries = Carries::Sip(Transport::Udp, None);
+        let parcel = Parcel { from, to, carries, bytes: bytes.to_vec().into() };
+        let text = String::from_utf8_lossy(bytes.get(..60).unwrap_or(bytes)).into_owned();
+        let name = self.name_of(from);
+        self.ladder.remark(self.now, format!("{name} throws {text:?}"));
+        self.wire.put(self.now, parcel, true);
+        self
+    }
+
+    /// Somebody's TCP connections to the house end.
+    #[track_caller]
+    pub fn disconnect(&mut self, name: &str) -> &mut World {
+        let address = self.phone(name).account().address;
+        let gone: Vec<_> =
+            self.conns.keys().filter(|(a, b)| *a == address || *b == address).copied().collect();
+        for key in gone {
+            if let Some(conn) = self.conns.remove(&key) {
+                self.feed(Input::Closed { conn });
+            }
+        }
+        self
+    }
+
+    /// New settings for the running house.
+    #[track_caller]
+    pub fn reload(&mut self, change: impl FnOnce(&mut Settings)) -> &mut World {
+        change(&mut self.settings);
+        let settings = self.settings.clone();
+        self.feed(Input::Reload(Box::new(settings)));
+        self
+    }
+
+    /// A remark in the ladder.
+    pub fn remark(&mut self, text: &str) -> &mut World {
+        self.ladder.remark(self.now, text.to_owned());
+        self
+    }
+}
