@@ -69,6 +69,10 @@ class Program:
         """Whether it is still alive."""
         return self.process.poll() is None
 
+    def state(self):
+        """Whether it runs, in words."""
+        return "runs" if self.runs() else f"ended with {self.process.returncode}"
+
     def text(self):
         """All that it has written so far."""
         with open(self.log, "rb") as log:

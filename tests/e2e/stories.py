@@ -101,17 +101,22 @@ class Scene:
         )
         if done.returncode != 0:
             raise Failure(f"parkade parked ended with {done.returncode}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        return json.loads(done.stdout)["parked"]
 
     def print_logs(self):
         """The ends of the programs' logs, for whoever looks at a failure."""
-        for program in [self.pbx, self.parkade, *(p.program for p in self.phones.values())]:
+        for program in (self.parkade, self.pbx):
             if program:
-                state = "runs" if program.runs() else f"ended with {program.process.returncode}"
-                lines = [line for line in program.text().splitlines() if line.strip()]
-                print(f"   {program.name} ({state}):")
-                for line in lines[-15:] if program.name in ("Kamailio", "Parkade") else lines[-40:]:
+                print(f"   {program.name} ({program.state()}):")
+                for line in [line for line in program.text().splitlines() if line.strip()][-12:]:
                     print(f"   | {line}")
+        for phone in self.phones.values():
+            print(f"   phone {phone.extension} ({phone.program.state()}), its last messages:")
+            for sent, message in phone.trace()[-12:]:
+                lines = message.splitlines()
+                number = next((line for line in lines if line.startswith("CSeq")), "")
+                event = next((line for line in lines if line.startswith("Event")), "")
+                print(f"   | {'->' if sent else '<-'} {lines[0] if lines else ''}   {number} {event}".rstrip())
 
     def end(self):
         """Ends every program of the story."""
