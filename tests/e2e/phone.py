@@ -4,6 +4,7 @@ import array
 import glob
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -60,6 +61,7 @@ class Phone:
         self.extension = extension
         self.address = f"127.0.0.{extension}"
         self.folder = folder
+        self.peer = re.search(r"[\d.]+:\d+", proxy).group(0)  # the only one that it exchanges SIP messages with
         self.events = []
         self.replies = {}
         self.connection = None
@@ -133,8 +135,7 @@ class Phone:
         for part in self.program.text().split("\x1b[36;1m#\n")[1:]:
             part = part.split("\x1b[;m")[0].replace("\r\n", "\n")
             path, _, message = part.partition("\n")
-            source = path.split(" -> ")[0]
-            messages.append((f" {self.address}:" in f" {source.split()[-1]}", message))
+            messages.append((path.endswith(f"-> {self.peer}"), message))
         return messages
 
     def saw(self, start, *contains, sent=False):
