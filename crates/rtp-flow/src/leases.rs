@@ -26,6 +26,8 @@ struct Stock {
     leased: usize,
     ordered: bool,
     exhausted: bool,
+    /// A worker had none left, however many the others have.
+    short: bool,
 }
 
 /// Which pairs are ready, leased or resting, per side.
@@ -47,7 +49,7 @@ impl Leases {
     pub fn stocked(&mut self, pairs: Vec<Pair>) {
         for pair in pairs {
             let stock = self.stock(pair.side);
-            stock.ordered = false;
+            (stock.ordered, stock.short) = (false, false);
             stock.ready.push_back(pair);
         }
     }
@@ -79,7 +81,10 @@ impl Leases {
             stock.ready.push_front(pair);
         }
         let fits = |pair: &Pair| beside.is_none_or(|worker| pair.worker == worker);
-        let at = stock.ready.iter().position(fits).ok_or(Dry)?;
+        let Some(at) = stock.ready.iter().position(fits) else {
+            stock.short = true;
+            return Err(Dry);
+        };
         let pair = stock.ready.remove(at).ok_or(Dry)?;
         stock.leased += 1;
         Ok(pair)
@@ -95,7 +100,8 @@ impl Leases {
     /// What should be ordered now, if anything.
     pub fn order(&mut self, side: Side) -> Option<Plan> {
         let stock = self.stock(side);
-        if stock.ordered || stock.exhausted || stock.ready.len() >= LOW_WATER {
+        let enough = stock.ready.len() >= LOW_WATER && !stock.short;
+        if stock.ordered || stock.exhausted || enough {
             return None;
         }
         stock.ordered = true;
@@ -147,6 +153,15 @@ mod tests {
         leases.stocked(vec![pair(1, 0), pair(2, 1)]);
         let second = leases.lease(Moment::ZERO, Side::Phones, Some(WorkerId(1))).unwrap();
         assert_eq!(second.id, PairId(2));
+    }
+
+    #[test]
+    fn more_pairs_are_ordered_when_one_worker_has_none_left() {
+        let mut leases = Leases::default();
+        leases.stocked((0..500).map(|id| pair(id, 0)).collect());
+        assert!(leases.order(Side::Phones).is_none());
+        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, Some(WorkerId(1))), Err(Dry));
+        assert!(leases.order(Side::Phones).is_some());
     }
 
     #[test]

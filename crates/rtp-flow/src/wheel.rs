@@ -59,7 +59,8 @@ impl Wheel {
         let load = |first: &usize| -> usize {
             (*first..TURN).step_by(period).map(|slot| self.slots[slot].len()).sum()
         };
-        let start = slot_of((wish.max(now).as_micros()).div_ceil(SLOT));
+        let earliest = now.as_micros() / SLOT + 1;
+        let start = slot_of(wish.as_micros().div_ceil(SLOT).max(earliest));
         let first = (0..period).map(|ahead| (start + ahead) % period).min_by_key(load);
         let place = Place { first: first.unwrap_or(0), period };
         for slot in (place.first..TURN).step_by(period) {

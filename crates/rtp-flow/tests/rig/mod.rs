@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base::{Chance, Moment};
@@ -17,7 +18,8 @@ pub(crate) const PARKER: PairId = PairId(2);
 /// The retriever's phone.
 pub(crate) const RETRIEVER: PairId = PairId(3);
 
-pub(crate) const MUSIC: Hears = Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
+pub(crate) const MUSIC: Hears =
+    Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
 pub(crate) const NOISE: Hears = Hears::Silence { payload_type: 13, clock: 8_000 };
 
 pub(crate) fn ms(ms: u64) -> Moment {
@@ -29,7 +31,7 @@ pub(crate) fn us(us: u64) -> Moment {
 }
 
 pub(crate) fn far(pair: PairId) -> SocketAddr {
-    format!("192.0.2.{}:4000", pair.0).parse().unwrap()
+    format!("192.0.2.{}:4000", pair.0 % 250).parse().unwrap()
 }
 
 pub(crate) fn stream(from: PairId) -> Hears {
@@ -49,10 +51,16 @@ pub(crate) fn plan(pair: PairId, hears: Hears) -> StreamPlan {
     }
 }
 
-/// A second of a ramp: every packet of it is another.
+/// A good second of noise: every packet of it is another.
 pub(crate) fn tunes() -> Tunes {
-    let pcm: Vec<i16> = (0..57_600).map(|n| (n % 24_000) as i16 - 12_000).collect();
-    Tunes::new(vec![Tune::encode(&pcm, &[Codec::Pcma, Codec::Pcmu, Codec::Opus]).unwrap()])
+    static TUNES: OnceLock<Tunes> = OnceLock::new();
+    let encoded = TUNES.get_or_init(|| {
+        let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 18) as i16 - 8_192;
+        let pcm: Vec<i16> = (0..57_600).map(noise).collect();
+        let codecs = [Codec::Pcma, Codec::Pcmu, Codec::Opus];
+        Tunes::new(vec![Tune::encode(&pcm, &codecs).unwrap()])
+    });
+    encoded.clone()
 }
 
 pub(crate) fn relay() -> Relay {

@@ -31,7 +31,8 @@ pub(super) struct Party {
 }
 
 pub(super) fn tunes() -> Tunes {
-    let pcm: Vec<i16> = (0..96_000).map(|n| (n % 24_000) as i16 - 12_000).collect();
+    let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 18) as i16 - 8_192;
+    let pcm: Vec<i16> = (0..115_200).map(noise).collect();
     Tunes::new(vec![Tune::encode(&pcm, &[Codec::Pcma]).unwrap()])
 }
 
