@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod limits;
 mod logging;
+mod media;
 mod resolve;
 mod shell;
 mod signals;

@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use crate::config::lots;
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
-use crate::config::settings::{Listen, LogFormat, LogSettings, MediaSettings, Music, Settings};
+use crate::config::settings::{Listen, LogFormat, LogSettings, Settings};
 use crate::config::words;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -68,11 +68,10 @@ pub(super) fn examine(
     }
     let root = Table::root(&doubts, tree.get_ref());
     let mut settings = Settings::default();
-    media(&root, &mut settings);
+    media(&root, &mut settings, folder);
     phones(&root, &mut settings);
     pbx(&root, &mut settings, target);
-    settings.engine.lots = lots::read(&root, &mut settings.media.music);
-    resolve_paths(&mut settings.media, folder);
+    settings.engine.lots = lots::read(&root, &mut settings.media.music, folder);
     park(&root, &mut settings.engine);
     settings.engine.templates = notices(&root, folder);
     program(&root, &mut settings);
@@ -195,7 +194,7 @@ fn out_of_reach(target: &str, listen: &[Listen]) -> Option<String> {
     Some(format!("{target:?} is an {name} address, but pbx.listen has no {name} socket"))
 }
 
-fn media(root: &Table<'_, '_>, settings: &mut Settings) {
+fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     let table = root.table("media");
     let anchor = table.choice("anchor", &[("always", Anchor::Always), ("parked", Anchor::Parked)]);
     let engine = &mut settings.engine;
@@ -216,7 +215,7 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings) {
         (media.first_port, media.last_port) = (first, last);
     }
     media.workers = table.number("workers", 1..=64).map(|n| n as usize);
-    if let Some(music) = table.parsed("music", words::music) {
+    if let Some(music) = table.parsed("music", |text| words::music(text, folder)) {
         media.music = vec![music];
     }
     table.close();
@@ -228,14 +227,6 @@ fn codec(text: &str) -> Result<Codec, String> {
         let all = Codec::ALL.map(Codec::encoding_name);
         format!("{text:?} is none of {}", crate::config::raw::listed(&all))
     })
-}
-
-fn resolve_paths(media: &mut MediaSettings, folder: &Path) {
-    for music in &mut media.music {
-        if let Music::Path(path) = music {
-            *path = folder.join(&*path);
-        }
-    }
 }
 
 fn park(root: &Table<'_, '_>, engine: &mut park_core::Settings) {

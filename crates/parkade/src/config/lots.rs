@@ -1,5 +1,6 @@
 //! Lots, their groups and their recalls: as written, and held against each other.
 
+use std::path::Path;
 use std::time::Duration;
 
 use base::{Extension, LotName};
@@ -13,14 +14,18 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The lots; `music` is the music list, to which lots may add tunes of their own.
-pub(super) fn read(root: &Table<'_, '_>, music: &mut Vec<Music>) -> Vec<LotSettings> {
+pub(super) fn read(
+    root: &Table<'_, '_>,
+    music: &mut Vec<Music>,
+    folder: &Path,
+) -> Vec<LotSettings> {
     let tables = root.tables("lot");
     if tables.is_empty() && !root.has("lot") {
         return vec![LotSettings::default()];
     }
     let mut lots: Vec<LotSettings> = Vec::new();
     for table in tables {
-        let lot = lot(&table, music);
+        let lot = lot(&table, music, folder);
         for earlier in &lots {
             against_another(&table, &lot, earlier);
         }
@@ -30,7 +35,7 @@ pub(super) fn read(root: &Table<'_, '_>, music: &mut Vec<Music>) -> Vec<LotSetti
     lots
 }
 
-fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>) -> LotSettings {
+fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSettings {
     let usual = LotSettings::default();
     let name = table.text("name").map(|t| t.value).unwrap_or_default();
     if name.trim().is_empty() {
@@ -44,7 +49,8 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>) -> LotSettings {
             .map_err(|what| table.doubt_at(text.span, "any_slot", what))
             .ok(),
     };
-    let tune = table.parsed("music", words::music).map_or(0, |wanted| tune(music, wanted));
+    let wanted = table.parsed("music", |text| words::music(text, folder));
+    let tune = wanted.map_or(0, |wanted| tune(music, wanted));
     let mut lot = LotSettings {
         name: LotName::from(name),
         domains: domains.into_iter().map(|d| d.value).collect(),

@@ -1,1 +1,186 @@
-//! The example file against the defaults.
+//! The example file against the defaults, and what must be refused.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use park_core::{RecallThen, RecallTo};
+use toml::de::{DeTable, DeValue};
+
+use crate::config::check::{check, examine};
+use crate::config::settings::{Music, Settings};
+
+const EXAMPLE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config.example.toml"));
+
+const PBX: &str = "[pbx]\ntarget = [\"sip:192.0.2.50:5060\"]\n";
+
+/// The example with every key that stands behind a # put in force.
+fn example_in_full() -> String {
+    let in_force = |line: &str| {
+        let behind = line.strip_prefix("# ")?;
+        let word = behind
+            .split_once(" = ")
+            .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        (word || behind.starts_with("[[")).then(|| behind.to_owned())
+    };
+    let lines = EXAMPLE.lines().map(|line| in_force(line).unwrap_or_else(|| line.to_owned()));
+    let text: Vec<String> = lines.collect();
+    text.join("\n").replace("\"lobby.flac\"", "\"builtin\"")
+}
+
+fn keys_of(table: &DeTable<'_>, path: &str, into: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let name = if path.is_empty() {
+            key.get_ref().to_string()
+        } else {
+            format!("{path}.{}", key.get_ref())
+        };
+        match value.get_ref() {
+            DeValue::Table(inner) => keys_of(inner, &name, into),
+            DeValue::Array(list) => {
+                for inner in list.iter().filter_map(|entry| entry.get_ref().as_table()) {
+                    keys_of(inner, &name, into);
+                }
+            }
+            _ => {}
+        }
+        into.insert(name);
+    }
+}
+
+#[track_caller]
+fn problems(text: &str) -> Vec<String> {
+    let (_, problems, _) = examine(text, Path::new(""), None);
+    problems.into_iter().map(|p| format!("{}: {}", p.key, p.what)).collect()
+}
+
+#[track_caller]
+fn settings(text: &str) -> Settings {
+    check(text, Path::new(""), None).unwrap()
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let mut defaults = Settings::default();
+    defaults.engine.pbx_targets = vec!["sip:192.0.2.50:5060".to_owned()];
+    assert_eq!(format!("{:#?}", settings(EXAMPLE)), format!("{defaults:#?}"));
+}
+
+#[test]
+fn the_example_in_full_has_no_problems_and_documents_every_key() {
+    let text = example_in_full();
+    let (_, problems, known) = examine(&text, Path::new(""), None);
+    assert_eq!(problems, []);
+    let mut written = BTreeSet::new();
+    keys_of(&DeTable::parse(&text).unwrap().into_inner(), "", &mut written);
+    // A group's recall has the keys of its lot's.
+    let documented = |key: &&String| {
+        !written.contains(*key) && !written.contains(&key.replace("lot.group.recall", "lot.recall"))
+    };
+    let missing: Vec<&String> = known.iter().filter(documented).collect();
+    assert!(missing.is_empty(), "not in the example: {missing:?}");
+}
+
+#[test]
+fn an_empty_file_wants_only_the_pbx() {
+    assert_eq!(
+        problems(""),
+        ["pbx.target: the PBX is missing; write target = [\"sip:192.0.2.50:5060\"] under [pbx]"]
+    );
+    assert!(problems(PBX).is_empty());
+}
+
+#[test]
+fn a_group_takes_what_it_does_not_say_of_recalls_from_its_lot() {
+    let lots = settings(&format!(
+        "{PBX}[[lot]]\nname = \"a\"\n[lot.recall]\nring = \"20s\"\nthen = \"hangup\"\n\
+         [[lot.group]]\nname = \"sales\"\nmembers = [\"101\", \"102\"]\n\
+         recall = {{ after = \"60s\", to = \"group\" }}\n"
+    ))
+    .engine
+    .lots;
+    let recall = lots[0].groups[0].recall.as_ref().unwrap();
+    assert_eq!(recall.to, RecallTo::Group);
+    assert_eq!(recall.after.as_secs(), 60);
+    assert_eq!(recall.ring.as_secs(), 20);
+    assert_eq!(recall.then, RecallThen::Hangup);
+    assert_eq!(recall.group, ["101", "102"]);
+}
+
+#[test]
+fn a_recall_may_name_a_group_of_its_lot() {
+    let lots = settings(&format!(
+        "{PBX}[[lot]]\nname = \"a\"\n[lot.recall]\nto = \"parker-then-group\"\ngroup = \"sales\"\n\
+         [[lot.group]]\nname = \"sales\"\nmembers = [\"101\", \"102\"]\n"
+    ))
+    .engine
+    .lots;
+    assert_eq!(lots[0].recall.group, ["101", "102"]);
+}
+
+#[test]
+fn lots_have_tunes_of_their_own() {
+    let read = settings(&format!(
+        "{PBX}[[lot]]\nname = \"a\"\ndomains = [\"a.example\"]\nmusic = \"Cargo.toml\"\n\
+         [[lot]]\nname = \"b\"\ndomains = [\"b.example\"]\n\
+         [[lot]]\nname = \"c\"\ndomains = [\"c.example\"]\nmusic = \"Cargo.toml\"\n"
+    ));
+    assert_eq!(read.media.music, [Music::BuiltIn, Music::Path("Cargo.toml".into())]);
+    let tunes: Vec<u16> = read.engine.lots.iter().map(|lot| lot.tune).collect();
+    assert_eq!(tunes, [1, 0, 1]);
+}
+
+#[test]
+fn text_that_is_no_toml_is_told_with_its_lines_and_hides_nothing_else() {
+    let (_, problems, _) =
+        examine("[phones]\nlisten = [\n[log]\nlevel = \"loud\"\nx = = 1\n", Path::new(""), None);
+    assert!(problems.len() >= 2, "{problems:#?}");
+    assert!(problems.iter().all(|p| p.line.is_some()), "{problems:#?}");
+}
+
+#[test]
+fn a_second_lot_for_the_same_phones_is_refused_and_one_for_a_domain_is_not() {
+    let two = |first: &str, second: &str| {
+        problems(&format!("{PBX}[[lot]]\nname=\"a\"\n{first}\n[[lot]]\nname=\"b\"\n{second}\n"))
+    };
+    assert_eq!(two("", "").len(), 1);
+    assert!(two("", "domains = [\"x.example\"]").is_empty());
+    assert_eq!(two("domains = [\"X.example\"]", "domains = [\"x.example\"]").len(), 1);
+}
+
+#[test]
+fn ports_that_carry_fewer_calls_than_there_are_slots_are_refused() {
+    let found = problems(&format!(
+        "{PBX}[media]\nports = \"30000-30099\"\n[[lot]]\nname = \"a\"\nslots = \"701-740\"\n"
+    ));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("media.ports: 100 ports carry 25 calls"), "{found:?}");
+}
+
+#[test]
+fn sockets_of_both_sides_must_differ() {
+    let found = problems(
+        "[phones]\nlisten = [\"udp:0.0.0.0:5060\"]\n[pbx]\ntarget = [\"sip:192.0.2.50\"]\n\
+         listen = [\"udp:192.0.2.1:5060\"]\n",
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("pbx.listen:"), "{found:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_check_panic(text in "[ -~\n]{0,200}") {
+        let _ = examine(&text, Path::new(""), None);
+    }
+
+    #[test]
+    fn no_value_makes_the_check_panic(key in 0usize..40, value in "[ -~]{0,20}") {
+        let lines: Vec<&str> = EXAMPLE.lines().collect();
+        let keys: Vec<usize> = (0..lines.len()).filter(|i| lines[*i].contains(" = ")).collect();
+        let at = keys[key % keys.len()];
+        let mut changed: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
+        let name = lines[at].split(" = ").next().unwrap_or_default().trim_start_matches("# ");
+        changed[at] = format!("{name} = {value:?}");
+        let _ = examine(&changed.join("\n"), Path::new(""), None);
+    }
+}

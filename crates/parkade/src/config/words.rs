@@ -1,6 +1,7 @@
 //! Single values as they are written: what each one allows, and what to write instead.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use base::{Domain, Transport};
 use park_core::{Network, RecallThen};
@@ -103,13 +104,16 @@ pub(super) fn ports(text: &str) -> Result<(u16, u16), String> {
     Ok((first, last))
 }
 
-/// `builtin`, or a path.
-pub(super) fn music(text: &str) -> Result<Music, String> {
-    match text {
-        "" => Err("\"\" is no music; write \"builtin\", a file or a folder".into()),
-        "builtin" => Ok(Music::BuiltIn),
-        path => Ok(Music::Path(path.into())),
+/// `builtin`, or a path from `folder` on.
+pub(super) fn music(text: &str, folder: &Path) -> Result<Music, String> {
+    if text == "builtin" {
+        return Ok(Music::BuiltIn);
     }
+    let path = folder.join(text);
+    if text.is_empty() || !path.exists() {
+        return Err(format!("{text:?} is not there; write \"builtin\", a file or a folder"));
+    }
+    Ok(Music::Path(path))
 }
 
 /// A code or a number that can be dialled.

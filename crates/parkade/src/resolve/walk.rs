@@ -230,7 +230,8 @@ mod tests {
         let mut table = table();
         table.srv.insert("_sip._udp.pbx.example".into(), vec![server(1, "b.example", 5060)]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let walked = walk("sip:pbx.example", &table, &mut Chance::from_seed(1));
+        let mut chance = Chance::from_seed(1);
+        let walked = walk("sip:pbx.example", &table, &mut chance);
         assert_eq!(runtime.block_on(walked).holds_for, Duration::from_secs(300));
     }
 

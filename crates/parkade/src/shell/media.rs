@@ -1,36 +1,90 @@
 //! The media workers as the engine's task sees them.
 
-use rtp_flow::{MediaNotice, Plan};
+use std::sync::Arc;
+use std::thread;
+
+use rtp_flow::{Codec, MediaNotice, Plan};
 use tokio::sync::mpsc;
 
-use crate::config::{MediaSettings, Music};
+use crate::config::{Music, Settings};
+use crate::media::{CannotCarry, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load};
 use crate::shell::failure::CannotStart;
 
-/// The running media workers.
+/// The running media workers; they end with it.
 #[derive(Debug)]
 pub(super) struct Media {
-    notices: mpsc::UnboundedSender<MediaNotice>,
+    workers: Arc<MediaWorkers>,
+    /// What the music was made from.
+    loaded: (Vec<Music>, Vec<Codec>),
 }
 
 impl Media {
     /// Loads the music and starts the workers.
     pub(super) fn start(
-        _settings: &MediaSettings,
+        settings: &Settings,
         notices: mpsc::UnboundedSender<MediaNotice>,
     ) -> Result<Media, CannotStart> {
-        Ok(Media { notices })
+        let media = &settings.media;
+        let codecs = settings.engine.music_codecs.clone();
+        let tunes = load(&media.music, &codecs).map_err(no_music)?;
+        let config = MediaConfig {
+            phones: media.phones_address,
+            pbx: media.pbx_address,
+            ports: media.first_port..=media.last_port,
+            workers: media.workers,
+        };
+        let notify = move |notice| {
+            // Nobody is left to be told when the program ends.
+            let _ = notices.send(notice);
+        };
+        let workers = MediaWorkers::start(&config, &tunes, notify).map_err(no_workers)?;
+        Ok(Media { workers: Arc::new(workers), loaded: (media.music.clone(), codecs) })
     }
 
     /// Hands an order to the workers; never waits.
     pub(super) fn order(&self, plan: Plan) {
-        if let Plan::Stock { side, .. } = plan {
-            let _ = self.notices.send(MediaNotice::Exhausted { side });
+        self.workers.order(plan);
+    }
+
+    /// Loads other music, on a thread of its own; calls hear it as soon as it is ready. The music
+    /// stays as it is if the new one cannot be loaded.
+    pub(super) fn reload(&mut self, settings: &Settings) {
+        let wanted = (settings.media.music.clone(), settings.engine.music_codecs.clone());
+        if wanted == self.loaded {
+            return;
+        }
+        self.loaded = wanted.clone();
+        let workers = Arc::downgrade(&self.workers);
+        let loading = move || match load(&wanted.0, &wanted.1) {
+            Ok(tunes) => {
+                if let Some(workers) = workers.upgrade() {
+                    workers.retune(&tunes);
+                    tracing::info!("music reloaded");
+                }
+            }
+            Err(why) => tracing::error!("the music stays as it was: {why}"),
+        };
+        if let Err(error) = thread::Builder::new().name("music".into()).spawn(loading) {
+            tracing::error!(%error, "the music stays as it was");
         }
     }
 
-    /// Loads other music; calls hear it as soon as it is ready.
-    pub(super) fn reload(&self, _music: &[Music]) {}
+    /// Ends the workers, and says what they have carried.
+    pub(super) fn stop(self) {
+        let MediaCounts { forwarded, paced, unsent, dropped, .. } = self.workers.counts();
+        let dropped: u64 = dropped.iter().sum();
+        tracing::info!(relayed = forwarded, music = paced, unsent, dropped, "packets carried");
+        // If music is being loaded, whoever loads it is the last to let go of them.
+        if let Some(workers) = Arc::into_inner(self.workers) {
+            workers.stop();
+        }
+    }
+}
 
-    /// Ends the workers.
-    pub(super) fn stop(&self) {}
+fn no_music(why: MusicProblem) -> CannotStart {
+    CannotStart::Media(why.to_string())
+}
+
+fn no_workers(why: CannotCarry) -> CannotStart {
+    CannotStart::Media(why.to_string())
 }

@@ -49,7 +49,7 @@ impl Program {
         let ends = Ends::bind(&wanted, stream_events)?;
         let door = open_door(&settings)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
-        let media = Media::start(&settings.media, notices)?;
+        let media = Media::start(&settings, notices)?;
         let (told, found) = mpsc::unbounded_channel();
         let (admin, admin_orders) = mpsc::channel(MOST_WAITING);
         let resolver = Resolver::new(told, Chance::from_seed(chance.u64()));

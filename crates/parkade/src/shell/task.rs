@@ -303,7 +303,7 @@ impl Task {
         if let Some(level) = &self.level {
             level.set(merged.log.level);
         }
-        self.media.reload(&merged.media.music);
+        self.media.reload(&merged);
         self.ending.set_grace(merged.grace);
         self.turn(Input::Reload(Box::new(merged.engine.clone())));
         self.settings = merged;

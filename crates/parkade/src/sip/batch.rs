@@ -59,6 +59,7 @@ impl Batch {
     ///
     /// # Errors
     /// `WouldBlock` if there is none; what the system says otherwise.
+    #[allow(clippy::unnecessary_cast, reason = "C libraries differ in the width of lengths")]
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         // SAFETY: all-zero is a valid mmsghdr and iovec (null pointers with length zero).
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
@@ -128,6 +129,7 @@ fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     }
 }
 
+#[allow(clippy::useless_conversion, reason = "C libraries differ in the width of lengths")]
 /// The local address in the control messages (ip(7) `IP_PKTINFO`, ipv6(7) `IPV6_PKTINFO`).
 fn local(mut control: &[u8]) -> Option<IpAddr> {
     const HEADER: usize = mem::size_of::<libc::cmsghdr>();
