@@ -5,7 +5,7 @@ use crate::name::Name;
 use crate::name_addr::NameAddr;
 use crate::span::Span;
 use crate::start::{Fault, Start};
-use crate::text::{is_token, number, trim};
+use crate::text::{find_blank, is_token, number, trim};
 use crate::values::Values;
 use crate::via::Via;
 
@@ -43,7 +43,7 @@ pub(crate) fn check(head: &Head) -> Result<Checked, Fault> {
     let from_tag = tag(head, from).ok_or(("bad From", 400))?;
     let to_tag = tag(head, to).ok_or(("bad To", 400))?;
     let id = call_id.of_text(&head.text);
-    if id.is_empty() || id.contains([' ', '\t']) {
+    if id.is_empty() || find_blank(id).is_some() {
         return Err(("bad Call-ID", 400));
     }
     let (cseq, cseq_method) = check_cseq(head, cseq)?;
@@ -114,8 +114,8 @@ fn tag(head: &Head, value: Span) -> Option<Option<Span>> {
 
 fn check_cseq(head: &Head, value: Span) -> Result<(u32, Span), Fault> {
     let text = value.of_text(&head.text);
-    let (digits, method) = text.split_once([' ', '\t']).ok_or(("bad CSeq", 400))?;
-    let method = trim(method);
+    let gap = find_blank(text).ok_or(("bad CSeq", 400))?;
+    let (digits, method) = (&text[..gap], trim(&text[gap..]));
     let digits_only = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     match digits.parse::<u64>() {
         Ok(n @ 0..=MAX_CSEQ) if digits_only && is_token(method) => {

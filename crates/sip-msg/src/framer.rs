@@ -9,6 +9,9 @@ use crate::text::is_blank;
 /// The longest body, in bytes, that is taken from a stream.
 pub const MAX_BODY: usize = 65_536;
 
+// After a message of more bytes the buffer is given back: most connections are idle, and many.
+const LARGE: usize = 4096;
+
 /// What a stream gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Framed {
@@ -71,6 +74,9 @@ impl Framer {
         let message = Bytes::copy_from_slice(&self.buffer[..length]);
         self.buffer.advance(length);
         (self.scanned, self.end) = (0, None);
+        if self.buffer.is_empty() && length > LARGE {
+            self.buffer = BytesMut::new();
+        }
         Some(Framed::Message(message))
     }
 

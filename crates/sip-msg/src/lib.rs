@@ -9,6 +9,41 @@
 //! has no Via: whoever sends it puts them in. [`Framer`] cuts a stream into messages.
 //! [`Description`] reads an SDP body and [`Rewrite`] changes single lines of it.
 //! Nothing here keeps state between messages, and no input, however bad, makes it panic.
+//!
+//! An INVITE passes through: it is read, gets our Contact, and leaves with a Via of ours.
+//!
+//! ```
+//! use sip_msg::{Edit, Message, Name};
+//!
+//! let received = "INVITE sip:105@pbx.example SIP/2.0\r\n\
+//!     v: SIP/2.0/UDP 192.0.2.103;branch=z9hG4bK1;rport\r\n\
+//!     f: \"James\" <sip:103@pbx.example>;tag=1\r\n\
+//!     t: <sip:105@pbx.example>\r\n\
+//!     i: a@192.0.2.103\r\n\
+//!     CSeq: 1 INVITE\r\n\
+//!     m: <sip:103@192.0.2.103>;+sip.instance=\"<urn:uuid:7>\"\r\n\
+//!     X-Anything: as it came\r\n\
+//!     l: 0\r\n\r\n";
+//! let message = Message::read(received.into())?;
+//! assert_eq!((message.call_id(), message.from_tag()), ("a@192.0.2.103", Some("1")));
+//!
+//! let contact = message.contacts().next().expect("a phone says where it is");
+//! let draft = Edit::of(&message)
+//!     .request_line("sip:105@192.0.2.50")
+//!     .set(Name::Contact, contact.with_uri("sip:token@198.51.100.1:5080"))
+//!     .finish();
+//! let sent = draft.with_vias(&["SIP/2.0/UDP 198.51.100.1:5080;branch=z9hG4bK2"]);
+//! assert_eq!(sent, "INVITE sip:105@192.0.2.50 SIP/2.0\r\n\
+//!     Via: SIP/2.0/UDP 198.51.100.1:5080;branch=z9hG4bK2\r\n\
+//!     f: \"James\" <sip:103@pbx.example>;tag=1\r\n\
+//!     t: <sip:105@pbx.example>\r\n\
+//!     i: a@192.0.2.103\r\n\
+//!     CSeq: 1 INVITE\r\n\
+//!     m: <sip:token@198.51.100.1:5080>;+sip.instance=\"<urn:uuid:7>\"\r\n\
+//!     X-Anything: as it came\r\n\
+//!     l: 0\r\n\r\n");
+//! # Ok::<(), sip_msg::Malformed>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod auth;

@@ -104,19 +104,18 @@ const fn low(byte: u8) -> usize {
     (byte | 0x20) as usize
 }
 
+// These factors give each known name a slot of its own: the table is not built otherwise.
 const fn slot_of(name: &[u8]) -> usize {
     let n = name.len();
-    (low(name[0]) * 7 + low(name[n - 1]) * 31 + low(name[n / 2]) * 3 + n * 13) % SLOTS
+    (low(name[0]) * 248 + low(name[n - 1]) * 9 + low(name[n / 2]) * 223 + n * 222) % SLOTS
 }
 
 const fn table() -> [u8; SLOTS] {
     let mut table = [EMPTY; SLOTS];
     let mut i = 0;
     while i < LONG.len() {
-        let mut slot = slot_of(LONG[i].as_bytes());
-        while table[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
+        let slot = slot_of(LONG[i].as_bytes());
+        assert!(table[slot] == EMPTY, "two names share a slot: choose other factors");
         table[slot] = i as u8;
         i += 1;
     }
@@ -148,17 +147,15 @@ impl Name {
             [letter] if letter.is_ascii_alphabetic() => {
                 COMPACT[(letter.to_ascii_lowercase() - b'a') as usize]
             }
-            _ => {
-                let mut slot = slot_of(text);
-                while TABLE[slot] != EMPTY {
-                    let i = TABLE[slot] as usize;
-                    if LONG[i].as_bytes().eq_ignore_ascii_case(text) {
-                        return NAMES[i];
-                    }
-                    slot = (slot + 1) % SLOTS;
+            _ => match LONG.get(TABLE[slot_of(text)] as usize) {
+                // Most senders spell names as the RFCs do.
+                Some(long)
+                    if long.as_bytes() == text || long.as_bytes().eq_ignore_ascii_case(text) =>
+                {
+                    NAMES[TABLE[slot_of(text)] as usize]
                 }
-                Name::Other
-            }
+                _ => Name::Other,
+            },
         }
     }
 

@@ -46,10 +46,11 @@ impl<'a> Params<'a> {
         self.get(name).is_some()
     }
 
-    // Whether each `;` is followed by a name, and every quote is closed.
+    // Whether each `;` is followed by a name (the last one need not be), and every quote is closed.
     pub(crate) fn are_well_formed(&self) -> bool {
         (self.0.is_empty() || self.0.starts_with(';'))
-            && Pieces { rest: self.0 }.all(|piece| !piece.is_empty())
+            && Pieces { rest: self.0.strip_suffix(';').unwrap_or(self.0) }
+                .all(|piece| !piece.is_empty())
             && quotes_close(self.0)
     }
 }

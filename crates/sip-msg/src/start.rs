@@ -45,18 +45,23 @@ fn response(text: &str) -> Result<Start, Fault> {
 }
 
 fn request(text: &str) -> Result<Start, Fault> {
-    let mut words = text.splitn(3, ' ');
-    let (Some(method), Some(uri), Some(version)) = (words.next(), words.next(), words.next())
-    else {
-        return Err(("bad request line", 400));
+    let bad = ("bad request line", 400);
+    let (first, last) =
+        (memchr::memchr(b' ', text.as_bytes()), memchr::memrchr(b' ', text.as_bytes()));
+    let (Some(first), Some(last)) = (first, last) else {
+        return Err(bad);
     };
+    if first == last {
+        return Err(bad);
+    }
+    let (method, uri, version) = (&text[..first], &text[first + 1..last], &text[last + 1..]);
     if !is_token(method) {
         return Err(("bad method", 400));
     }
     // An element could strip superfluous blanks; but what passes them on takes part in the mistake
     // (RFC 4475 §3.1.2.8, §3.1.2.9).
-    if uri.is_empty() || version.is_empty() || version.contains(' ') {
-        return Err(("bad request line", 400));
+    if uri.is_empty() || version.is_empty() || uri.starts_with(' ') || uri.ends_with(' ') {
+        return Err(bad);
     }
     check_version(version)?;
     check_uri(uri)?;

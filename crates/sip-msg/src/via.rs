@@ -151,6 +151,7 @@ mod tests {
         .unwrap();
         assert_eq!((v.host(), v.port(), v.rport()), ("2001:db8::9:1", None, Some(Some(7))));
         assert!(v.received().unwrap().is_ipv6());
+        assert_eq!(Via::read("SIP/2.0/UDP h;branch=1;").unwrap().branch(), Some("1"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = SdpLine<'_>> {
         at = next;
         Some(match &text[whole.clone()] {
             [kind, b'=', value @ ..] => {
-                let value = std::str::from_utf8(value).map_or("", str::trim);
+                let value = std::str::from_utf8(value.trim_ascii()).unwrap_or("");
                 SdpLine { kind: *kind, value, whole }
             }
             _ => SdpLine { kind: 0, value: "", whole },
