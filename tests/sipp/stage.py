@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 DOMAIN = "pbx.example"
 PATIENCE = 20.0  # seconds until a story gives up waiting for anything
+HOPELESS = re.compile("Aborting call|Failed regexp|Invalid XML|Overall|max_retrans|timed out", re.IGNORECASE)
 
 CONFIG = """
 [phones]
@@ -39,7 +40,7 @@ class StoryFailed(Exception):
     """Something did not happen as told."""
 
 
-_running = []  # programs that must not end while a story waits
+_watched = []  # called while a story waits; each raises StoryFailed if there is no more hope
 
 
 def eventually(what, holds, within=PATIENCE):
@@ -49,9 +50,8 @@ def eventually(what, holds, within=PATIENCE):
         value = holds()
         if value:
             return value
-        for program in _running:
-            if program.poll() is not None:
-                raise StoryFailed(f"parkade ended with {program.returncode} before this happened: {what}")
+        for watch in _watched:
+            watch(what)
         if time.monotonic() > end:
             raise StoryFailed(f"never happened within {within:.0f} s: {what}")
         time.sleep(0.01)
@@ -89,11 +89,11 @@ class Sipp:
 
     def __init__(self, folder, name, scenario, arguments, port):
         self.name, self.port, self.folder = name, port, folder
-        self.facts_file = folder / f"{name}.facts"
+        self.facts_file, self.errors_file = folder / f"{name}.facts", folder / f"{name}.errors"
         self.output = open(folder / f"{name}.out", "w", encoding="utf-8")
         command = ["sipp", "-sf", str(HERE / "scenarios" / f"{scenario}.xml")]
         command += ["-i", HOST, "-bind_local", "-p", str(port), "-nostdin", "-m", "1", "-l", "5"]
-        command += ["-trace_err", "-error_file", str(folder / f"{name}.errors")]
+        command += ["-trace_err", "-error_file", str(self.errors_file)]
         command += ["-trace_msg", "-message_file", str(folder / f"{name}.messages")]
         command += ["-trace_logs", "-log_file", str(self.facts_file)]
         command += ["-timeout", f"{PATIENCE + 10:.0f}s", "-timeout_error", "-cid_str", f"%u-{name}-%p@{HOST}"]
@@ -112,9 +112,7 @@ class Sipp:
 
     def fact(self, name, within=PATIENCE):
         """The first value logged under `name`, awaited."""
-        def known():
-            return self.facts(name) or (self.process.poll() not in (None, 0) and ["SIPp has failed"])
-        return eventually(f"{self.name} says {name}", known, within)[0]
+        return eventually(f"{self.name} says {name}", lambda: self.facts(name), within)[0]
 
     def listening(self):
         def bound():
@@ -124,13 +122,18 @@ class Sipp:
 
     def done(self, within=PATIENCE):
         """Awaits the end of the scenario; it must have passed."""
-        eventually(f"{self.name} ends its scenario", lambda: self.process.poll() is not None, within)
-        if self.process.returncode != 0:
-            raise StoryFailed(f"{self.name} failed (sipp ended with {self.process.returncode})")
+        what = "the end of its scenario"
+        eventually(f"{what}, {self.name}", lambda: self.process.poll() is not None, within)
+        self.watch(what)
         return self
 
-    def is_running(self):
-        return self.process.poll() is None
+    def watch(self, what):
+        """SIPp lives on for a while after a call has failed: what went wrong is in its error file."""
+        failed = self.process.poll() not in (None, 0)
+        if not failed and self.errors_file.exists():
+            failed = HOPELESS.search(self.errors_file.read_text(encoding="utf-8", errors="replace"))
+        if failed:
+            raise StoryFailed(f"{self.name} failed, so this did not happen: {what}")
 
     def messages(self):
         """The messages as (direction, text), in order."""
@@ -167,10 +170,10 @@ class Stage:
     def open(self, lot):
         """Starts Parkade with this lot and waits until it listens."""
         # RTP ports below the range from which the system hands out free ones.
-        media_first = 20000 + (os.getpid() * 64 + len(_handed_out) * 8) % 10000 // 2 * 2
+        media_first = 16000 + (os.getpid() * 64 + len(_handed_out) * 8) % 10000 // 2 * 2
         config = CONFIG.format(
             host=HOST, phones_port=self.phones_port, pbx_port=self.pbx_port, pbx_target=self.pbx_target,
-            media_first=media_first, media_last=media_first + 199, admin=self.folder / "admin.sock",
+            media_first=media_first, media_last=media_first + 3999, admin=self.folder / "admin.sock",
         )
         file = self.folder / "parkade.toml"
         file.write_text(config + lot, encoding="utf-8")
@@ -179,9 +182,13 @@ class Stage:
             [str(self.program), "run", "--config", str(file)],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )
-        _running.append(self.parkade)
+        _watched.append(self._watch)
         ports = (self.phones_port, self.pbx_port)
         eventually("parkade listens", lambda: all(is_bound(port) for port in ports), 10)
+
+    def _watch(self, what):
+        if self.parkade.poll() is not None:
+            raise StoryFailed(f"parkade ended with {self.parkade.returncode}, so this did not happen: {what}")
 
     # Parties
 
@@ -190,6 +197,7 @@ class Stage:
         given = [f"{HOST}:{remote}", "-m", calls, "-key", "domain", DOMAIN, *arguments]
         party = Sipp(self.folder, name, scenario, given, port)
         self.parties.append(party)
+        _watched.append(party.watch)
         return party.listening() if waits else party
 
     def phone_port(self, device):
@@ -271,18 +279,18 @@ class Stage:
 
     def close(self):
         """Ends all that is still there. Parkade must go on SIGTERM when no call is left."""
+        _watched.clear()
         for end in self.ends:
             end.stop()
         for party in self.parties:
             party.end()
         if self.parkade is None:
             return True
-        _running.remove(self.parkade)
         ended_well = True
         if self.parkade.poll() is None:
             self.parkade.send_signal(signal.SIGTERM)
             try:
-                self.parkade.wait(5)
+                self.parkade.wait(10)
             except subprocess.TimeoutExpired:
                 ended_well = False
                 self.parkade.kill()
@@ -296,7 +304,7 @@ class Stage:
         for party in self.parties:
             if party.process.returncode == 0:
                 continue
-            errors = _tail(party.folder / f"{party.name}.errors", 12)
+            errors = _tail(party.errors_file, 12)
             last = "\n\n".join(f"[{way}]\n{text.strip()}" for way, text in party.messages()[-3:])
             parts.append(f"--- {party.name}: sipp ended with {party.process.returncode}\n{errors}\n{last}")
         parts.append(f"--- parkade\n{_tail(self.folder / 'parkade.log', 40)}")

@@ -124,7 +124,7 @@ def a_group_park_hunts_and_a_member_retrieves(stage):
     stage.open(LOT + '[[lot.group]]\nname = "sales"\nmembers = ["105", "103", "106"]\n')
     stage.register("103", "105", "106")
     james, alice, caller = stage.end(JAMES), stage.end(ALICE), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers", caller)
+    pbx = stage.pbx("pbx_answers_and_hangs_up", caller)
     parker = stage.phone("phone_parks_and_leaves", "103", james, dials=OUTSIDE, park_at="*58")
     talk(stage, parker, james, pbx, caller)
     members = [stage.phone("phone_is_told_parked", device) for device in ("105", "106")]
@@ -136,12 +136,12 @@ def a_group_park_hunts_and_a_member_retrieves(stage):
     check(not any("park-info" in text for _, text in parker.messages()), "the parker is told, too")
     hears_music(caller, "the parkee")
     told = stage.phone("phone_is_told_empty", "105")
-    retriever = stage.phone("phone_retrieves", "106", alice, dials="*88")
+    retriever = stage.phone("phone_retrieves_until_hung_up", "106", alice, dials="*88")
     talk(stage, retriever, alice, pbx, caller)
     told.done()
-    stage.cue(retriever)
-    retriever.done()
+    stage.cue(pbx)
     pbx.done()
+    retriever.done()
     unbroken(caller, "the parkee")
 
 
