@@ -13,7 +13,7 @@ const QUARANTINE: Duration = Duration::from_secs(2);
 /// Below this many ready pairs, more are ordered.
 const LOW_WATER: usize = 128;
 /// How many are ordered at a time.
-const ORDER: u16 = 256;
+const ORDER: u16 = 128;
 
 /// No pair is left on this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -86,6 +86,12 @@ impl Untried {
         Untried { next: first, last: *range.end() }
     }
 
+    /// How many pairs are left to be tried.
+    pub(super) fn len(&self) -> usize {
+        let left = |next: u16| (usize::from(self.last) + 1).saturating_sub(next.into()) / 2;
+        self.next.map_or(0, left)
+    }
+
     fn take(&mut self) -> Option<u16> {
         let port = self.next.filter(|port| port.checked_add(1).is_some_and(|p| p <= self.last))?;
         self.next = port.checked_add(2);
@@ -140,7 +146,10 @@ mod tests {
 
     fn ports(first: u16, last: u16) -> Vec<u16> {
         let mut untried = Untried::of(&(first..=last));
-        std::iter::from_fn(|| untried.take()).collect()
+        let promised = untried.len();
+        let taken: Vec<u16> = std::iter::from_fn(|| untried.take()).collect();
+        assert_eq!((promised, untried.len()), (taken.len(), 0));
+        taken
     }
 
     #[test]

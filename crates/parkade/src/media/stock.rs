@@ -66,10 +66,15 @@ impl Stocker {
     }
 
     fn stock(&mut self, order: &StockOrder) {
-        let mut pairs = Vec::with_capacity(order.count.into());
+        let count = match &self.untried_pbx {
+            Some(_) => usize::from(order.count),
+            // Neither side takes so much at once that the other would find nothing.
+            None => usize::from(order.count).min(self.untried.len().div_ceil(4).max(1)),
+        };
+        let mut pairs = Vec::with_capacity(count);
         let mut shares: Vec<Vec<_>> = self.posts.iter().map(|_| Vec::new()).collect();
         let mut ended = None;
-        for _ in 0..order.count {
+        for _ in 0..count {
             let (address, untried) = match (order.side, &mut self.untried_pbx) {
                 (Side::Phones, _) => (self.phones, &mut self.untried),
                 (Side::Pbx, Some(own)) => (self.pbx, own),

@@ -125,12 +125,16 @@ fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over() {
 }
 
 #[test]
-fn both_sides_share_the_ports_of_one_address() {
-    let first = free_ports(12);
-    let mut world = World::with("0.0.0.0", "127.0.0.2", first, first + 11, 1);
-    let mut ports: Vec<u16> = world.stock(Side::Phones, 3).iter().map(|p| p.port).collect();
-    ports.extend(world.stock(Side::Pbx, 3).iter().map(|p| p.port));
-    assert_eq!(ports, (0..6).map(|n| first + 2 * n).collect::<Vec<_>>());
+fn both_sides_share_the_ports_of_one_address_and_neither_takes_them_all() {
+    let first = free_ports(32);
+    let mut world = World::with("0.0.0.0", "127.0.0.2", first, first + 31, 1);
+    let mut ports = Vec::new();
+    for (side, fair) in [(Side::Phones, 4), (Side::Pbx, 3), (Side::Phones, 3), (Side::Pbx, 2)] {
+        let pairs = world.stock(side, 128);
+        assert_eq!(pairs.len(), fair);
+        ports.extend(pairs.iter().map(|pair| pair.port));
+    }
+    assert_eq!(ports, (0..12).map(|n| first + 2 * n).collect::<Vec<_>>());
 }
 
 #[test]
