@@ -109,10 +109,12 @@ fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
         call.id.domain == aor.domain
             && matches!(call.teller, Teller::Nobody)
             && (call.id.slot.as_str() == aor.extension.as_str()
-                || (call.group.is_some()
-                    && members(house, &call.id.lot, call.group.as_deref())
-                        .contains(&aor.extension))
-                || (call.notify_parker && call.parker == aor.extension))
+                || if call.parker == aor.extension {
+                    // Always a member of the group that it parks for: only the lot's word decides.
+                    call.notify_parker
+                } else {
+                    members(house, &call.id.lot, call.group.as_deref()).contains(&aor.extension)
+                })
     };
     house.lots.iter().filter(|(_, call)| is_for(call)).map(|(key, _)| key).collect()
 }
