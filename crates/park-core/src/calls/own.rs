@@ -7,7 +7,8 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::{media, park, parked, recall, setup};
+use crate::calls::pass::PassKind;
+use crate::calls::{media, park, parked, recall, route, setup};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
 
@@ -61,8 +62,28 @@ pub(crate) fn reinvite(house: &mut House, key: LegKey, sdp: Vec<u8>) {
 pub(crate) fn ack(house: &mut House, key: LegKey, client: ClientKey, response: &Message) {
     let Some(leg) = house.legs.get(key) else { return };
     let draft = leg.dialog.numbered("ACK", response.cseq().0).finish();
-    let hop = crate::calls::route::next_hop(leg);
+    let hop = route::next_hop(leg);
     house.layer.ack(house.at, client, hop, &draft);
+}
+
+/// Acknowledges an INVITE that was passed to this leg and answered, where the ACK was to come from a
+/// leg that it is no longer with.
+pub(crate) fn acknowledge_if_due(house: &mut House, key: LegKey) {
+    let under_way = house.passes.of_leg(key).iter().any(|pass| {
+        house
+            .passes
+            .get(*pass)
+            .is_some_and(|pass| pass.to == Some(key) && pass.kind == PassKind::Reinvite)
+    });
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    if under_way {
+        return;
+    }
+    let Some(sent) = leg.sent.take() else { return };
+    let draft = leg.dialog.numbered("ACK", sent.cseq).finish();
+    let Some(leg) = house.legs.get(key) else { return };
+    let hop = route::next_hop(leg);
+    house.layer.ack(house.at, sent.key, hop, &draft);
 }
 
 /// Notes the SDP that a message carries as what the far end of a leg receives.

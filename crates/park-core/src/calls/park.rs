@@ -38,6 +38,10 @@ pub(crate) fn by_refer(
     if let Err(refusal) = lots::entitled(house, leg, &flow) {
         return house.refuse(server, request, &refusal);
     }
+    if leg.stage != Stage::Up {
+        // An early dialog cannot be told by NOTIFY for certain: it may be one fork of several.
+        return house.refuse(server, request, &Refusal::NotAnswered);
+    }
     // Parked already, by dialling; the phone now completes its transfer into that leg.
     if leg.with == With::Nobody && consult.is_some() {
         accept(house, server, request, key, quiet);
@@ -206,6 +210,9 @@ fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<ParkedKey, Refus
     if let Some(leg) = house.legs.get_mut(partner) {
         leg.with = With::Parked(parked);
     }
+    for leg in [key, partner] {
+        own::acknowledge_if_due(house, leg);
+    }
     Ok(parked)
 }
 
@@ -257,7 +264,7 @@ fn any_slot(house: &House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Ref
 }
 
 /// Hunts from the first assigned member: one that is registered and has nothing parked, else one that
-/// is registered and has room. The parker itself comes last: a colleague's line is meant.
+/// is registered and has room.
 fn group_place(
     house: &House,
     lot: &LotSettings,
@@ -272,9 +279,9 @@ fn group_place(
             slot: member.as_str().into(),
         })
     };
-    let others = group.members.iter().filter(|member| **member != aor.extension);
-    let hunt: Vec<&Extension> = others
-        .chain(std::iter::once(&aor.extension))
+    let hunt: Vec<&Extension> = group
+        .members
+        .iter()
         .filter(|member| {
             let of = Aor { extension: (*member).clone(), domain: aor.domain.clone() };
             house.contacts.knows(&of)

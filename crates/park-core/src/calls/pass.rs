@@ -56,6 +56,8 @@ pub(crate) struct Pass {
     /// Request-URI outside of a dialog.
     pub(crate) uri: Box<str>,
     pub(crate) cancelled: bool,
+    /// Its legs have gone: only its answer is still passed back.
+    pub(crate) detached: bool,
     merged: u64,
 }
 
@@ -82,6 +84,7 @@ impl Pass {
             before: None,
             uri: Box::default(),
             cancelled: false,
+            detached: false,
             merged,
         }
     }
@@ -279,6 +282,7 @@ pub(crate) fn response(
     let Some(pass) = house.passes.get(key) else { return };
     let request = pass.request.clone();
     let (server, from, to, arrived) = (pass.server, pass.from, pass.to, pass.arrived);
+    let detached = pass.detached;
     if pass.opens_dialog()
         && status < 300
         && let Some(leg) = to.and_then(|to| house.legs.get_mut(to))
@@ -286,7 +290,9 @@ pub(crate) fn response(
         leg.dialog.learn(response);
     }
     match response_draft(house, &request, response, (from, to), &arrived) {
-        Ok(draft) => {
+        Ok(edit) => {
+            let edit = if detached { edit.remove(Name::Contact) } else { edit };
+            let draft = edit.finish();
             // What a final answer changes comes before it goes out: the next request may come at once.
             if status >= 200 {
                 house.passes.remove(key).inspect(|pass| setup::finish(house, pass, response));
@@ -300,13 +306,13 @@ pub(crate) fn response(
     }
 }
 
-fn response_draft(
+fn response_draft<'m>(
     house: &mut House,
     request: &Message,
-    response: &Message,
+    response: &'m Message,
     (from, to): (Option<LegKey>, Option<LegKey>),
     arrived: &Flow,
-) -> Result<Draft, Refusal> {
+) -> Result<Edit<'m>, Refusal> {
     let mut edit = Edit::of(response);
     let (number, method) = request.cseq();
     edit = edit.set(Name::From, request.get(Name::From).unwrap_or_default());
@@ -329,7 +335,7 @@ fn response_draft(
     } else if method == "REGISTER" {
         edit = register::own_contacts_back(house, request, response, arrived, edit);
     }
-    Ok(edit.finish())
+    Ok(edit)
 }
 
 /// No final answer has come.

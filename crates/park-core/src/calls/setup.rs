@@ -177,6 +177,22 @@ fn reanswered(house: &mut House, pass: &Pass, response: &Message) {
         leg.dialog.refresh_target(response);
     }
     note_session(house, pass, response);
+    let still_joined = |one: Option<LegKey>, other: Option<LegKey>| {
+        one.and_then(|key| house.legs.get(key)).and_then(Leg::partner) == other
+    };
+    if pass.kind == PassKind::Reinvite && !still_joined(pass.to, pass.from) {
+        // Who would acknowledge it has stepped aside meanwhile: a call was parked or retrieved.
+        if let Some(to) = pass.to {
+            own::acknowledge_if_due(house, to);
+            go_on(house, to);
+        }
+    }
+    for key in [pass.from, pass.to].into_iter().flatten() {
+        // A joined call has a session timer on one side only, which we keep: this was a refresh.
+        if house.legs.get(key).is_some_and(|leg| leg.joined && leg.session.is_some()) {
+            own::keep_session(house, key);
+        }
+    }
 }
 
 fn passed(house: &mut House, pass: &Pass, response: &Message) {
@@ -188,9 +204,11 @@ fn passed(house: &mut House, pass: &Pass, response: &Message) {
         subscribed(house, pass, response);
     }
     if method == "NOTIFY" && is_last_notify(&pass.request) {
-        for leg in [pass.from, pass.to].into_iter().flatten() {
-            if house.legs.get(leg).is_some_and(|leg| leg.usage == Usage::Events) {
-                end_leg(house, leg);
+        // The answer to the SUBSCRIBE that ended it may still be under way.
+        let until = house.at + EVENTS_GRACE;
+        for key in [pass.from, pass.to].into_iter().flatten() {
+            if house.legs.get(key).is_some_and(|leg| leg.usage == Usage::Events) {
+                house.alarms.set(Alarm::Events(key), until);
             }
         }
     }
@@ -434,8 +452,17 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
     }
 }
 
-/// A request whose leg has gone is answered, so that who sent it does not wait.
+/// A request whose leg has gone: one that is about the call is answered, so that who sent it does not
+/// wait; any other goes on by itself, and its true answer is passed back.
 fn answer_orphan(house: &mut House, key: PassKey) {
+    if let Some(pass) = house.passes.get_mut(key)
+        && pass.kind == PassKind::Plain
+    {
+        pass.from = None;
+        pass.to = None;
+        pass.detached = true;
+        return;
+    }
     let Some(pass) = house.passes.remove(key) else { return };
     house.alarms.stop(Alarm::Silent(key));
     if let Some(client) = pass.client {
