@@ -173,7 +173,7 @@ class Stage:
         media_first = 16000 + (os.getpid() * 64 + len(_handed_out) * 8) % 10000 // 2 * 2
         config = CONFIG.format(
             host=HOST, phones_port=self.phones_port, pbx_port=self.pbx_port, pbx_target=self.pbx_target,
-            media_first=media_first, media_last=media_first + 3999, admin=self.folder / "admin.sock",
+            media_first=media_first, media_last=media_first + 399, admin=self.folder / "admin.sock",
         )
         file = self.folder / "parkade.toml"
         file.write_text(config + lot, encoding="utf-8")
