@@ -221,11 +221,6 @@ def noticed(phone, word, before=0):
     )
 
 
-def no_longer_noticed(phone, word):
-    """Waits until the phone's latest notice no longer has `word` in it."""
-    until(f"phone {phone.extension} gets a notice without {word}", lambda: word not in (notices(phone) or [word])[-1])
-
-
 def closed(phone, since):
     """The phone's call has ended."""
     phone.expect("CALL_CLOSED", since)
@@ -267,9 +262,8 @@ def park_and_retrieve(report, peers, parkade):
             transfer(james, "*68105")
         with report.step("101 hears music"):
             carol.hears("other", TONES)
-        with report.step("105 is told who parked whom"):
-            noticed(alice, "103")
-            noticed(alice, "101")
+        with report.step("105 is told who is parked"):
+            noticed(alice, "101@")
         with report.step("the parked call is listed"):
             parked = scene.parked()
             if len(parked) != 1 or "105" not in json.dumps(parked):
@@ -287,8 +281,9 @@ def park_and_retrieve(report, peers, parkade):
                 raise Failure("the 200 to the retriever does not name 101")
         with report.step("each hears the other's tone after the retrieve"):
             hear_each_other(carol, alice)
-        with report.step("105's notice is cleared"):
-            no_longer_noticed(alice, "103")
+        with report.step("105, whose phone answers such notices with 481, is spared the next"):
+            if len(notices(alice)) != 1:
+                raise Failure(f"it has got {len(notices(alice))} notices")
         with report.step("105 hangs up and 101 is told"):
             mark = carol.mark()
             alice.command("hangup")
@@ -311,16 +306,18 @@ def park_on_hold(report, peers, parkade):
             until("the hold is answered", lambda: held(james))
         with report.step("103 transfers the held call to *68"):
             transfer(james, "*68")
-        with report.step("105 hears music"):
-            alice.hears("other", TONES)
+        # A held baresip stops its recording for the rest of the call, so all that can be told is that audio comes.
+        with report.step("music goes to 105"):
+            alice.gets_audio()
         with report.step("103 is told that a call is parked on it"):
-            noticed(james, "105")
+            noticed(james, "105@")
         with report.step("101 retrieves it by *88103"):
             mark = carol.mark()
             carol.command("dial", "*88103")
             carol.expect("CALL_ESTABLISHED", mark)
-        with report.step("each hears the other's tone"):
-            hear_each_other(carol, alice)
+        with report.step("101 hears 105's tone, and audio goes to 105"):
+            carol.hears("105", TONES)
+            alice.gets_audio()
         with report.step("105, the parkee, hangs up and 101 is told"):
             mark = carol.mark()
             alice.command("hangup")
@@ -348,8 +345,6 @@ def recall(report, peers, parkade):
             james.expect("CALL_ESTABLISHED", back)
         with report.step("each hears the other's tone again"):
             hear_each_other(carol, james)
-        with report.step("105's notice is cleared"):
-            no_longer_noticed(alice, "103")
         with report.step("101 hangs up and 103 is told"):
             mark = james.mark()
             carol.command("hangup")
@@ -384,12 +379,11 @@ def other_ends(report, peers, parkade):
             alice.expect("CALL_CLOSED", mark)
             if not alice.saw("SIP/2.0 4", "INVITE\n"):
                 raise Failure("its INVITE was not answered with a 4xx")
-        with report.step("101, parked on 105, hangs up and 105's notice is cleared"):
+        with report.step("101, parked on 105, hangs up and is no longer listed"):
             call(carol, james)
             transfer(james, "*68105")
-            noticed(alice, "103")
+            noticed(alice, "101@")
             carol.command("hangup")
-            no_longer_noticed(alice, "103")
             until("no call is parked", lambda: not scene.parked())
         with report.step("103 transfers 101 to 105, which is none of Parkade's business"):
             call(carol, james)
