@@ -63,9 +63,6 @@ pub(super) fn examine(
 ) -> (Settings, Vec<Problem>, BTreeSet<String>) {
     let doubts = Doubts::about(text);
     let (tree, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        doubts.note(error.span().unwrap_or(0..0), "", error.message());
-    }
     let root = Table::root(&doubts, tree.get_ref());
     let mut settings = Settings::default();
     media(&root, &mut settings, folder);
@@ -77,11 +74,8 @@ pub(super) fn examine(
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();
-    let (mut problems, known) = doubts.close();
-    if !errors.is_empty() {
-        // What is missing may stand in what could not be read.
-        problems.retain(|problem| problem.line.is_some());
-    }
+    doubts.note_unreadable(&errors);
+    let (problems, known) = doubts.close();
     (settings, problems, known)
 }
 

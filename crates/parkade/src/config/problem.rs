@@ -33,7 +33,13 @@ impl fmt::Display for Problems {
         let wide = places.iter().map(String::len).max().unwrap_or(0);
         let key = self.list.iter().map(|p| p.key.len()).max().unwrap_or(0).min(KEY_COLUMN);
         for (problem, place) in self.list.iter().zip(&places) {
-            write!(f, "\n  {place:wide$}  {:key$}  {}", problem.key, problem.what)?;
+            f.write_str("\n")?;
+            for (cell, width) in [(place, wide), (&problem.key, key)] {
+                if width > 0 {
+                    write!(f, "  {cell:width$}")?;
+                }
+            }
+            write!(f, "  {}", problem.what)?;
         }
         Ok(())
     }

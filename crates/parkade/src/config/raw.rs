@@ -11,6 +11,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::problem::Problem;
 
+/// More errors of the parser than these are echoes of the first.
+const MOST_UNREADABLE: usize = 3;
+
 /// All doubts about one text, while it is read.
 #[derive(Debug)]
 pub(super) struct Doubts<'t> {
@@ -25,10 +28,30 @@ impl<'t> Doubts<'t> {
         Doubts { text, noted: RefCell::default(), known: RefCell::default() }
     }
 
+    /// The line of a place, from 1.
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().get(..at).unwrap_or(self.text.as_bytes());
+        1 + before.iter().filter(|b| **b == b'\n').count()
+    }
+
+    /// Notes what the parser could not read. One such error makes others and hides what follows, so
+    /// the first of each line are noted, few of them, and nothing else from there on.
+    pub(super) fn note_unreadable(&self, errors: &[toml::de::Error]) {
+        let place = |e: &toml::de::Error| e.span().map_or(0, |span| span.start);
+        let mut lines: Vec<(usize, &toml::de::Error)> =
+            errors.iter().map(|error| (self.line(place(error)), error)).collect();
+        let Some(first) = lines.iter().map(|(line, _)| *line).min() else { return };
+        self.noted.borrow_mut().retain(|(_, p)| p.line.is_some_and(|line| line < first));
+        lines.sort_by_key(|(line, error)| (*line, place(error)));
+        lines.dedup_by_key(|(line, _)| *line);
+        for (_, error) in lines.into_iter().take(MOST_UNREADABLE) {
+            self.note(place(error)..place(error), "", error.message());
+        }
+    }
+
     /// Notes a problem at a place in the text.
     pub(super) fn note(&self, span: Range<usize>, key: &str, what: impl Into<String>) {
-        let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
-        let line = Some(1 + before.matches('\n').count());
+        let line = Some(self.line(span.start));
         let problem = Problem { line, key: key.to_owned(), what: what.into() };
         self.noted.borrow_mut().push((span.start, problem));
     }
@@ -123,7 +146,7 @@ impl<'d, 't> Table<'d, 't> {
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'t>>, wanted: &str) {
         let shown = self.doubts.text.get(value.span()).unwrap_or_default();
         let first = shown.lines().next().unwrap_or_default();
-        let what = format!("{first} is {}; write {wanted}", value.get_ref().type_str());
+        let what = format!("{first} is {}; write {wanted}", kind(value.get_ref()));
         self.doubts.note(value.span(), &self.name(key), what);
     }
 
@@ -311,9 +334,27 @@ impl<'d, 't> Table<'d, 't> {
     }
 }
 
+/// What a value is, in words.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// How much one word is like another: letters in common near the start, or few slips of a finger.
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b) + 0.1)
+}
+
 /// The word that is most like this one, if any is like it at all.
 pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let rated = words.into_iter().map(|w| (strsim::jaro_winkler(word, w), w));
+    let rated = words.into_iter().map(|w| (likeness(word, w), w));
     let best = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.75).then_some(best.1)
 }

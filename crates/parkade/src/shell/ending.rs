@@ -15,7 +15,7 @@ enum Phase {
     Open,
     /// New calls are refused; those that are parked, or talk through us, go on until then.
     Draining(Moment),
-    /// Every call is being ended.
+    /// Every call is being ended, since then.
     Farewell(Moment),
     /// Over.
     Over,
@@ -76,10 +76,10 @@ impl Ending {
         match self.phase {
             Phase::Open => None,
             Phase::Draining(until) if at >= until => {
-                self.phase = Phase::Farewell(at + FAREWELL);
+                self.phase = Phase::Farewell(at);
                 Some(Step::EndAll)
             }
-            Phase::Farewell(until) if at >= until => {
+            Phase::Farewell(since) if at >= since + FAREWELL => {
                 self.phase = Phase::Over;
                 Some(Step::Leave)
             }
@@ -90,13 +90,20 @@ impl Ending {
 
     /// What is left in the house.
     pub(super) fn left(&mut self, at: Moment, counts: &Counts) -> Option<Step> {
+        let quiet = counts.legs == 0 && counts.pending == 0;
         match self.phase {
+            // There is nobody to part from.
+            Phase::Draining(_) if quiet && counts.parked == 0 && counts.pairs == 0 => {
+                self.phase = Phase::Over;
+                Some(Step::Leave)
+            }
             // Legs of subscriptions do not keep the program: phones subscribe anew.
             Phase::Draining(_) if counts.parked == 0 && counts.pairs == 0 => {
-                self.phase = Phase::Farewell(at + FAREWELL);
+                self.phase = Phase::Farewell(at);
                 Some(Step::EndAll)
             }
-            Phase::Farewell(_) if counts.legs == 0 && counts.transactions == 0 => {
+            // A leg is there until its BYE is answered.
+            Phase::Farewell(_) if quiet => {
                 self.phase = Phase::Over;
                 Some(Step::Leave)
             }
@@ -113,8 +120,8 @@ mod tests {
         Moment::from_micros(seconds * 1_000_000)
     }
 
-    fn counts(parked: usize, transactions: usize) -> Counts {
-        Counts { parked, transactions, ..Counts::default() }
+    fn counts(legs: usize, parked: usize) -> Counts {
+        Counts { legs, parked, transactions: 9, ..Counts::default() }
     }
 
     fn ending() -> Ending {
@@ -127,9 +134,9 @@ mod tests {
         assert_eq!(ending.tick(at(0)), None);
         assert_eq!(ending.order(at(10)), Step::Drain);
         assert_eq!(ending.tick(at(20)), Some(Step::Count));
-        assert_eq!(ending.left(at(20), &counts(1, 0)), None);
+        assert_eq!(ending.left(at(20), &counts(2, 1)), None);
         assert_eq!(ending.tick(at(70)), Some(Step::EndAll));
-        assert_eq!(ending.left(at(70), &counts(0, 2)), None);
+        assert_eq!(ending.left(at(70), &counts(2, 0)), None);
         assert_eq!(ending.left(at(71), &counts(0, 0)), Some(Step::Leave));
     }
 
@@ -137,7 +144,6 @@ mod tests {
     fn a_quiet_house_is_left_at_once() {
         let mut ending = ending();
         ending.order(at(10));
-        assert_eq!(ending.left(at(10), &counts(0, 3)), Some(Step::EndAll));
         assert_eq!(ending.left(at(10), &counts(0, 0)), Some(Step::Leave));
         assert_eq!(ending.tick(at(11)), Some(Step::Leave));
     }
@@ -146,8 +152,9 @@ mod tests {
     fn a_phone_that_does_not_answer_its_bye_is_not_waited_for() {
         let mut ending = ending();
         ending.order(at(10));
-        ending.left(at(10), &counts(0, 1));
+        assert_eq!(ending.left(at(10), &counts(1, 0)), Some(Step::EndAll));
         assert_eq!(ending.tick(at(12)), Some(Step::Count));
+        assert_eq!(ending.left(at(12), &counts(1, 0)), None);
         assert_eq!(ending.tick(at(14)), Some(Step::Leave));
     }
 

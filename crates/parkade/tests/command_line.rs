@@ -1,0 +1,100 @@
+//! The command line: what is printed, and with which exit code it ends.
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn parkade(args: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check");
+    let mut command = Command::cargo_bin("parkade").unwrap();
+    command.current_dir(folder).args(args).timeout(std::time::Duration::from_secs(30));
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn problems(file: &str) -> String {
+    let output = parkade(&["check", file]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn every_problem_is_told_with_its_line_and_what_may_have_been_meant() {
+    insta::assert_snapshot!(problems("many.toml"));
+}
+
+#[test]
+fn codes_slots_and_groups_are_held_against_each_other() {
+    insta::assert_snapshot!(problems("numbers.toml"));
+}
+
+#[test]
+fn sockets_ports_and_files_are_held_against_each_other() {
+    insta::assert_snapshot!(problems("ports.toml"));
+}
+
+#[test]
+fn text_that_is_no_toml_is_told_with_its_lines() {
+    insta::assert_snapshot!(problems("syntax.toml"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    insta::assert_snapshot!(problems("absent.toml"));
+}
+
+#[test]
+fn a_good_file_has_no_problems() {
+    let output = parkade(&["check", "small.toml"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "small.toml: no problems\n");
+}
+
+#[test]
+fn the_help_tells_the_exit_codes() {
+    for verb in [&["--help"][..], &["run", "--help"], &["check", "--help"], &["parked", "--help"]] {
+        let output = parkade(verb);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("78  the configuration has problems"), "{text}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_understood_ends_with_64() {
+    for line in [&[][..], &["run"], &["park"], &["check"], &["run", "--config"]] {
+        assert_eq!(parkade(line).status.code(), Some(64), "{line:?}");
+    }
+}
+
+#[test]
+fn run_tells_the_problems_before_it_binds_anything() {
+    let output = parkade(&["run", "--config", "many.toml"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("many.toml: 17 problems"));
+    let output = parkade(&["run", "--pbx", "pbx.example"]);
+    assert_eq!(output.status.code(), Some(78));
+}
+
+#[test]
+fn an_address_that_is_not_ours_is_a_failed_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("parkade.toml");
+    let text = "[phones]\nlisten = [\"udp:192.0.2.1:5060\"]\n[pbx]\ntarget = [\"sip:192.0.2.50\"]\n\
+                listen = [\"udp:127.0.0.1:0\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let output = parkade(&["run", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("phones.listen: udp:192.0.2.1:5060 cannot be bound"), "{told}");
+}
+
+#[test]
+fn parked_says_when_nobody_is_there_to_be_asked() {
+    let output = parkade(&["parked", "--socket", "/nowhere/parkade.sock"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("no running parkade at /nowhere/parkade.sock"), "{told}");
+}

@@ -1,0 +1,191 @@
+//! The running binary as an operator meets it: the admin door, signals, the log.
+
+mod rig;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::rig::{answer, hear, line, request, udp};
+
+/// The binary, running with a configuration of its own.
+struct Binary {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    folder: TempDir,
+    phones: SocketAddr,
+}
+
+impl Binary {
+    fn with(more: &str, pbx: SocketAddr) -> Binary {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[phones]\nlisten = [\"udp:127.0.0.1:0\"]\n\
+             [pbx]\nlisten = [\"udp:127.0.0.1:0\"]\ntarget = [\"sip:{pbx}\"]\n\
+             [media]\ncodecs = [\"PCMA\"]\n[admin]\nsocket = \"{}\"\n{more}",
+            folder.path().join("door.sock").display()
+        );
+        std::fs::write(folder.path().join("parkade.toml"), text).unwrap();
+        Binary::start(folder)
+    }
+
+    fn start(folder: TempDir) -> Binary {
+        let mut child = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
+            .args(["run", "--config"])
+            .arg(folder.path().join("parkade.toml"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let phones = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut binary = Binary { child, lines, folder, phones };
+        // The phones' socket is the first that is told, in text or in JSON.
+        let listening = binary.told("listening on udp:");
+        let address = listening.split("udp:").nth(1).unwrap();
+        let end = address.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap();
+        binary.phones = address[..end].parse().unwrap();
+        binary.told("admin door at");
+        binary
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("door.sock")
+    }
+
+    /// The next line of the log that says this.
+    fn told(&mut self, what: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).unwrap() == 0 {
+                panic!("never told {what:?}:\n{seen}");
+            }
+            if line.contains(what) {
+                return line;
+            }
+            seen += &line;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    fn ended(mut self) -> (Option<i32>, PathBuf) {
+        (self.child.wait().unwrap().code(), self.socket())
+    }
+
+    fn ask(&self, order: &str) -> serde_json::Value {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(order.as_bytes()).unwrap();
+        stream.write_all(b"\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+}
+
+fn parked(socket: &Path, more: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
+        .args(["parked", "--socket"])
+        .arg(socket)
+        .args(more)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_admin_door_lists_parked_calls_and_refuses_what_it_does_not_understand() {
+    let pbx = udp("127.0.0.1");
+    let binary = Binary::with("", pbx.local_addr().unwrap());
+    assert_eq!(parked(&binary.socket(), &[]), (Some(0), "no parked calls\n".to_owned()));
+    let json = (Some(0), "{\"parked\":[]}\n".to_owned());
+    assert_eq!(parked(&binary.socket(), &["--json"]), json);
+    let counts = binary.ask("{\"command\":\"counts\"}");
+    assert_eq!(counts["reply"], "counts");
+    assert_eq!(counts["legs"], 0);
+    assert_eq!(binary.ask("{\"command\":\"dance\"}")["reply"], "error");
+    assert_eq!(binary.ask("nonsense")["reply"], "error");
+    let mode = std::fs::metadata(binary.socket()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    binary.signal(Signal::SIGTERM);
+    let (code, socket) = binary.ended();
+    assert_eq!(code, Some(0));
+    assert!(!socket.exists(), "the door is taken away");
+}
+
+#[test]
+fn a_socket_that_a_dead_instance_left_behind_is_replaced_and_a_live_one_is_not() {
+    let pbx = udp("127.0.0.1");
+    let binary = Binary::with("", pbx.local_addr().unwrap());
+    let second = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
+        .args(["run", "--config"])
+        .arg(binary.folder.path().join("parkade.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert!(told.contains("another instance is listening there"), "{told}");
+    binary.signal(Signal::SIGKILL);
+    let Binary { mut child, folder, .. } = binary;
+    child.wait().unwrap();
+    assert!(folder.path().join("door.sock").exists());
+    let again = Binary::start(folder);
+    assert_eq!(parked(&again.socket(), &[]).0, Some(0));
+    again.signal(Signal::SIGTERM);
+    assert_eq!(again.ended().0, Some(0));
+}
+
+#[test]
+fn a_reload_takes_what_can_change_and_says_what_cannot() {
+    let pbx = udp("127.0.0.1");
+    let mut binary = Binary::with("[[lot]]\nname = \"a\"\n", pbx.local_addr().unwrap());
+    let file = binary.folder.path().join("parkade.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let changed = text
+        .replace("name = \"a\"", "name = \"b\"")
+        .replace("codecs = [\"PCMA\"]", "codecs = [\"PCMA\"]\nports = \"20000-29999\"");
+    std::fs::write(&file, changed).unwrap();
+    binary.signal(Signal::SIGHUP);
+    binary.told("media.ports cannot change");
+    binary.told("settings reloaded");
+    std::fs::write(&file, "[phones]\nlisten = 1\n").unwrap();
+    binary.signal(Signal::SIGHUP);
+    binary.told("nothing is reloaded");
+    assert_eq!(binary.ask("{\"command\":\"counts\"}")["reply"], "counts");
+    binary.signal(Signal::SIGINT);
+    assert_eq!(binary.ended().0, Some(0));
+}
+
+#[test]
+fn facts_are_told_in_json_and_credentials_are_not() {
+    let pbx = udp("127.0.0.1");
+    let more = "[log]\nlevel = \"trace\"\nformat = \"json\"\n[shutdown]\ngrace = \"1s\"\n";
+    let mut binary = Binary::with(more, pbx.local_addr().unwrap());
+    let phone = udp("127.0.0.1");
+    let at = phone.local_addr().unwrap();
+    let secret = "Authorization: Digest username=\"103\", response=\"5ec4e7\"\r\nContact";
+    let text = request("REGISTER", "sip:pbx.example", "UDP", at, "log").replace("Contact", secret);
+    phone.send_to(text.as_bytes(), binary.phones).unwrap();
+    let (heard, from) = hear(&pbx);
+    assert!(line(&heard, "Authorization:").contains("5ec4e7"), "{heard}");
+    pbx.send_to(answer(&heard, "200 OK").as_bytes(), from).unwrap();
+    assert!(hear(&phone).0.starts_with("SIP/2.0 200"));
+    binary.signal(Signal::SIGTERM);
+    let mut log = String::new();
+    while binary.lines.read_line(&mut log).unwrap() > 0 {}
+    assert_eq!(binary.ended().0, Some(0));
+    assert!(!log.contains("5ec4e7"), "{log}");
+    let fact = log.lines().find(|line| line.contains("registered at")).expect(&log);
+    let fact: serde_json::Value = serde_json::from_str(fact).unwrap();
+    assert_eq!(fact["extension"], "103");
+    assert_eq!(fact["level"], "INFO");
+}
