@@ -113,6 +113,10 @@ fn invite(
         return Ok(None);
     };
     entitled()?;
+    if asked.replaces.is_some() {
+        // It wants that very call and no other that may wait there (RFC 3891 §3).
+        return Err(Refusal::Status(481, "the call to replace is not parked here".into()));
+    }
     let ask = |place: Place| Ask { lot, place };
     let wish = match dialled {
         Dialled::Park(place) => Wish::Park(ask(place)),

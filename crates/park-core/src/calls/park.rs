@@ -264,7 +264,8 @@ fn any_slot(house: &House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Ref
 }
 
 /// Hunts from the first assigned member: one that is registered and has nothing parked, else one that
-/// is registered and has room.
+/// is registered and has room. The parker comes last: a colleague's line is meant, and by default the
+/// parker is not told of its own group park.
 fn group_place(
     house: &House,
     lot: &LotSettings,
@@ -279,9 +280,9 @@ fn group_place(
             slot: member.as_str().into(),
         })
     };
-    let hunt: Vec<&Extension> = group
-        .members
-        .iter()
+    let others = group.members.iter().filter(|member| **member != aor.extension);
+    let hunt: Vec<&Extension> = others
+        .chain(std::iter::once(&aor.extension))
         .filter(|member| {
             let of = Aor { extension: (*member).clone(), domain: aor.domain.clone() };
             house.contacts.knows(&of)

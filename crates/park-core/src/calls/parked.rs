@@ -93,6 +93,8 @@ pub(crate) fn hang_up(house: &mut House, key: ParkedKey, why: &str) {
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
+    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
+    house.tell(call_id.as_deref(), Fact::Ended { why: why.into() });
     own::bye(house, call.leg, Some(why));
 }
 

@@ -225,6 +225,12 @@ pub(crate) fn offer_answered(house: &mut House, key: LegKey, parked: ParkedKey) 
     }
     if let Err(refusal) = answer(house, key, parked) {
         offer_failed(house, key, parked, refusal.status());
+        // The PBX has changed to what the retriever could not use: back to what there is music in.
+        if let Some(parkee) = house.lots.get(parked).map(|call| call.leg)
+            && media::music_format(house, parkee).is_none()
+        {
+            parked::offer(house, parkee);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use sip_msg::{Compose, Edit, Message, Name, NameAddr};
 use crate::calls::leg::{Identity, Leg, Session, Stage, Usage, Waiting, With};
 use crate::calls::media::{self, Before};
 use crate::calls::pass::{self, Pass, PassKind};
-use crate::calls::{own, parked, retrieve, route};
+use crate::calls::{answer, own, parked, retrieve, route};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, PassKey};
 use crate::told::Fact;
@@ -183,6 +183,9 @@ fn reanswered(house: &mut House, pass: &Pass, response: &Message) {
     if pass.kind == PassKind::Reinvite && !still_joined(pass.to, pass.from) {
         // Who would acknowledge it has stepped aside meanwhile: a call was parked or retrieved.
         if let Some(to) = pass.to {
+            if pass.from.is_none() {
+                own::note_answer(house, to, response);
+            }
             own::acknowledge_if_due(house, to);
             go_on(house, to);
         }
@@ -463,6 +466,9 @@ fn answer_orphan(house: &mut House, key: PassKey) {
         pass.detached = true;
         return;
     }
+    if reinvite_outlives(house, key) {
+        return;
+    }
     let Some(pass) = house.passes.remove(key) else { return };
     house.alarms.stop(Alarm::Silent(key));
     if let Some(client) = pass.client {
@@ -477,6 +483,39 @@ fn answer_orphan(house: &mut House, key: PassKey) {
         _ => 481,
     };
     house.answer(pass.server, &pass.request, status);
+}
+
+/// A re-INVITE whose sender or receiver has gone, while the other leg goes on without it: whether it
+/// has been seen to.
+fn reinvite_outlives(house: &mut House, key: PassKey) -> bool {
+    let Some(pass) = house.passes.get(key).filter(|pass| pass.kind == PassKind::Reinvite) else {
+        return false;
+    };
+    let (server, request) = (pass.server, pass.request.clone());
+    let alive = |leg: Option<LegKey>| leg.filter(|leg| house.legs.get(*leg).is_some());
+    match (alive(pass.from), alive(pass.to)) {
+        // What it changes at the far side must be known and acknowledged: it runs to its end.
+        (None, Some(_)) => {
+            if let Some(pass) = house.passes.get_mut(key) {
+                pass.from = None;
+            }
+            house.answer(server, &request, 487);
+            true
+        }
+        (Some(from), None) if answer::is_parked(house, from) => {
+            if let Some(pass) = house.passes.remove(key)
+                && let Some(client) = pass.client
+            {
+                house.layer.abandon(house.at, client);
+            }
+            if let Some(leg) = house.legs.get_mut(from) {
+                leg.heard = None;
+            }
+            answer::by_ourselves(house, server, &request, from);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// A response of ours to a foreign INVITE in a leg, complete but for its body.
