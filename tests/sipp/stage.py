@@ -204,7 +204,7 @@ class Stage:
         """The port of a device, the same throughout the story: it is what the device is known by."""
         return self.ports.setdefault(device, free_port())
 
-    def phone(self, scenario, device, end=None, calls=1, waits=True, **keys):
+    def phone(self, scenario, device, end=None, calls=1, waits=True, over="udp", **keys):
         """Brings on the phone "extension" or "extension/device", with its RTP end if it talks.
 
         The keys are what the scenario leaves open: what it dials, where it parks. A phone that
@@ -220,6 +220,9 @@ class Stage:
             given += ["-oocsf", HERE / "scenarios" / "phone_takes_notice.xml"]
         name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
         port = self.phone_port(device)
+        if over == "tcp":
+            # One connection for all; its own port is not the one that a binding would say.
+            given, waits = [*given, "-t", "t1"], False
         return self.sipp(name, scenario, port, self.phones_port, *given, calls=calls, waits=waits)
 
     def pbx(self, scenario, *ends, calls=1, **keys):

@@ -78,6 +78,18 @@ def a_call_from_a_phone_passes_through(stage):
     unbroken(caller, "the caller")
 
 
+def a_call_over_tcp_passes_through_to_udp(stage):
+    stage.open(LOT)
+    stage.register("103")
+    james, caller = stage.end(JAMES), stage.end(CALLER)
+    pbx = stage.pbx("pbx_answers_and_hangs_up", caller)
+    phone = stage.phone("phone_calls_until_hung_up", "103", james, dials=OUTSIDE, over="tcp")
+    talk(stage, phone, james, pbx, caller)
+    stage.cue(pbx)
+    pbx.done()
+    phone.done()
+
+
 def a_call_to_a_phone_passes_through(stage):
     stage.open(LOT)
     contacts = stage.register("103")
@@ -91,6 +103,13 @@ def a_call_to_a_phone_passes_through(stage):
     phone.done()
     unbroken(james, "the phone")
     unbroken(caller, "the caller")
+
+
+def a_stranger_cannot_retrieve(stage):
+    stage.open(LOT)
+    stage.register("105")
+    for dials in ("*88", "*88105", "701"):
+        stage.phone("phone_is_refused", "105/unknown", stage.end(OTHER), dials=dials).done()
 
 
 def a_blind_transfer_parks_and_the_owner_retrieves(stage):
@@ -287,7 +306,9 @@ def a_cancel_that_crosses_the_answer_changes_nothing(stage):
 STORIES = [
     a_phone_registers_with_digest,
     a_call_from_a_phone_passes_through,
+    a_call_over_tcp_passes_through_to_udp,
     a_call_to_a_phone_passes_through,
+    a_stranger_cannot_retrieve,
     a_blind_transfer_parks_and_the_owner_retrieves,
     a_group_park_hunts_and_a_member_retrieves,
     a_recall_is_answered_by_the_parker,
