@@ -1,5 +1,6 @@
 """Programs that the test starts, watches and ends; it never touches any that it did not start."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -30,15 +31,18 @@ def find_program(name):
     return shutil.which(name, path=path)
 
 
+# Below the range from which the system takes ports for outgoing connections, so that none is lost again between
+# finding it and using it; each run begins somewhere else.
+PORTS = itertools.cycle(itertools.chain(range(22000 + os.getpid() % 7000, 29000), range(22000, 29000)))
+
+
 def free_port(host="127.0.0.1"):
-    """A port that is free now for both UDP and TCP."""
-    for _ in range(200):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind((host, 0))
-            port = tcp.getsockname()[1]
+    """A port that is free now for both UDP and TCP, and that was not given out before in this run."""
+    for port in itertools.islice(PORTS, 7000):
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                    udp.bind((host, port))
+                tcp.bind((host, port))
+                udp.bind((host, port))
             except OSError:
                 continue
             return port
