@@ -158,6 +158,17 @@ impl Dialog {
             self.local_tag
         )
     }
+
+    /// What a `Replaces` says that names the dialog of the far side behind the house, which carries
+    /// the same ids: its own tag is the remote one here.
+    pub fn replaces_of_far(&self) -> String {
+        format!(
+            "{};to-tag={};from-tag={}",
+            self.call_id,
+            self.local_tag,
+            self.remote_tag.as_deref().unwrap_or("0"),
+        )
+    }
 }
 
 /// The first Contact's URI.

@@ -1,6 +1,6 @@
 //! What must hold whatever the story: bolted on the wire, checked at every step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use base::Moment;
@@ -18,7 +18,7 @@ type Direction = (String, String, String, String, SocketAddr);
 #[derive(Debug, Default)]
 pub(crate) struct Invariants {
     finals: HashMap<Answered, (u16, String)>,
-    numbers: HashMap<Direction, (u32, String)>,
+    numbers: HashMap<Direction, (u32, HashSet<String>)>,
     /// 2xx to our INVITEs that were delivered to the house: (Call-ID, CSeq number, To-tag).
     to_acknowledge: BTreeMap<(String, u32, String), Moment>,
     /// By Call-ID and event, and far tag: the branch of the NOTIFY that ended it.
@@ -63,27 +63,30 @@ impl Invariants {
         if matches!(method, "ACK" | "CANCEL") {
             return Ok(());
         }
-        self.is_terminated_once(&branch, message)?;
+        self.is_terminated_once(&branch, peer, message)?;
         // Before there is a dialog, forks of one INVITE go to several addresses under one number.
         let uri = if to_tag.is_empty() { message.uri().to_owned() } else { String::new() };
         let from_tag = message.from_tag().unwrap_or_default().to_owned();
         let key = (message.call_id().to_owned(), from_tag, to_tag, uri, peer);
-        match self.numbers.get(&key) {
-            Some((last, _)) if number < *last => {
-                Err(format!("CSeq fell from {last} to {number} ({method} to {peer})"))
-            }
-            Some((last, same)) if number == *last && *same != branch => {
-                Err(format!("CSeq {number} used twice ({method} to {peer})"))
-            }
-            _ => {
-                self.numbers.insert(key, (number, branch));
-                Ok(())
-            }
+        let (last, branches) = self.numbers.entry(key).or_insert((0, HashSet::new()));
+        // A repetition of what was sent before stays what it was.
+        if !branches.insert(branch) {
+            return Ok(());
         }
+        if number <= *last {
+            return Err(format!("CSeq {number} after {last} ({method} to {peer})"));
+        }
+        *last = number;
+        Ok(())
     }
 
     /// A REFER's subscription ends once (RFC 6665 §4.1.3).
-    fn is_terminated_once(&mut self, branch: &str, message: &Message) -> Result<(), String> {
+    fn is_terminated_once(
+        &mut self,
+        branch: &str,
+        peer: SocketAddr,
+        message: &Message,
+    ) -> Result<(), String> {
         let over = message
             .get(Name::SubscriptionState)
             .is_some_and(|state| state.trim_start().starts_with("terminated"));
@@ -91,7 +94,8 @@ impl Invariants {
             return Ok(());
         }
         let event = message.get(Name::Event).unwrap_or_default().to_owned();
-        let key = (format!("{} {event}", message.call_id()), message.to_tag().unwrap_or("").into());
+        let call = format!("{} {event} {peer}", message.call_id());
+        let key = (call, message.to_tag().unwrap_or_default().to_owned());
         match self.terminations.get(&key) {
             Some(same) if same != branch => {
                 Err(format!("a second NOTIFY that ends {event} of {}", message.call_id()))
@@ -183,6 +187,11 @@ impl Invariants {
                 Err(format!("{} of {call}, which is not parked", told.fact))
             }
             Fact::Retrieved { .. } | Fact::Abandoned { .. } | Fact::HandedOver { .. } => {
+                *count = 0;
+                Ok(())
+            }
+            // Whoever is hung up after the last attempt is told as ended when that is done.
+            Fact::RecallUnanswered { then, .. } if then == "hangup" => {
                 *count = 0;
                 Ok(())
             }

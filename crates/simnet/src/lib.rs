@@ -25,6 +25,7 @@ mod tone;
 mod wire;
 mod world;
 
+pub use dialog::Dialog;
 pub use ladder::Ladder;
 pub use party::Party;
 pub use pbx::{Binding, Pbx, PbxSettings, Style};

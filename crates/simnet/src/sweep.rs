@@ -15,6 +15,9 @@ pub fn play(story: fn(&mut World)) {
     let mut world = World::new();
     story(&mut world);
     world.tidy();
+    if std::env::var_os("LADDER").is_some() {
+        println!("{}", world.ladder().text(false));
+    }
 }
 
 /// Plays a story with every single fault of every datagram, and checks that it ends as the clean run

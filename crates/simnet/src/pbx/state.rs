@@ -194,10 +194,12 @@ impl Pbx {
         self.layer.len()
     }
 
+    /// A flow of its own. Which side of the house it names means nothing here, but it is the same
+    /// for all flows.
     pub(super) fn own_flow(&self) -> Flow {
         let address = self.settings.address;
         Flow {
-            side: Side::Pbx,
+            side: Side::Phones,
             transport: Transport::Udp,
             local: address,
             peer: address,

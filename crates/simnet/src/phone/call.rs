@@ -46,11 +46,9 @@ pub struct Transfer {
 impl Transfer {
     /// The outcome, once it is known: a status.
     pub fn outcome(&self) -> Option<u16> {
-        match self.answer {
-            Some(status) if status >= 300 => Some(status),
-            Some(status) if self.without_subscription => Some(status),
-            _ => self.progress.filter(|status| *status >= 200),
-        }
+        // What was told by NOTIFY stands, whatever became of the REFER's own answer.
+        let told = self.progress.filter(|status| *status >= 200);
+        told.or(self.answer.filter(|status| *status >= 300 || self.without_subscription))
     }
 }
 

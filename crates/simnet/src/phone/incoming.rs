@@ -71,6 +71,10 @@ impl Phone {
             self.say(now, server, &request, status);
             return;
         }
+        if !self.can_speak(&request) {
+            self.say(now, server, &request, 488);
+            return;
+        }
         let replaced = request.get(Name::Replaces).map(ReplacesId::read);
         let replaced = match replaced {
             None => None,
@@ -317,6 +321,11 @@ impl Phone {
             self.say(now, server, request, 491);
             return;
         }
+        if !self.can_speak(request) {
+            // RFC 3261 §14.2: the session stays as it was.
+            self.say(now, server, request, 488);
+            return;
+        }
         let Some((body, expires)) = self.renegotiate(no, request) else { return };
         let Some(call) = self.call_mut(no) else { return };
         call.dialog.refresh(request);
@@ -339,6 +348,11 @@ impl Phone {
     fn updated(&mut self, now: Moment, no: CallNo, server: ServerKey, request: &Message) {
         if self.call_mut(no).is_some_and(|c| c.change.is_some()) && !request.body().is_empty() {
             self.say(now, server, request, 491);
+            return;
+        }
+        if !self.can_speak(request) {
+            // RFC 3261 §14.2: the session stays as it was.
+            self.say(now, server, request, 488);
             return;
         }
         let Some((body, expires)) = self.renegotiate(no, request) else { return };

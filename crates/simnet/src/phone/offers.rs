@@ -41,6 +41,12 @@ pub(super) fn far_audio(message: &Message) -> Option<FarAudio> {
 }
 
 impl Phone {
+    /// Whether the offer in a message, if there is one, has an audio format that we can speak.
+    pub(super) fn can_speak(&self, message: &Message) -> bool {
+        let ours = &self.habits.formats;
+        far_audio(message).is_none_or(|far| far.formats.iter().any(|f| ours.contains(f)))
+    }
+
     /// Sends a re-INVITE, or queues it behind the one that is under way.
     pub(super) fn change(&mut self, now: Moment, no: CallNo, change: Change) {
         let formats = self.habits.formats.clone();

@@ -167,6 +167,13 @@ impl World {
         self
     }
 
+    /// REFER in this call, whatever its state.
+    #[track_caller]
+    pub fn refer_in(&mut self, name: &str, no: CallNo, refer_to: &str) -> &mut World {
+        self.act(name, |phone, now| phone.refer(now, no, refer_to));
+        self
+    }
+
     /// Attended transfer (REFER with Replaces) of the older of two calls to the newer one.
     #[track_caller]
     pub fn transfer_attended(&mut self, name: &str) -> &mut World {
@@ -216,6 +223,13 @@ impl World {
     pub fn subscribe(&mut self, name: &str, event: &str, of: &str) -> &mut World {
         let user = self.dialled(of);
         self.act(name, |phone, now| phone.subscribe(now, event, &user, 600));
+        self
+    }
+
+    /// Ends all subscriptions of somebody.
+    #[track_caller]
+    pub fn unsubscribe(&mut self, name: &str) -> &mut World {
+        self.act(name, |phone, now| phone.unsubscribe(now));
         self
     }
 

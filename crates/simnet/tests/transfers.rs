@@ -1,0 +1,67 @@
+//! Transfers that are not about parking: they belong to the PBX or the far phone.
+
+use simnet::stories;
+
+stories! {
+    fn a_blind_transfer_goes_to_the_pbx(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.transfer("ben", "carl").rings_soon("carl");
+        w.answer("carl").settle();
+        w.transfer_came_to("ben", 200).ended("ben").talking("anna", "carl");
+        w.hang_up("carl").settle();
+        w.ended("anna");
+    }
+
+    fn a_blind_transfer_to_nobody_leaves_the_call_as_it_was(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.transfer("ben", "199").settle();
+        w.transfer_came_to("ben", 404).talking("anna", "ben");
+    }
+
+    fn an_attended_transfer_goes_to_the_pbx_with_its_replaces_intact(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.hold("ben").settle();
+        w.talk("ben", "carl");
+        w.transfer_attended("ben").settle();
+        w.transfer_came_to("ben", 200).ended("ben").talking("anna", "carl");
+    }
+
+    fn an_attended_transfer_to_another_caller(w) {
+        w.phones(["ben"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben");
+        w.hold("ben").settle();
+        w.talk("ben", "axel");
+        w.transfer_attended("ben").settle();
+        w.ended("ben").talking("anna", "axel");
+    }
+
+    fn a_blind_transfer_reaches_the_far_phone_through_a_proxy(w) {
+        w.behind_a_proxy().phones(["ben", "carl", "dora"]);
+        w.talk("ben", "carl");
+        w.transfer("carl", "dora").rings_soon("dora");
+        w.answer("dora").settle();
+        w.transfer_came_to("carl", 200).ended("carl").talking("ben", "dora");
+    }
+
+    fn an_attended_transfer_replaces_a_dialog_through_a_proxy(w) {
+        w.behind_a_proxy().phones(["ben", "carl", "dora"]);
+        w.talk("ben", "carl");
+        w.hold("carl").settle();
+        w.talk("carl", "dora");
+        w.transfer_attended("carl").settle();
+        w.transfer_came_to("carl", 200).ended("carl").talking("ben", "dora");
+    }
+
+    fn a_pbx_that_hangs_up_after_a_transfer_is_let(w) {
+        w.pbx_settings(|pbx| pbx.byes_after_transfer = true);
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.habits("ben", |h| h.byes_after_transfer = false);
+        w.transfer("ben", "carl").rings_soon("carl");
+        w.answer("carl").settle();
+        w.ended("ben").talking("anna", "carl");
+    }
+}
