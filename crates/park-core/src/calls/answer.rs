@@ -67,7 +67,7 @@ fn offer(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
     if is_invite {
         let cseq = request.cseq().0;
         if let Some(leg) = house.legs.get_mut(key) {
-            leg.heard = Some(Invite { key: server, cseq });
+            leg.heard = Some(Invite::new(server, cseq));
         }
     }
     house.layer.respond(house.at, server, 200, &draft.finish());

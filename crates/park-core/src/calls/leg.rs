@@ -96,6 +96,14 @@ impl Identity {
 pub(crate) struct Invite<K> {
     pub(crate) key: K,
     pub(crate) cseq: u32,
+    /// It has a 2xx, and waits for its ACK.
+    pub(crate) answered: bool,
+}
+
+impl<K> Invite<K> {
+    pub(crate) fn new(key: K, cseq: u32) -> Invite<K> {
+        Invite { key, cseq, answered: false }
+    }
 }
 
 /// A session timer (RFC 4028) that we keep because nobody else does.
@@ -141,6 +149,8 @@ pub(crate) struct Leg {
     pub(crate) joined: bool,
     pub(crate) session: Option<Session>,
     pub(crate) takes_update: bool,
+    /// Why it is to be ended as soon as the ACK for our 2xx has come (RFC 3261 §15: not before).
+    pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
     pub(crate) progress: Option<Progress>,
 }
@@ -177,6 +187,7 @@ impl Leg {
             joined: false,
             session: None,
             takes_update: false,
+            bye_due: None,
             progress: None,
         }
     }

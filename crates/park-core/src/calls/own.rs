@@ -7,7 +7,6 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::pass::PassKind;
 use crate::calls::{media, park, parked, recall, route, setup};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
@@ -19,6 +18,11 @@ pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
         Stage::Ending => return,
         Stage::Early => return parked::hang_up_early(house, key),
         Stage::Up => {}
+    }
+    if leg.heard.is_some_and(|heard| !house.layer.is_pending(heard.key)) {
+        leg.bye_due = Some(why.map(Into::into));
+        leg.with = With::Nobody;
+        return media::plan(house, key);
     }
     leg.stage = Stage::Ending;
     // What was asked of this leg by others must not wait for ever.
@@ -54,7 +58,7 @@ pub(crate) fn reinvite(house: &mut House, key: LegKey, sdp: Vec<u8>) {
     draft = draft.body("application/sdp", sdp);
     let client = setup::send_own(house, key, draft, Errand::Offer);
     if let (Some(leg), Some(key)) = (house.legs.get_mut(key), client) {
-        leg.sent = Some(Invite { key, cseq });
+        leg.sent = Some(Invite::new(key, cseq));
     }
 }
 
@@ -69,17 +73,9 @@ pub(crate) fn ack(house: &mut House, key: LegKey, client: ClientKey, response: &
 /// Acknowledges an INVITE that was passed to this leg and answered, where the ACK was to come from a
 /// leg that it is no longer with.
 pub(crate) fn acknowledge_if_due(house: &mut House, key: LegKey) {
-    let under_way = house.passes.of_leg(key).iter().any(|pass| {
-        house
-            .passes
-            .get(*pass)
-            .is_some_and(|pass| pass.to == Some(key) && pass.kind == PassKind::Reinvite)
-    });
     let Some(leg) = house.legs.get_mut(key) else { return };
-    if under_way {
-        return;
-    }
-    let Some(sent) = leg.sent.take() else { return };
+    let Some(sent) = leg.sent.filter(|sent| sent.answered) else { return };
+    leg.sent = None;
     let draft = leg.dialog.numbered("ACK", sent.cseq).finish();
     let Some(leg) = house.legs.get(key) else { return };
     let hop = route::next_hop(leg);

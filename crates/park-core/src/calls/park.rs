@@ -213,6 +213,7 @@ fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<ParkedKey, Refus
     for leg in [key, partner] {
         own::acknowledge_if_due(house, leg);
     }
+    media::plan(house, key);
     Ok(parked)
 }
 

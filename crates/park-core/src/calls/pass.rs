@@ -185,10 +185,10 @@ fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
     let (server, cseq) = (pass.server, pass.cseq);
     if matches!(kind, PassKind::Invite | PassKind::Reinvite) {
         if let Some(leg) = from.and_then(|leg| house.legs.get_mut(leg)) {
-            leg.heard = Some(Invite { key: server, cseq: request.cseq().0 });
+            leg.heard = Some(Invite::new(server, request.cseq().0));
         }
         if let Some(leg) = to.and_then(|leg| house.legs.get_mut(leg)) {
-            leg.sent = Some(Invite { key: client, cseq });
+            leg.sent = Some(Invite::new(client, cseq));
         }
     }
     Ok(())
@@ -294,6 +294,9 @@ pub(crate) fn response(
             let edit = if detached { edit.remove(Name::Contact) } else { edit };
             let draft = edit.finish();
             // What a final answer changes comes before it goes out: the next request may come at once.
+            if detached && response.cseq().1 == "INVITE" && (200..300).contains(&status) {
+                setup::acknowledge_stray(house, client, response, flow);
+            }
             if status >= 200 {
                 house.passes.remove(key).inspect(|pass| setup::finish(house, pass, response));
             }

@@ -116,7 +116,7 @@ fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<()
     draft = draft.body("application/sdp", sdp);
     let client = setup::send_own(house, ring, draft, Errand::Ring);
     if let (Some(leg), Some(client)) = (house.legs.get_mut(ring), client) {
-        leg.sent = Some(Invite { key: client, cseq: 1 });
+        leg.sent = Some(Invite::new(client, 1));
     }
     if let Some(call) = house.lots.get_mut(key)
         && let Recall::Ringing { legs } = &mut call.recall

@@ -26,7 +26,7 @@ pub(crate) fn answering_leg(
     let tag = house.chance.token(10);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.dialog.local.set_tag(&tag);
-        leg.heard = Some(Invite { key: server, cseq: request.cseq().0 });
+        leg.heard = Some(Invite::new(server, request.cseq().0));
         leg.media.authored = true;
     }
     house.layer.adopt(server, Owner::Leg(key, Errand::Answer));

@@ -132,7 +132,22 @@ pub(crate) fn finish(house: &mut House, pass: &Pass, response: &Message) {
     }
 }
 
+/// A 2xx has been passed: both legs wait for the ACK.
+fn await_ack(house: &mut House, pass: &Pass) {
+    if let Some(heard) =
+        pass.from.and_then(|leg| house.legs.get_mut(leg)).and_then(|leg| leg.heard.as_mut())
+    {
+        heard.answered = true;
+    }
+    if let Some(sent) =
+        pass.to.and_then(|leg| house.legs.get_mut(leg)).and_then(|leg| leg.sent.as_mut())
+    {
+        sent.answered = true;
+    }
+}
+
 fn answered(house: &mut House, pass: &Pass, response: &Message) {
+    await_ack(house, pass);
     let tag = response.to_tag().unwrap_or_default();
     if let Some(leg) = pass.from.and_then(|leg| house.legs.get_mut(leg)) {
         leg.dialog.local.set_tag(tag);
@@ -170,6 +185,9 @@ fn note_session(house: &mut House, pass: &Pass, response: &Message) {
 }
 
 fn reanswered(house: &mut House, pass: &Pass, response: &Message) {
+    if pass.kind == PassKind::Reinvite {
+        await_ack(house, pass);
+    }
     if let Some(leg) = pass.from.and_then(|leg| house.legs.get_mut(leg)) {
         leg.dialog.refresh_target(&pass.request);
     }
@@ -178,7 +196,7 @@ fn reanswered(house: &mut House, pass: &Pass, response: &Message) {
     }
     note_session(house, pass, response);
     let still_joined = |one: Option<LegKey>, other: Option<LegKey>| {
-        one.and_then(|key| house.legs.get(key)).and_then(Leg::partner) == other
+        other.is_some() && one.and_then(|key| house.legs.get(key)).and_then(Leg::partner) == other
     };
     if pass.kind == PassKind::Reinvite && !still_joined(pass.to, pass.from) {
         // Who would acknowledge it has stepped aside meanwhile: a call was parked or retrieved.
@@ -320,7 +338,11 @@ pub(crate) fn ack(house: &mut House, request: &Message, key: LegKey) {
     let Some(leg) = house.legs.get_mut(key) else { return };
     let Some(heard) = leg.heard.filter(|heard| heard.cseq == request.cseq().0) else { return };
     leg.heard = None;
+    let bye_due = leg.bye_due.take();
     house.layer.acked(house.at, heard.key);
+    if let Some(why) = bye_due {
+        return own::bye(house, key, why.as_deref());
+    }
     let Some(leg) = house.legs.get(key) else { return };
     match leg.with {
         With::Leg(other) => {
@@ -377,6 +399,7 @@ pub(crate) fn unacknowledged(house: &mut House, server: ServerKey) {
     let Some(key) = found else { return };
     if let Some(leg) = house.legs.get_mut(key) {
         leg.heard = None;
+        leg.bye_due = None;
     }
     let with = house.legs.get(key).map(|leg| leg.with);
     match with {
@@ -401,6 +424,21 @@ pub(crate) fn cancelled(house: &mut House, key: PassKey, request: &Message) {
 
 /// A 2xx that nobody waits for any more: acknowledged and ended (RFC 3261 §13.2.2.4).
 pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message, flow: Flow) {
+    let dialog = acknowledge_stray(house, client, response, flow);
+    let token = house.chance.token(16);
+    let mut leg = Leg::new(token, flow.side, Usage::Call, dialog);
+    leg.stage = Stage::Up;
+    let key = house.legs.insert(leg);
+    own::bye(house, key, None);
+}
+
+/// Acknowledges a 2xx whose leg has gone.
+pub(crate) fn acknowledge_stray(
+    house: &mut House,
+    client: ClientKey,
+    response: &Message,
+    flow: Flow,
+) -> Dialog {
     let party = |name| Party::read(response.get(name).unwrap_or_default());
     let cseq = response.cseq().0;
     let (local, remote) = (party(Name::From), party(Name::To));
@@ -409,11 +447,7 @@ pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message
     dialog.settle_on(response.to_tag().unwrap_or_default());
     let ack = dialog.numbered("ACK", cseq).finish();
     house.layer.ack(house.at, client, flow, &ack);
-    let token = house.chance.token(16);
-    let mut leg = Leg::new(token, flow.side, Usage::Call, dialog);
-    leg.stage = Stage::Up;
-    let key = house.legs.insert(leg);
-    own::bye(house, key, None);
+    dialog
 }
 
 /// The answer that came cannot be passed on (its SDP, or no ports): an answered call is ended.
@@ -440,7 +474,12 @@ pub(crate) fn end_bad_answer(
 
 /// Takes a leg out of the house: ports back, requests in it answered, alarms stopped.
 pub(crate) fn end_leg(house: &mut House, key: LegKey) {
+    own::acknowledge_if_due(house, key);
     let Some(leg) = house.legs.remove(key) else { return };
+    if let Some(heard) = leg.heard.filter(|heard| !house.layer.is_pending(heard.key)) {
+        // Nobody will acknowledge our 2xx any more, and nobody waits for it.
+        house.layer.acked(house.at, heard.key);
+    }
     media::release(house, &leg.media);
     for alarm in [Alarm::Bye(key), Alarm::Offer(key), Alarm::Refresh(key), Alarm::Events(key)] {
         house.alarms.stop(alarm);
@@ -452,19 +491,17 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
         && partner.with == With::Leg(key)
     {
         partner.with = With::Nobody;
+        if let Some(partner) = leg.partner() {
+            media::plan(house, partner);
+        }
     }
 }
 
 /// A request whose leg has gone: one that is about the call is answered, so that who sent it does not
 /// wait; any other goes on by itself, and its true answer is passed back.
 fn answer_orphan(house: &mut House, key: PassKey) {
-    if let Some(pass) = house.passes.get_mut(key)
-        && pass.kind == PassKind::Plain
-    {
-        pass.from = None;
-        pass.to = None;
-        pass.detached = true;
-        return;
+    if house.passes.get(key).is_some_and(|pass| pass.kind == PassKind::Plain) {
+        return detach(house, key);
     }
     if reinvite_outlives(house, key) {
         return;
@@ -503,18 +540,27 @@ fn reinvite_outlives(house: &mut House, key: PassKey) -> bool {
             true
         }
         (Some(from), None) if answer::is_parked(house, from) => {
-            if let Some(pass) = house.passes.remove(key)
-                && let Some(client) = pass.client
-            {
-                house.layer.abandon(house.at, client);
-            }
+            detach(house, key);
             if let Some(leg) = house.legs.get_mut(from) {
                 leg.heard = None;
             }
             answer::by_ourselves(house, server, &request, from);
             true
         }
-        _ => false,
+        _ => {
+            detach(house, key);
+            house.answer(server, &request, 487);
+            true
+        }
+    }
+}
+
+/// A request whose legs have gone runs to its end by itself.
+fn detach(house: &mut House, key: PassKey) {
+    if let Some(pass) = house.passes.get_mut(key) {
+        pass.from = None;
+        pass.to = None;
+        pass.detached = true;
     }
 }
 
