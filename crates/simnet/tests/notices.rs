@@ -1,4 +1,5 @@
 //! Notices: who is told that a call is parked, and when the notice is cleared.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! What is not a call: registrations, messages, subscriptions, unknown methods; and what is wrong.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

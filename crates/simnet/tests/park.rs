@@ -1,4 +1,5 @@
 //! Parking by blind transfer: to a slot, to the own extension, to another one, to the group.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Parking by attended transfer into a park number, and by dialling it with the call held.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use simnet::stories;
 

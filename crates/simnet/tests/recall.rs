@@ -1,4 +1,5 @@
 //! Recalls: when the time is up the call goes back.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Retrieving: by code, by slot, by Replaces; and what a retrieved call can do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

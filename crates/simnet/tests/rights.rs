@@ -1,4 +1,5 @@
 //! Who may park, retrieve and be recalled.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use base::{Domain, LotName};
 use park_core::{Fact, LotSettings, Network};

@@ -109,8 +109,8 @@ impl World {
     /// An empty world: the house is opened when the first phone or caller comes.
     pub fn new() -> World {
         let map = Map::v4();
-        let mut settings = Settings::default();
-        settings.pbx_targets = vec![format!("sip:{}", map.pbx)];
+        let settings =
+            Settings { pbx_targets: vec![format!("sip:{}", map.pbx)], ..Settings::default() };
         World {
             now: Moment::ZERO,
             settings,
