@@ -183,11 +183,10 @@ fn take(house: &mut House, heard: Heard<Owner>) {
                 (None, _) => reception::receive(house, server, request, flow),
             }
         }
-        Heard::Ack { request, .. } => {
-            if let Some(leg) = calls::leg_of(house, request.uri()) {
-                calls::ack(house, &request, leg);
-            }
-        }
+        Heard::Ack { request, .. } => match calls::leg_of(house, request.uri()) {
+            Some(leg) => calls::ack(house, &request, leg),
+            None => calls::late_ack(house, &request),
+        },
         Heard::Cancel { owner, request, .. } => match owner {
             Some(Owner::Pass(pass)) => calls::cancelled(house, pass, &request),
             Some(Owner::Leg(leg, _)) => calls::retrieve_cancelled(house, leg),

@@ -211,6 +211,9 @@ impl Leg {
 pub(crate) struct Legs {
     legs: SlotMap<LegKey, Leg>,
     by_token: FxHashMap<Box<str>, LegKey>,
+    /// 2xx of ours, by the token of their leg, that were not acknowledged when it ended: they are
+    /// repeated until their ACK comes, or the transaction layer gives up.
+    unacknowledged: FxHashMap<Box<str>, ServerKey>,
 }
 
 impl Legs {
@@ -225,6 +228,21 @@ impl Legs {
         let leg = self.legs.remove(key)?;
         self.by_token.remove(&leg.token);
         Some(leg)
+    }
+
+    /// Keeps in mind that the ACK for a leg's 2xx may still come.
+    pub(crate) fn expect_ack(&mut self, token: Box<str>, server: ServerKey) {
+        self.unacknowledged.insert(token, server);
+    }
+
+    /// The 2xx that a late ACK is for.
+    pub(crate) fn late_ack(&mut self, token: &str) -> Option<ServerKey> {
+        self.unacknowledged.remove(token)
+    }
+
+    /// Nobody has acknowledged it in time.
+    pub(crate) fn no_ack(&mut self, server: ServerKey) {
+        self.unacknowledged.retain(|_, expected| *expected != server);
     }
 
     pub(crate) fn get(&self, key: LegKey) -> Option<&Leg> {

@@ -29,5 +29,5 @@ pub(crate) use pass::{
 pub(crate) use recall::{due as recall_due, hand_over_failed, rung_out};
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
-pub(crate) use setup::{ALLOW, Callee, ack, cancelled, open, unacknowledged};
+pub(crate) use setup::{ALLOW, Callee, ack, cancelled, late_ack, open, unacknowledged};
 pub(crate) use within::{events_over, in_dialog, leg_of};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::{Flow, Side};
 use sip_core::{ClientKey, Dialog, Oversize, Party, ServerKey};
-use sip_msg::{Compose, Edit, Message, Name, NameAddr};
+use sip_msg::{Compose, Edit, Message, Name, NameAddr, SipUri};
 
 use crate::calls::leg::{Identity, Leg, Session, Stage, Usage, Waiting, With};
 use crate::calls::media::{self, Before};
@@ -333,6 +333,14 @@ pub(crate) fn go_on(house: &mut House, key: LegKey) {
     }
 }
 
+/// An ACK has come for a 2xx of a leg that has ended.
+pub(crate) fn late_ack(house: &mut House, request: &Message) {
+    let uri = SipUri::read(request.uri());
+    if let Some(server) = uri.and_then(|uri| house.legs.late_ack(uri.user()?)) {
+        house.layer.acked(house.at, server);
+    }
+}
+
 /// An ACK for a 2xx of ours has come: it goes on to where the 2xx came from.
 pub(crate) fn ack(house: &mut House, request: &Message, key: LegKey) {
     let Some(leg) = house.legs.get_mut(key) else { return };
@@ -396,7 +404,7 @@ pub(crate) fn unacknowledged(house: &mut House, server: ServerKey) {
         .iter()
         .find(|(_, leg)| leg.heard.is_some_and(|heard| heard.key == server))
         .map(|(key, _)| key);
-    let Some(key) = found else { return };
+    let Some(key) = found else { return house.legs.no_ack(server) };
     if let Some(leg) = house.legs.get_mut(key) {
         leg.heard = None;
         leg.bye_due = None;
@@ -477,8 +485,7 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
     own::acknowledge_if_due(house, key);
     let Some(leg) = house.legs.remove(key) else { return };
     if let Some(heard) = leg.heard.filter(|heard| !house.layer.is_pending(heard.key)) {
-        // Nobody will acknowledge our 2xx any more, and nobody waits for it.
-        house.layer.acked(house.at, heard.key);
+        house.legs.expect_ack(leg.token.clone(), heard.key);
     }
     media::release(house, &leg.media);
     for alarm in [Alarm::Bye(key), Alarm::Offer(key), Alarm::Refresh(key), Alarm::Events(key)] {
