@@ -4,12 +4,14 @@
 //! own. Configuration is TOML, checked whole before anything is bound ([`check`], [`Problems`]).
 //! - `cli`: the command line; `config`: settings; `logging`: one line per fact;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
-//! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together.
+//! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together;
+//! - `demo`: the program among simulated phones, verified.
 
 mod admin;
 mod cli;
 mod clock;
 mod config;
+mod demo;
 mod limits;
 mod logging;
 mod media;

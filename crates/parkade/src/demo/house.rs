@@ -1,0 +1,164 @@
+//! The program as it always runs, on a thread of its own: the same configuration, engine, sockets,
+//! media workers and admin door.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc as std_mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use base::Side;
+use park_core::{Command, Counts, ParkedView, Reply};
+use tokio::sync::mpsc;
+
+use crate::admin::ask;
+use crate::config::{Problems, Settings, check};
+use crate::demo::failed::DemoFailed;
+use crate::demo::seats::HOUSE;
+use crate::shell::{CannotStart, Order, Program};
+
+/// A house without calls ends at once when it is told to.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// The running program.
+#[derive(Debug)]
+pub(super) struct House {
+    /// Where the phones reach it.
+    pub(super) phones: SocketAddr,
+    /// Where the PBX reaches it.
+    pub(super) pbx: SocketAddr,
+    folder: PathBuf,
+    orders: mpsc::Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread says once the program is open: where it is reached from either side.
+type Opened = Result<[SocketAddr; 2], CannotStart>;
+
+impl House {
+    /// Starts the program before this PBX.
+    pub(super) fn open(pbx: SocketAddr) -> Result<House, DemoFailed> {
+        let folder = std::env::temp_dir().join(format!("parkade-demo-{}", std::process::id()));
+        let text = configuration(pbx, &door(&folder));
+        let settings = check(&text, Path::new(""), None).map_err(|list| {
+            let file = "the demo's configuration".to_owned();
+            Problems { file, list }
+        })?;
+        let (opened, is_open) = std_mpsc::channel();
+        let (orders, taken) = mpsc::channel(4);
+        let thread =
+            thread::Builder::new().name("house".into()).spawn(|| serve(settings, opened, taken))?;
+        let mut house = House { phones: pbx, pbx, folder, orders, thread: Some(thread) };
+        // The thread says one or the other before it ends, unless it panics.
+        let [phones, pbx] = is_open.recv().map_err(|_| DemoFailed::Interrupted)??;
+        (house.phones, house.pbx) = (phones, pbx);
+        Ok(house)
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// What is parked, as `parkade parked` is told.
+    pub(super) fn parked(&self) -> Result<Vec<ParkedView>, String> {
+        match self.ask(&Command::Parked)? {
+            Reply::Parked { calls } => Ok(calls),
+            other => Err(format!("the admin door answers {other:?}")),
+        }
+    }
+
+    /// What is in the house.
+    pub(super) fn counts(&self) -> Result<Counts, String> {
+        match self.ask(&Command::Counts)? {
+            Reply::Counts(counts) => Ok(counts),
+            other => Err(format!("the admin door answers {other:?}")),
+        }
+    }
+
+    fn ask(&self, command: &Command) -> Result<Reply, String> {
+        ask(&[door(&self.folder)], command).map_err(|error| error.to_string())
+    }
+
+    /// Tells it to end, and waits until it has; says how long that took, or that it did not.
+    pub(super) fn end(mut self) -> Result<Duration, String> {
+        let begun = Instant::now();
+        // It may have ended already.
+        let _ = self.orders.blocking_send(Order::End);
+        while !self.is_over() {
+            if begun.elapsed() > LEAVING {
+                return Err(format!("it is still there after {LEAVING:?}"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => Err("it ended in a panic".to_owned()),
+            _ => Ok(begun.elapsed()),
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // A demo that has failed leaves nothing behind either; a thread that hangs ends with us.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn door(folder: &Path) -> PathBuf {
+    folder.join("admin.sock")
+}
+
+/// The demo's configuration: a recall that comes soon, a group, and ports that nobody else has.
+fn configuration(pbx: SocketAddr, door: &Path) -> String {
+    let [phones_side, pbx_side] = HOUSE;
+    format!(
+        r#"
+[phones]
+listen = ["udp:{phones_side}:0"]
+[pbx]
+target = ["sip:{pbx}"]
+listen = ["udp:{pbx_side}:0"]
+[media]
+phones_address = "{phones_side}"
+pbx_address = "{pbx_side}"
+[[lot]]
+name = "office"
+[lot.recall]
+after = "3s"
+[[lot.group]]
+name = "sales"
+members = ["101", "102", "103", "105"]
+[admin]
+socket = {door:?}
+"#
+    )
+}
+
+fn serve(settings: Settings, opened: std_mpsc::Sender<Opened>, orders: mpsc::Receiver<Order>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say(&opened, Err(error.into())),
+    };
+    runtime.block_on(async {
+        let program = match Program::open(settings, None) {
+            Ok(program) => program,
+            Err(error) => return say(&opened, Err(error)),
+        };
+        let at = |side| program.bound().iter().find(|(s, ..)| *s == side).map(|found| found.2);
+        let [Some(phones), Some(pbx)] = [at(Side::Phones), at(Side::Pbx)] else { return };
+        say(&opened, Ok([phones, pbx]));
+        tokio::select! {
+            () = program.serve(orders) => {}
+            // Ends the house, and with it the demo.
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    });
+    runtime.shutdown_background();
+}
+
+fn say(opened: &std_mpsc::Sender<Opened>, what: Opened) {
+    // The other end waits for it.
+    let _ = opened.send(what);
+}
