@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use rtp_flow::{Codec, MediaNotice, Plan};
+use base::Moment;
+use rtp_flow::{Codec, MediaNotice, Plan, Why};
 use tokio::sync::mpsc;
 
 use crate::config::{Music, Settings};
 use crate::media::{CannotCarry, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load};
 use crate::shell::failure::CannotStart;
 
+/// How long the end of a stream may wait for company.
+const UNHURRIED: Duration = Duration::from_millis(50);
+
 /// The running media workers; they end with it.
 #[derive(Debug)]
 pub(super) struct Media {
     workers: Arc<MediaWorkers>,
+    waiting: Vec<Plan>,
+    due: Option<Moment>,
     /// What the music was made from.
     loaded: (Vec<Music>, Vec<Codec>),
 }
@@ -38,12 +45,35 @@ impl Media {
             let _ = notices.send(notice);
         };
         let workers = MediaWorkers::start(&config, &tunes, notify).map_err(no_workers)?;
-        Ok(Media { workers: Arc::new(workers), loaded: (media.music.clone(), codecs) })
+        let loaded = (media.music.clone(), codecs);
+        Ok(Media { workers: Arc::new(workers), waiting: Vec::new(), due: None, loaded })
     }
 
-    /// Hands an order to the workers; never waits.
-    pub(super) fn order(&self, plan: Plan) {
-        self.workers.order(plan);
+    /// Takes an order for the workers. It waits for [`Media::flush`], so that a worker is woken once
+    /// for all orders of a batch.
+    pub(super) fn order(&mut self, at: Moment, plan: Plan) {
+        let due = match plan {
+            // Nobody hears the difference, and the next call's orders take it along.
+            Plan::Release(_) => at + UNHURRIED,
+            Plan::Stock { .. } | Plan::Stream(_) => at,
+        };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        self.waiting.push(plan);
+    }
+
+    /// When the waiting orders are to be handed over.
+    pub(super) fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// Hands over what waits, if it is due; never waits for the workers.
+    pub(super) fn flush(&mut self, at: Moment) {
+        if self.due.is_some_and(|due| due <= at) {
+            self.due = None;
+            for plan in self.waiting.drain(..) {
+                self.workers.order(plan);
+            }
+        }
     }
 
     /// Loads other music, on a thread of its own; calls hear it as soon as it is ready. The music
@@ -72,8 +102,17 @@ impl Media {
     /// Ends the workers, and says what they have carried.
     pub(super) fn stop(self) {
         let MediaCounts { forwarded, paced, unsent, dropped, .. } = self.workers.counts();
-        let dropped: u64 = dropped.iter().sum();
-        tracing::info!(relayed = forwarded, music = paced, unsent, dropped, "packets carried");
+        let all: u64 = dropped.iter().sum();
+        // Nobody hears who is parked: that is no loss.
+        let unheard = dropped[Why::Unheard as usize];
+        tracing::info!(
+            relayed = forwarded,
+            music = paced,
+            unheard,
+            unsent,
+            dropped = all - unheard,
+            "packets carried"
+        );
         // If music is being loaded, whoever loads it is the last to let go of them.
         if let Some(workers) = Arc::into_inner(self.workers) {
             workers.stop();

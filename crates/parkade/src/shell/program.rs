@@ -40,6 +40,8 @@ impl Program {
     /// # Errors
     /// What cannot be opened; nothing is left open then.
     pub fn open(settings: Settings, level: Option<LevelOfLog>) -> Result<Program, CannotStart> {
+        let targets = settings.engine.pbx_targets.join(", then ");
+        tracing::info!("parkade {}, for the PBX at {targets}", env!("CARGO_PKG_VERSION"));
         raise_open_files();
         let mut chance = seeded()?;
         let (stream_events, streams) = mpsc::channel(MOST_WAITING);

@@ -106,7 +106,9 @@ impl Task {
         tell_system(&[NotifyState::Ready]);
         let mut batches = 0;
         while !self.over {
-            let due = self.wake_at.map_or(self.tick_at, |at| at.min(self.tick_at));
+            self.media.flush(self.clock.now());
+            let alarms = [self.wake_at, self.media.due()];
+            let due = alarms.into_iter().flatten().fold(self.tick_at, Moment::min);
             let next = self.inbox.next(&mut self.ends, self.clock, Some(due)).await;
             batches = if matches!(next, Next::Datagrams(_)) { batches + 1 } else { 0 };
             self.take(next);
@@ -152,7 +154,7 @@ impl Task {
                         self.pending.push_back(Input::Unreachable { flow });
                     }
                 }
-                Output::Media(plan) => self.media.order(plan),
+                Output::Media(plan) => self.media.order(at, plan),
                 Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
                 Output::Told(told) => self.facts.tell(at, &told),
                 Output::Reply { ticket: OWN_TICKET, reply: Reply::Counts(counts) } => {
