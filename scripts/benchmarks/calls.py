@@ -6,6 +6,7 @@ another. Prints a table in Markdown.
 """
 
 import argparse
+import functools
 import os
 import resource
 import shutil
@@ -20,6 +21,8 @@ from load import Answerer, Caller
 from measured import find_program, start_kamailio, start_parkade
 
 TALK = 200  # milliseconds
+REST = 35  # seconds until the transactions of the last calls are forgotten (RFC 3261: 32 s) and memory is at rest
+LONG = (10_000, 50_000, 100_000)  # after so many calls memory is read
 
 
 def say(text):
@@ -62,39 +65,53 @@ def rounds(chosen, folder, programs, results):
         results[program].used = program.cpu() - program.after_warm_up
 
 
-def held_calls(chosen, folder, programs, results):
-    """Memory for each established call, with so many of them up."""
+def started_anew(folder, program, port):
+    """The same program with nothing behind it but a few calls, so that memory starts from a low mark."""
+    fresh = program.start(folder, port)
+    Caller(folder, fresh, 200, 100, TALK).wait()
+    time.sleep(1.0)
+    return fresh
+
+
+def held_calls(chosen, folder, programs, results, port):
+    """Memory for each established call, with so many of them up; what setting them up took is in it."""
     for program in programs:
         for calls in chosen.hold:
             if calls * program.files_per_call + 500 > chosen.files:
                 say(f"{program.title}: {calls} held calls need more than the {chosen.files} open files allowed here")
                 continue
-            time.sleep(chosen.rest)  # transactions of the calls before are forgotten after 32 s
-            before = program.memory()
-            talk = 1000 * (calls // chosen.rate + 8)
-            caller = Caller(folder, program, calls, chosen.rate, talk)
-            while caller.created() < calls and caller.process.poll() is None:
-                time.sleep(0.2)
-            time.sleep(3.0)  # the last ones are answered
-            up = caller.counts().get("CurrentCall", 0)
-            each = (program.memory() - before) / calls
-            good, failed, _ = caller.wait()
+            fresh = started_anew(folder, program, port)
+            try:
+                before = fresh.memory()
+                caller = Caller(folder, fresh, calls, chosen.rate, 1000 * (calls // chosen.rate + 8))
+                while caller.created() < calls and caller.process.poll() is None:
+                    time.sleep(0.2)
+                time.sleep(3.0)  # the last ones are answered
+                up = caller.counts().get("CurrentCall", 0)
+                each = (fresh.memory() - before) / calls
+                _, failed, _ = caller.wait()
+            finally:
+                fresh.stop()
             if up < calls or failed:
                 say(f"{program.title}: of {calls} calls {up} were up at once, {failed} failed")
             results[program].held[calls] = f"{max(0.0, each) / 1024:.1f} KiB" if up == calls else "not all came up"
             say(f"{program.title}: {each / 1024:.1f} KiB for each of {calls} held calls")
 
 
-def long_run(chosen, folder, programs, results):
+def long_run(chosen, folder, programs, results, port):
     """Memory at rest after many calls: it must not grow with them."""
     for program in programs:
+        fresh = started_anew(folder, program, port)
         made = 0
-        for calls in (10_000, 100_000):
-            Caller(folder, program, calls - made, chosen.rate, TALK).wait()
-            made = calls
-            time.sleep(chosen.rest)
-            results[program].resting[calls] = program.memory()
-            say(f"{program.title}: {results[program].resting[calls] / 1048576:.1f} MiB after {calls} calls")
+        try:
+            for calls in LONG:
+                Caller(folder, fresh, calls - made, chosen.rate, TALK).wait()
+                made = calls
+                time.sleep(REST)
+                results[program].resting[calls] = fresh.memory()
+                say(f"{program.title}: {fresh.memory() / 1048576:.1f} MiB after {calls} calls")
+        finally:
+            fresh.stop()
 
 
 def table(chosen, programs, results):
@@ -125,7 +142,7 @@ def table(chosen, programs, results):
             lambda r: r.held.get(calls, "(more open files than allowed)"),
         )
     if chosen.long:
-        for calls in (10_000, 100_000):
+        for calls in LONG:
             row(f"memory at rest after {calls:,} calls", lambda r: f"{r.resting[calls] / 1048576:.1f} MiB")
 
 
@@ -148,7 +165,6 @@ def main():
     parser.add_argument("--calls", type=int, default=5000, help="calls in a round")
     parser.add_argument("--rate", type=int, default=500, help="calls a second")
     parser.add_argument("--hold", type=int, nargs="*", default=[2000, 4000, 6000], help="calls held at once, for memory")
-    parser.add_argument("--rest", type=float, default=35, help="seconds until memory counts as at rest")
     parser.add_argument("--long", action="store_true", help="also memory after 100,000 calls")
     parser.add_argument("--only", choices=["kamailio", "parkade"], help="measure only this one")
     parser.add_argument("--parkade", default=os.path.join(target, "release", "parkade"), help="the program to measure")
@@ -163,22 +179,25 @@ def main():
     answerer = Answerer(folder)
     programs = []
     try:
+        starts = []
         if chosen.only != "parkade":
-            kamailio = start_kamailio(folder, answerer.port)
-            programs += [kamailio] if kamailio else say("SKIPPED: Kamailio is not installed") or []
+            starts += [start_kamailio] if find_program("kamailio") else say("SKIPPED: Kamailio is not installed") or []
         if chosen.only != "kamailio":
-            if not os.path.exists(chosen.parkade):
-                say(f"SKIPPED: {chosen.parkade} is not built")
-            else:
+            if os.path.exists(chosen.parkade):
                 for anchor, title in (("always", "Parkade"), ("parked", 'Parkade, `anchor = "parked"`')):
-                    programs.append(start_parkade(folder, answerer.port, chosen.parkade, anchor, title))
+                    starts.append(functools.partial(start_parkade, program=chosen.parkade, anchor=anchor, title=title))
+            else:
+                say(f"SKIPPED: {chosen.parkade} is not built")
+        for start in starts:
+            programs.append(start(folder, answerer.port))
+            programs[-1].start = start
         if not programs:
             return 1
         results = {program: Results() for program in programs}
         rounds(chosen, folder, programs, results)
-        held_calls(chosen, folder, programs, results)
+        held_calls(chosen, folder, programs, results, answerer.port)
         if chosen.long:
-            long_run(chosen, folder, programs, results)
+            long_run(chosen, folder, programs, results, answerer.port)
         table(chosen, programs, results)
         failed = any(results[program].failed for program in programs)
         if failed:

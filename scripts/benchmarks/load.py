@@ -16,7 +16,7 @@ class Answerer:
         # Nobody sends media, but SIPp binds its media port and the next but one.
         command = [
             find_program("sipp"), "-sf", os.path.join(HERE, "answerer.xml"), "-i", "127.0.0.1", "-p", str(self.port),
-            "-mp", "9994", "-nostdin", "-buff_size", "4194304",
+            "-mp", str(free_port(4)), "-nostdin", "-buff_size", "4194304",
         ]
         self.log = os.path.join(folder, "answerer.log")
         with open(self.log, "wb") as out:
@@ -36,11 +36,14 @@ class Caller:
     """A SIPp that makes calls: so many in all, so many a second, each of so many milliseconds."""
 
     def __init__(self, folder, measured, calls, rate, talk):
+        port = free_port(5)
+        media = port + 1
+        self.port = port
         self.calls = calls
         self.stat = os.path.join(folder, f"caller-{time.monotonic_ns()}.csv")
         command = [
             find_program("sipp"), f"127.0.0.1:{measured.port}", "-sf", os.path.join(HERE, "caller.xml"), "-s", "200",
-            "-i", "127.0.0.1", "-p", str(free_port()), "-mp", "9990", "-m", str(calls), "-r", str(rate), "-d", str(talk),
+            "-i", "127.0.0.1", "-p", str(port), "-mp", str(media), "-m", str(calls), "-r", str(rate), "-d", str(talk),
             "-nostdin", "-buff_size", "4194304", "-trace_stat", "-stf", self.stat, "-fd", "1",
             "-recv_timeout", "40000", "-l", str(calls + 100),
         ]
@@ -71,6 +74,7 @@ class Caller:
             self.process.wait(max(1.0, self.end - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.stop()
+        free_port.given.difference_update(range(self.port, self.port + 5))
         counts = self.counts()
         good = counts.get("SuccessfulCall(C)", 0)
         return good, self.calls - good, counts.get("Retransmissions(C)", 0)

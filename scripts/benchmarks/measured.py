@@ -41,18 +41,24 @@ def find_program(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
 
 
-def free_port():
-    """A UDP port that is free now, below those that are leased for media."""
-    for port in range(5060, 9980):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in free_port.given:
-            free_port.given.add(port)
+def free_port(together=1):
+    """The first of so many free UDP ports in a row, below those that are leased for media."""
+    for port in range(5060, 9990):
+        wanted = range(port, port + together)
+        if free_port.given.isdisjoint(wanted) and all(is_free(port) for port in wanted):
+            free_port.given.update(wanted)
             return port
-    raise SystemExit("no free UDP port below 9980")
+    raise SystemExit("no free UDP port below 9990")
+
+
+def is_free(port):
+    """Whether nobody has bound this UDP port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 free_port.given = set()
@@ -142,10 +148,8 @@ class Measured:
 
 
 def start_kamailio(folder, answerer):
-    """Kamailio as a stateful, record-routing proxy; or None where it is not installed."""
+    """Kamailio as a stateful, record-routing proxy."""
     program = find_program("kamailio")
-    if not program:
-        return None
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
     version = next((word for word in said.split() if word[0].isdigit()), "")
     port = free_port()
@@ -153,18 +157,16 @@ def start_kamailio(folder, answerer):
         program, "-f", os.path.join(HERE, "kamailio.cfg"), "-l", f"udp:127.0.0.1:{port}", "-A",
         f'ANSWERER="127.0.0.1:{answerer}"', "-DD", "-E", "-m", "512", "-M", "16", "-Y", folder,
     ]
-    return Measured(f"Kamailio {version}", command, os.path.join(folder, "kamailio.log"), port)
+    return Measured(f"Kamailio {version}", command, os.path.join(folder, f"kamailio-{port}.log"), port)
 
 
 def start_parkade(folder, answerer, program, anchor, title):
     """Parkade between the caller, as a trusted device, and the answerer, as the PBX."""
     port, trunk = free_port(), free_port()
-    name = f"parkade-{anchor}"
+    name = f"parkade-{port}"
     config = os.path.join(folder, name + ".toml")
     with open(config, "w") as out:
-        out.write(
-            PARKADE.format(port=port, trunk=trunk, answerer=answerer, anchor=anchor, folder=folder, name=name)
-        )
+        out.write(PARKADE.format(port=port, trunk=trunk, answerer=answerer, anchor=anchor, folder=folder, name=name))
     # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
     files = 4 if anchor == "always" else 0
     return Measured(title, [program, "run", "--config", config], os.path.join(folder, name + ".log"), port, files)
