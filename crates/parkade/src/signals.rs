@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::config::load;
+use crate::config::{Problem, load};
 use crate::shell::Order;
 
 /// Where settings come from when they are to be read again.
@@ -49,7 +49,11 @@ fn reload(source: &Source) -> Option<Order> {
     match load(file, source.target.as_deref()) {
         Ok(settings) => Some(Order::Reload(Box::new(settings))),
         Err(problems) => {
-            tracing::error!("nothing is reloaded; {problems}");
+            let (file, count) = (&problems.file, problems.list.len());
+            for Problem { line, key, what } in &problems.list {
+                tracing::error!(%file, line, key, "{what}");
+            }
+            tracing::error!("nothing is reloaded: problems in {file}: {count}");
             None
         }
     }

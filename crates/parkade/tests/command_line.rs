@@ -1,4 +1,5 @@
 //! The command line: what is printed, and with which exit code it ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Output;

@@ -9,8 +9,8 @@ use assert_cmd::Command;
 const LONGEST: Duration = Duration::from_secs(30);
 
 fn demo() -> Output {
-    let mut command = Command::cargo_bin("parkade").unwrap();
-    command.arg("demo").timeout(LONGEST).output().unwrap()
+    let mut command = Command::cargo_bin("parkade").expect("built");
+    command.arg("demo").timeout(LONGEST).output().expect("runs")
 }
 
 #[track_caller]
@@ -50,5 +50,5 @@ fn the_demo_verifies_each_of_its_steps() {
 fn two_demos_at_once_do_not_meet() {
     let other = std::thread::spawn(demo);
     assert_verified(&demo());
-    assert_verified(&other.join().unwrap());
+    assert_verified(&other.join().expect("ends"));
 }

@@ -1,4 +1,5 @@
 //! The program's sockets against stub peers on loopback.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rig;
 

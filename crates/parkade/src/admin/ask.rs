@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// If nobody listens or answers.
 pub fn ask(sockets: &[PathBuf], command: &Command) -> Result<Reply, CannotAsk> {
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no such socket");
     for path in sockets {
         match UnixStream::connect(path) {
             Ok(stream) => return converse(stream, command),

@@ -42,8 +42,11 @@ pub fn load(path: &Path, target: Option<&str>) -> Result<Settings, Problems> {
 /// # Errors
 /// What is wrong with the URI.
 pub fn defaults_with(target: &str) -> Result<Settings, Problems> {
-    check("", Path::new(""), Some(target))
-        .map_err(|list| Problems { file: "--pbx".to_owned(), list })
+    check("", Path::new(""), Some(target)).map_err(|mut list| {
+        // There is no text that they could be found in.
+        list.iter_mut().for_each(|problem| problem.line = None);
+        Problems { file: "--pbx".to_owned(), list }
+    })
 }
 
 /// Checks the text of a configuration. Relative paths in it start at `folder`.

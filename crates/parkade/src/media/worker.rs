@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use base::{Chance, Moment};
+use base::Moment;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rtp_flow::{Component, MediaNotice, PairId, Plan, Relay, Tunes, Verdict};
 use socket2::SockRef;

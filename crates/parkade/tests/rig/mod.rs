@@ -34,14 +34,15 @@ pub(crate) fn settings(ip: &str, targets: &[String]) -> Settings {
     };
     settings.phones_listen = vec![listen(Transport::Udp), listen(Transport::Tcp)];
     settings.pbx_listen = settings.phones_listen.clone();
-    let room =
-        std::process::id() as u16 % 64 * 200 + NEXT_PORTS.fetch_add(1, Ordering::Relaxed) % 8 * 24;
+    // None ends before its process does, so there is room for all of one file.
+    let number = NEXT_PORTS.fetch_add(1, Ordering::Relaxed);
+    let room = (std::process::id() % 12) as u16 * 768 + number % 32 * 24;
     settings.media.first_port = 20_000 + room;
     settings.media.last_port = 20_023 + room;
     settings.media.workers = Some(1);
     settings.engine.music_codecs = vec![rtp_flow::Codec::Pcma];
     settings.engine.pbx_targets = targets.to_vec();
-    let socket = format!("parkade-{}-{room}.sock", std::process::id());
+    let socket = format!("parkade-{}-{number}.sock", std::process::id());
     settings.admin_socket = Some(std::env::temp_dir().join(socket));
     settings
 }
