@@ -21,9 +21,12 @@ pub(crate) struct Invariants {
     numbers: HashMap<Direction, (u32, HashSet<String>)>,
     /// 2xx to our INVITEs that were delivered to the house: (Call-ID, CSeq number, To-tag).
     to_acknowledge: BTreeMap<(String, u32, String), Moment>,
+    acknowledged: HashSet<(String, u32, String)>,
     /// By Call-ID and event, and far tag: the branch of the NOTIFY that ended it.
     terminations: HashMap<(String, String), String>,
     parked: BTreeMap<String, u32>,
+    twofold: HashSet<String>,
+    in_doubt: HashSet<String>,
     pub(crate) media_ips: Vec<IpAddr>,
     pub(crate) is_anchored: bool,
 }
@@ -56,6 +59,7 @@ impl Invariants {
         if matches!(method, "ACK" | "BYE") {
             let key = (message.call_id().to_owned(), number, to_tag.clone());
             self.to_acknowledge.remove(&key);
+            self.acknowledged.insert(key.clone());
             if method == "BYE" {
                 self.to_acknowledge.retain(|k, _| k.0 != key.0 || k.2 != key.2);
             }
@@ -162,7 +166,9 @@ impl Invariants {
         let tag = message.to_tag().unwrap_or_default().to_owned();
         if !message.is_request() && method == "INVITE" && (200..300).contains(&message.status()) {
             let key = (message.call_id().to_owned(), number, tag);
-            self.to_acknowledge.entry(key).or_insert(now);
+            if !self.acknowledged.contains(&key) {
+                self.to_acknowledge.entry(key).or_insert(now);
+            }
         } else if message.is_request() && method == "BYE" {
             // The far side has ended the dialog: nothing is owed any more.
             let theirs = message.from_tag().unwrap_or_default();
@@ -176,13 +182,17 @@ impl Invariants {
         let call = told.call.clone().unwrap_or_default();
         let count = self.parked.entry(call.clone()).or_insert(0);
         match &told.fact {
-            Fact::Parked { .. } if *count > 0 => Err(format!("{call} is parked twice at once")),
             Fact::Parked { .. } => {
                 *count += 1;
+                // Behind a proxy two parties that park each other are one Call-ID.
+                if *count > 1 {
+                    self.twofold.insert(call);
+                }
                 Ok(())
             }
             Fact::Retrieved { .. } | Fact::Abandoned { .. } | Fact::HandedOver { .. }
-                if *count == 0 =>
+                // Media that must be fetched first makes the park itself come later.
+                if *count == 0 && !self.twofold.contains(&call) && self.is_anchored =>
             {
                 Err(format!("{} of {call}, which is not parked", told.fact))
             }
@@ -195,8 +205,9 @@ impl Invariants {
                 *count = 0;
                 Ok(())
             }
-            Fact::Ended { .. } => {
-                *count = 0;
+            // Behind a proxy other legs have the same Call-ID: the list tells whether it was this one.
+            Fact::Ended { .. } if *count > 0 => {
+                self.in_doubt.insert(call);
                 Ok(())
             }
             Fact::Bug { what } => Err(format!("the house tells of a bug: {what}")),
@@ -204,9 +215,28 @@ impl Invariants {
         }
     }
 
-    /// The Call-IDs that are parked, as far as was told.
-    pub(crate) fn parked(&self) -> Vec<&str> {
-        self.parked.iter().filter(|(_, n)| **n > 0).map(|(call, _)| call.as_str()).collect()
+    /// Whether the Call-IDs that are told as parked are listed; at rest no others are.
+    pub(crate) fn is_parked_as_told(
+        &mut self,
+        listed: &[&str],
+        at_rest: bool,
+    ) -> Result<(), String> {
+        for call in std::mem::take(&mut self.in_doubt) {
+            if !listed.contains(&call.as_str()) {
+                self.parked.insert(call, 0);
+            }
+        }
+        let plain = |call: &&str| !self.twofold.contains(*call);
+        let mut listed: Vec<&str> = listed.iter().copied().filter(plain).collect();
+        listed.sort_unstable();
+        let told = self.parked.iter().filter(|(_, count)| **count > 0);
+        let told: Vec<&str> = told.map(|(call, _)| call.as_str()).filter(plain).collect();
+        let all_listed = told.iter().all(|call| listed.contains(call));
+        let fits = if at_rest { listed == told } else { all_listed };
+        match fits {
+            true => Ok(()),
+            false => Err(format!("parked by the list: {listed:?}, as was told: {told:?}")),
+        }
     }
 
     /// At the end: every 2xx that the house got was acknowledged, or its dialog ended.

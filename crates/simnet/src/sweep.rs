@@ -77,7 +77,7 @@ pub fn run_with(story: fn(&mut World), k: u64, fault: Fault, wanted: &str) -> Re
 
 /// Declares stories: each is a test that plays it, and a test that sweeps it.
 ///
-/// ```ignore
+/// ```text
 /// stories! {
 ///     fn a_caller_is_parked_and_retrieved(w) { w.phones(["ben"]); … }
 /// }

@@ -51,7 +51,7 @@ pub(crate) struct Wire {
     counted: u64,
     faults: Vec<(u64, Fault)>,
     last_sip: Moment,
-    loss_every: u64,
+    every: Option<(u64, Fault)>,
 }
 
 impl Wire {
@@ -63,7 +63,7 @@ impl Wire {
             counted: 0,
             faults: Vec::new(),
             last_sip: Moment::ZERO,
-            loss_every: 0,
+            every: None,
         }
     }
 
@@ -72,9 +72,9 @@ impl Wire {
         self.faults.push((k, fault));
     }
 
-    /// From now on every `n`-th counted datagram is lost; 0: none.
-    pub(crate) fn lose_every(&mut self, n: u64) {
-        self.loss_every = n;
+    /// From now on every `n`-th counted datagram suffers; 0: none.
+    pub(crate) fn spoil_every(&mut self, n: u64, fault: Fault) {
+        self.every = (n > 0).then_some((n, fault));
     }
 
     /// Starts the count afresh.
@@ -101,9 +101,8 @@ impl Wire {
                 let k = self.counted;
                 self.counted += 1;
                 fault = self.faults.iter().find(|(at, _)| *at == k).map(|(_, fault)| *fault);
-                if self.loss_every > 0 && (k + 1).is_multiple_of(self.loss_every) {
-                    fault = Some(Fault::Drop);
-                }
+                let regular = self.every.filter(|(n, _)| (k + 1).is_multiple_of(*n));
+                fault = fault.or(regular.map(|(_, fault)| fault));
             }
         }
         let arrives = now + self.delay;

@@ -271,6 +271,26 @@ stories! {
             w.talking("anna", "ben");
         }
     }
+
+    fn a_phone_that_holds_and_refers_in_one_breath_parks(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.habits("ben", |h| h.holds_to_transfer = true);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.ended("ben").waits("anna").parked_at(&["701"]);
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn a_parked_call_keeps_its_session_timer(w) {
+        w.lot(|lot| lot.recall.after = Duration::ZERO);
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.habits("anna", |h| h.session_expires = Some(120));
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.pass(Duration::from_secs(900));
+        w.waits("anna").dial("carl", "701").settle();
+        w.talking("anna", "carl").pass(Duration::from_secs(600));
+        w.talking("anna", "carl");
+    }
 }
 
 #[test]
@@ -303,4 +323,18 @@ fn a_park_tells_its_parker_202_then_100_then_200_and_nothing_after() {
     let words: Vec<String> = of_house.iter().map(|l| l.trim_start().to_string()).collect();
     assert_eq!(words, wanted);
     w.tidy();
+}
+
+#[test]
+fn an_unanswered_call_cannot_be_parked() {
+    let mut w = World::with_phones(["ben", "carl"]);
+    w.dial("ben", "carl").rings_soon("carl").settle();
+    let no = w.phone("ben").current().unwrap().no;
+    let target = "<sip:701@pbx.example>";
+    w.refer_in("ben", no, target).settle();
+    w.nothing_parked().rings("carl").hears_ringing("ben");
+    let outcome = w.phone("ben").latest_transfer().unwrap().outcome();
+    assert!(outcome.is_some_and(|status| status >= 400), "{outcome:?}");
+    w.answer("carl").settle();
+    w.talking("ben", "carl").tidy();
 }

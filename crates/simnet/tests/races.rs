@@ -258,4 +258,65 @@ stories! {
         assert!(matches!(w.command(Command::EndAll), Reply::Done));
         w.settle().ended("anna").ended("carl").nothing_parked();
     }
+
+    fn the_caller_gives_up_as_the_phone_answers(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("anna", "ben").rings_soon("ben");
+        w.answer("ben").hang_up("anna").settle();
+        w.ended("anna").ended("ben");
+    }
+
+    fn the_parkee_hangs_up_as_it_is_parked(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").hang_up("anna").settle();
+        w.ended("anna").ended("ben").nothing_parked();
+    }
+
+    fn the_parkee_hangs_up_as_it_is_retrieved(w) {
+        parked(w);
+        w.dial("carl", "701").hang_up("anna").settle();
+        w.ended("anna").ended("carl").nothing_parked();
+    }
+
+    fn the_parkee_holds_as_it_is_parked(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.hold("anna").pass(ms(10)).transfer("ben", "701").settle();
+        if w.parked_calls().is_empty() {
+            w.resume("anna").settle();
+            w.talking("anna", "ben");
+        } else {
+            w.ended("ben").resume("anna").settle();
+            w.waits("anna").dial("carl", "701").settle();
+            w.talking("anna", "carl");
+        }
+        end(w);
+    }
+
+    fn the_phone_gives_up_as_the_caller_answers(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("ben", "anna").rings_soon("anna");
+        w.answer("anna").pass(ms(15)).hang_up("ben").settle();
+        w.ended("anna").ended("ben");
+    }
+
+    fn two_phones_answer_at_once_behind_a_proxy(w) {
+        w.behind_a_proxy().phones(["ben"]).second_phone("benny", "ben").callers(["anna"]);
+        w.dial("anna", "ben").rings_soon("ben").rings_soon("benny");
+        w.answer("ben").answer("benny").settle();
+        let up = ["ben", "benny"].iter().filter(|name| w.phone(name).is_up()).count();
+        assert_eq!(up, 1, "{}", w.ladder().text(false));
+        w.hang_up("anna").settle();
+        w.ended("ben").ended("benny");
+    }
+
+    fn two_phones_of_an_extension_answer_at_once(w) {
+        w.phones(["ben"]).second_phone("benny", "ben").callers(["anna"]);
+        w.dial("anna", "ben").rings_soon("ben").rings_soon("benny");
+        w.answer("ben").answer("benny").settle();
+        let up = ["ben", "benny"].iter().filter(|name| w.phone(name).is_up()).count();
+        assert_eq!(up, 1, "{}", w.ladder().text(false));
+        w.hang_up("anna").settle();
+        w.ended("ben").ended("benny");
+    }
 }

@@ -198,4 +198,11 @@ stories! {
         w.hears("anna", MUSIC).dial("carl", "701").settle();
         w.talking("anna", "carl");
     }
+
+    fn replaces_of_a_call_that_is_gone_gets_481(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.dial_replacing("carl", "701", "gone@x;to-tag=a;from-tag=b").settle();
+        w.refused("carl", 481).waits("anna").parked_at(&["701"]);
+    }
 }

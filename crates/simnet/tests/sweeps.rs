@@ -64,7 +64,7 @@ fn every_fifth_datagram_lost_and_still_the_parkee_is_parked_and_retrieved() {
     for first in 3..8 {
         let mut w = World::with_phones(["ben", "carl"]);
         w.callers(["anna"]).talk("anna", "ben");
-        w.lose_every(first).transfer("ben", "701").pass(Duration::from_secs(60));
+        w.spoil_every(first, Fault::Drop).transfer("ben", "701").pass(Duration::from_secs(60));
         w.waits("anna").parked_at(&["701"]).dial("carl", "701").pass(Duration::from_secs(60));
         w.talking("anna", "carl").tidy();
     }

@@ -121,6 +121,7 @@ impl Pbx {
             self.transferred(now, no, transfer);
             return;
         }
+        self.alarms.stop(Alarm::Unanswered(caller));
         self.give_up_forks(now, caller, Some(no));
         let said = self.legs.get(&no).map(|leg| leg.said.clone()).unwrap_or_default();
         let identity = self.legs.get(&no).map(|leg| leg.identity.clone()).unwrap_or_default();
@@ -170,7 +171,9 @@ impl Pbx {
 
     /// The ACK of a 2xx that we gave.
     pub(super) fn ack(&mut self, now: Moment, request: &Message) {
-        let Some(no) = self.owner_of(request) else { return };
+        // A leg that has ended meanwhile is still acknowledged.
+        let owner = self.legs.values().find(|leg| leg.dialog.owns(request));
+        let Some(no) = owner.map(|leg| leg.no) else { return };
         let Some(leg) = self.leg_mut(no) else { return };
         if let Some(server) = leg.unacknowledged.take() {
             let owed = leg.owes_ack.take();

@@ -5,7 +5,7 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, NameAddr, ReplacesId};
 
 use super::leg::{ForTransfer, Leg, LegNo, LegState};
-use super::state::{Pbx, Purpose, Target};
+use super::state::{Alarm, LONGEST_RINGING, Pbx, Purpose, Target};
 use crate::dialog::{Dialog, uri_user};
 
 /// Which lines of a caller's INVITE the PBX shows to the called.
@@ -37,6 +37,7 @@ impl Pbx {
             self.refuse(now, no, 404);
             return;
         }
+        self.alarms.set(Alarm::Unanswered(no), now + LONGEST_RINGING);
         for target in targets {
             let fork = self.call_out(now, &user, &target, no, None);
             if let Some(leg) = self.leg_mut(no) {
@@ -154,10 +155,20 @@ impl Pbx {
         found.map(|leg| leg.no)
     }
 
+    /// A caller whom nobody has answered is told so.
+    pub(super) fn unanswered(&mut self, now: Moment, no: LegNo) {
+        if self.legs.get(&no).is_some_and(|leg| leg.server.is_some()) {
+            self.give_up_forks(now, no, None);
+            self.refuse(now, no, 480);
+        }
+    }
+
     /// Refuses the INVITE of a leg.
     pub(super) fn refuse(&mut self, now: Moment, no: LegNo, status: u16) {
         let Some(leg) = self.leg_mut(no) else { return };
         leg.state = LegState::Ended;
+        self.alarms.stop(Alarm::Unanswered(no));
+        let Some(leg) = self.leg_mut(no) else { return };
         if let (Some(server), Some(request)) = (leg.server.take(), leg.request.clone()) {
             let tag = leg.dialog.local_tag.clone();
             let answer = Compose::response_to(&request, status, None).to_tag(&tag).finish();

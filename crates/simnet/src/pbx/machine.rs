@@ -24,8 +24,12 @@ impl Party for Pbx {
         while let Some(heard) = self.layer.wake(now) {
             self.hear(now, heard);
         }
-        while let Some(Alarm::Owed(leg)) = self.alarms.expired(now) {
-            self.pay(now, leg);
+        while let Some(alarm) = self.alarms.expired(now) {
+            match alarm {
+                Alarm::Owed(leg) => self.pay(now, leg),
+                Alarm::Unanswered(leg) => self.unanswered(now, leg),
+                Alarm::TimerC(relay) => self.give_up_relay(now, relay),
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use sip_core::{ClientKey, ServerKey};
 use sip_msg::{Edit, Message, Name, SipUri};
 
 use super::incoming::bare_uri;
-use super::state::{Accepted, Pbx, Purpose, Relay, Target};
+use super::state::{Accepted, Alarm, LONGEST_RINGING, Pbx, Purpose, Relay, Target};
 use crate::dialog::{uri_address, uri_user};
 
 impl Pbx {
@@ -36,6 +36,9 @@ impl Pbx {
             let draft = self.onward(request, &target.uri, begins).finish();
             clients.push(self.send(now, target.flow, Purpose::Relay(no), &draft));
         }
+        if is_invite {
+            self.alarms.set(Alarm::TimerC(no), now + LONGEST_RINGING);
+        }
         let waiting = clients.len();
         self.relays.retain(|relay| !relay.is_over);
         self.relays.push(Relay {
@@ -47,6 +50,14 @@ impl Pbx {
             best: None,
             is_over: false,
         });
+    }
+
+    pub(super) fn give_up_relay(&mut self, now: Moment, no: u32) {
+        if let Some(relay) = self.relays.iter().find(|relay| relay.no == no && !relay.is_over) {
+            for client in relay.clients.clone() {
+                self.layer.cancel(now, client, None);
+            }
+        }
     }
 
     fn first_targets(&self, now: Moment, request: &Message) -> Vec<Target> {

@@ -59,6 +59,9 @@ impl PbxSettings {
     }
 }
 
+/// How long it lets somebody ring.
+pub(super) const LONGEST_RINGING: std::time::Duration = std::time::Duration::from_secs(180);
+
 /// For what a request was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -84,6 +87,10 @@ pub(super) struct Target {
 pub(super) enum Alarm {
     /// A description is still owed to this leg.
     Owed(LegNo),
+    /// Nobody has answered this caller for too long.
+    Unanswered(LegNo),
+    /// The same, as a proxy (RFC 3261 §16.8, timer C).
+    TimerC(u32),
 }
 
 /// A request under way through the proxy.
@@ -184,9 +191,13 @@ impl Pbx {
         &self.answers
     }
 
-    /// How many legs are not over.
-    pub fn living_legs(&self) -> usize {
-        self.legs.values().filter(|leg| leg.state != LegState::Ended).count()
+    /// The legs that are not over, each in a few words.
+    pub fn living_legs(&self) -> Vec<String> {
+        let living = self.legs.values().filter(|leg| leg.state != LegState::Ended);
+        let words = |leg: &Leg| {
+            format!("{} of {}, {:?}, peer {:?}", leg.dialog.call_id, leg.user, leg.state, leg.peer)
+        };
+        living.map(words).collect()
     }
 
     /// How many SIP transactions it has.

@@ -44,7 +44,7 @@ impl Phone {
                 if let Some(call) = self.call_mut(no) {
                     call.refused = Some(status);
                 }
-                self.end(no);
+                self.end(now, no);
                 self.tell_referrer(now, no, status);
             }
             // RFC 3261 §14.1: a re-INVITE without an answer ends the dialog.
@@ -120,7 +120,7 @@ impl Phone {
             let bye = dialog.request("BYE").finish();
             self.send(now, dialog.way(), Purpose::Nothing, &bye);
             if !fork {
-                self.end(no);
+                self.end(now, no);
             }
             return;
         }
@@ -172,7 +172,7 @@ impl Phone {
         if let Some(call) = self.call_mut(no) {
             call.refused = Some(status);
         }
-        self.end(no);
+        self.end(now, no);
         self.tell_referrer(now, no, status);
     }
 

@@ -46,7 +46,7 @@ impl Phone {
                 if let Some(call) = self.call_mut(no) {
                     call.reason = request.get(Name::Reason).map(str::to_owned);
                 }
-                self.end(no);
+                self.end(now, no);
             }
             "PRACK" => self.acknowledged_reliably(now, no, server, &request),
             "REFER" => self.asked_to_transfer(now, no, server, &request),
@@ -280,7 +280,7 @@ impl Phone {
         let tag = call.dialog.local_tag.clone();
         let answer = Compose::response_to(&request, status, None).to_tag(&tag).finish();
         self.layer.respond(now, server, status, &answer);
-        self.end(no);
+        self.end(now, no);
     }
 
     fn refuse_unanswered(&mut self, now: Moment, no: CallNo) {

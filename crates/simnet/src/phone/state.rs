@@ -176,17 +176,22 @@ impl Phone {
         (ip, port.unwrap_or(self.account.rtp_base)).into()
     }
 
-    /// Marks a call as over.
-    pub(super) fn end(&mut self, no: CallNo) {
-        let answer = self.alarms.stop(Alarm::Answer(no));
-        let _ = answer;
-        for alarm in [Alarm::Retry(no), Alarm::Timer(no), Alarm::TimerEnd(no), Alarm::Reliable(no)]
-        {
+    /// Marks a call as over; a re-INVITE that is still under way is given up with it.
+    pub(super) fn end(&mut self, now: Moment, no: CallNo) {
+        for alarm in [
+            Alarm::Answer(no),
+            Alarm::Retry(no),
+            Alarm::Timer(no),
+            Alarm::TimerEnd(no),
+            Alarm::Reliable(no),
+        ] {
             self.alarms.stop(alarm);
         }
-        if let Some(call) = self.call_mut(no) {
-            call.state = CallState::Ended;
-            call.media.may_send = false;
+        let Some(call) = self.call_mut(no) else { return };
+        call.state = CallState::Ended;
+        call.media.may_send = false;
+        if let Some((change, _)) = call.change.take() {
+            self.layer.abandon(now, change);
         }
     }
 }

@@ -210,7 +210,7 @@ impl Phone {
         let draft = call.dialog.request("BYE").finish();
         let flow = call.dialog.way();
         self.send(now, flow, Purpose::Nothing, &draft);
-        self.end(no);
+        self.end(now, no);
     }
 
     /// Turns the microphones of all calls on or off, of those to come too.
@@ -238,11 +238,11 @@ impl Phone {
 
     /// Comes up with nothing in mind of what was before.
     pub fn switch_on(&mut self) {
-        let again = Phone::new(
-            self.account.clone(),
-            self.habits.clone(),
-            base::Chance::from_seed(self.chance.u64()),
-        );
+        // Ports are picked anew too: what still arrives at the old ones is nobody's.
+        let mut account = self.account.clone();
+        account.rtp_base += 200;
+        let again =
+            Phone::new(account, self.habits.clone(), base::Chance::from_seed(self.chance.u64()));
         *self = again;
     }
 

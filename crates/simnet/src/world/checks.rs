@@ -32,6 +32,17 @@ impl World {
         self.must(is == wanted, |_| format!("{name} hears {is:?} and not {wanted:?}"))
     }
 
+    /// Somebody hears one source, or none; never two.
+    #[track_caller]
+    pub fn hears_one_at_most(&mut self, name: &str) -> &mut World {
+        let is = self.heard_by(name);
+        let standing = match is {
+            Source::Noise => format!("{}\n{}", self.sources_of(name), self.standing()),
+            _ => String::new(),
+        };
+        self.must(is != Source::Noise, |_| format!("{name} hears two at once\n{standing}\n"))
+    }
+
     /// Somebody's call is there, and on music.
     #[track_caller]
     pub fn waits(&mut self, name: &str) -> &mut World {

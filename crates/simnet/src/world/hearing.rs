@@ -81,6 +81,17 @@ impl World {
         }
     }
 
+    /// All that reaches somebody by the plans, call by call.
+    pub(crate) fn sources_of(&self, name: &str) -> String {
+        let calls = self.phone(name).calls().iter().filter(|call| listens(call));
+        let words = calls.map(|call| {
+            let sources = self.towards(call.media.local, 4);
+            let (far, id) = (call.media.far, &call.dialog.call_id);
+            format!("{id} at {}, far {far:?}: {sources:?}", call.media.local)
+        });
+        words.collect::<Vec<String>>().join("\n")
+    }
+
     /// Who sends to an address: parties directly, and the house for others.
     fn towards(&self, address: SocketAddr, depth: u8) -> Vec<Source> {
         let mut sources = Vec::new();

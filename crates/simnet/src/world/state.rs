@@ -166,9 +166,9 @@ impl World {
         self
     }
 
-    /// From now on every `n`-th datagram to or from the house is lost; 0: none.
-    pub fn lose_every(&mut self, n: u64) -> &mut World {
-        self.wire.lose_every(n);
+    /// From now on every `n`-th datagram to or from the house suffers; 0: none.
+    pub fn spoil_every(&mut self, n: u64, fault: Fault) -> &mut World {
+        self.wire.spoil_every(n, fault);
         self
     }
 

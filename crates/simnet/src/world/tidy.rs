@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::state::World;
+use crate::wire::Fault;
 
 /// Longer than 64·T1 and the transactions that begin within it.
 const AFTERWARDS: Duration = Duration::from_secs(110);
@@ -12,8 +13,16 @@ impl World {
     /// left in the house, at the phones and in the PBX.
     #[track_caller]
     pub fn tidy(&mut self) {
-        self.lose_every(0);
+        self.spoil_every(0, Fault::Drop);
         self.settle();
+        self.everybody_hangs_up();
+        self.pass(AFTERWARDS);
+        self.nothing_left();
+    }
+
+    /// Everybody ends all calls and subscriptions and refreshes nothing any more.
+    #[track_caller]
+    pub fn everybody_hangs_up(&mut self) {
         // Who is still rung up or transferred when the first round begins gets a second.
         for _ in 0..3 {
             for at in 0..self.seats.len() {
@@ -25,8 +34,6 @@ impl World {
             }
             self.pass(Duration::from_secs(5));
         }
-        self.pass(AFTERWARDS);
-        self.nothing_left();
     }
 
     #[track_caller]
@@ -42,8 +49,8 @@ impl World {
             }
         }
         let (legs, transactions) = (self.pbx().living_legs(), self.pbx().transactions());
-        if legs + transactions > 0 {
-            self.fail(&format!("the PBX is left with {legs} legs, {transactions} transactions"));
+        if legs.len() + transactions > 0 {
+            self.fail(&format!("the PBX is left with legs {legs:?}, {transactions} transactions"));
         }
         if let Err(what) = self.invariants.all_acknowledged() {
             self.fail(&what);
