@@ -28,6 +28,6 @@ pub(crate) enum DemoFailed {
     #[error(transparent)]
     Config(#[from] Problems),
     /// The program has ended by itself, or was interrupted.
-    #[error("the demo was interrupted")]
+    #[error("the program ended before the demo did; was it interrupted?")]
     Interrupted,
 }

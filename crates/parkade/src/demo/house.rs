@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,6 +21,9 @@ use crate::shell::{CannotStart, Order, Program};
 
 /// A house without calls ends at once when it is told to.
 const LEAVING: Duration = Duration::from_secs(5);
+
+/// How many houses this process has had: each has an admin door of its own.
+static HOUSES: AtomicU32 = AtomicU32::new(0);
 
 /// The running program.
 #[derive(Debug)]
@@ -39,7 +43,9 @@ type Opened = Result<[SocketAddr; 2], CannotStart>;
 impl House {
     /// Starts the program before this PBX.
     pub(super) fn open(pbx: SocketAddr) -> Result<House, DemoFailed> {
-        let folder = std::env::temp_dir().join(format!("parkade-demo-{}", std::process::id()));
+        let number = HOUSES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("parkade-demo-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         let text = configuration(pbx, &door(&folder));
         let settings = check(&text, Path::new(""), None).map_err(|list| {
             let file = "the demo's configuration".to_owned();
@@ -81,11 +87,16 @@ impl House {
         ask(&[door(&self.folder)], command).map_err(|error| error.to_string())
     }
 
+    /// Tells it to end.
+    pub(super) fn order_end(&self) {
+        // It may have ended already.
+        let _ = self.orders.blocking_send(Order::End);
+    }
+
     /// Tells it to end, and waits until it has; says how long that took, or that it did not.
     pub(super) fn end(mut self) -> Result<Duration, String> {
         let begun = Instant::now();
-        // It may have ended already.
-        let _ = self.orders.blocking_send(Order::End);
+        self.order_end();
         while !self.is_over() {
             if begun.elapsed() > LEAVING {
                 return Err(format!("it is still there after {LEAVING:?}"));
@@ -132,6 +143,8 @@ name = "sales"
 members = ["101", "102", "103", "105"]
 [admin]
 socket = {door:?}
+[shutdown]
+grace = "1s"
 "#
     )
 }

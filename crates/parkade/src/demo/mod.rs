@@ -15,6 +15,8 @@ mod sockets;
 mod stage;
 mod steps;
 mod story;
+#[cfg(test)]
+mod tests;
 mod tune_ear;
 
 pub(crate) use story::play;
