@@ -153,6 +153,9 @@ pub(crate) struct Leg {
     pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
     pub(crate) progress: Option<Progress>,
+    /// REFERs that were passed on by this leg: their CSeq numbers here and where they came from. A
+    /// NOTIFY names its REFER by that number (RFC 3515 §2.4.6).
+    pub(crate) refers: Vec<(u32, u32)>,
 }
 
 /// The telling of a REFER's outcome.
@@ -189,6 +192,7 @@ impl Leg {
             takes_update: false,
             bye_due: None,
             progress: None,
+            refers: Vec::new(),
         }
     }
 

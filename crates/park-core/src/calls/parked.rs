@@ -79,6 +79,7 @@ pub(crate) fn lost(house: &mut House, key: LegKey) {
             }
             let slot = call.id.slot.to_string();
             house.tell(call_id.as_deref(), Fact::Abandoned { slot });
+            park::parkee_left(house, &call);
         }
         own::bye(house, key, Some("session lost"));
     } else if let With::Leg(other) = with {
@@ -95,6 +96,7 @@ pub(crate) fn hang_up(house: &mut House, key: ParkedKey, why: &str) {
     }
     let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
     house.tell(call_id.as_deref(), Fact::Ended { why: why.into() });
+    park::parkee_left(house, &call);
     own::bye(house, call.leg, Some(why));
 }
 

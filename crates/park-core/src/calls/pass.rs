@@ -220,7 +220,7 @@ fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Resul
         }
     }
     if let (Some(from), Some(to)) = (from, to) {
-        edit = own_lines(house, request, to, edit);
+        edit = own_lines(house, request, (from, to), edit);
         if let Some(body) = media::carry(house, from, to, request)? {
             edit = edit.body(None, body);
         }
@@ -228,10 +228,19 @@ fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Resul
     Ok(ids::translate(house, request, hop.side.other(), edit).finish())
 }
 
-/// The lines of a request that are the leg's own: Contact, and RAck, which names our INVITE.
-fn own_lines<'m>(house: &House, request: &Message, to: LegKey, edit: Edit<'m>) -> Edit<'m> {
+/// The lines of a request that are the leg's own: Contact, and those that name a request of ours by
+/// its CSeq number: RAck an INVITE, Event a REFER.
+fn own_lines<'m>(
+    house: &House,
+    request: &Message,
+    (from, to): (LegKey, LegKey),
+    edit: Edit<'m>,
+) -> Edit<'m> {
     let Some(leg) = house.legs.get(to) else { return edit };
     let mut edit = contact(house, request, to, edit);
+    if let Some(event) = refer_event(house, request, from) {
+        edit = edit.set(Name::Event, event);
+    }
     if let Some(rack) = request.get(Name::RAck)
         && let Some(sent) = leg.sent
     {
@@ -241,6 +250,15 @@ fn own_lines<'m>(house: &House, request: &Message, to: LegKey, edit: Edit<'m>) -
         edit = edit.set(Name::RAck, format!("{number} {} {method}", sent.cseq));
     }
     edit
+}
+
+/// The Event of a NOTIFY about a REFER that went out by `from`, as it was numbered where it came from.
+fn refer_event(house: &House, request: &Message, from: LegKey) -> Option<String> {
+    let (kind, id) = request.get(Name::Event)?.split_once(";id=")?;
+    let id: u32 = id.trim().parse().ok()?;
+    let (_, theirs) = house.legs.get(from)?.refers.iter().find(|(ours, _)| *ours == id)?;
+    let is_refer = kind.trim().eq_ignore_ascii_case("refer");
+    (is_refer && *theirs != id).then(|| format!("refer;id={theirs}"))
 }
 
 /// Our Contact in place of the foreign one, with the foreign one's parameters.

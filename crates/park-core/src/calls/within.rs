@@ -15,6 +15,9 @@ use crate::keys::LegKey;
 use crate::lots;
 use crate::refusal::Refusal;
 
+/// How many REFERs of a leg are kept in mind: more are never under way at once.
+const MOST_REFERS: usize = 4;
+
 /// The leg that a Request-URI of ours names.
 pub(crate) fn leg_of(house: &House, uri: &str) -> Option<LegKey> {
     house.legs.by_token(SipUri::read(uri)?.user()?)
@@ -112,6 +115,10 @@ fn pass_on(
     }
     let Some(partner) = house.legs.get_mut(to) else { return };
     let cseq = partner.dialog.next_cseq();
+    if method == "REFER" {
+        partner.refers.truncate(MOST_REFERS - 1);
+        partner.refers.insert(0, (cseq, request.cseq().0));
+    }
     if partner.dialog.remote.tag().is_none()
         && partner.usage == Usage::Events
         && let Some(tag) = request.from_tag()
