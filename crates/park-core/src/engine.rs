@@ -252,13 +252,8 @@ fn resolved(house: &mut House, target: usize, hops: Vec<Flow>) {
 fn reload(house: &mut House, settings: Settings) {
     house.codes = settings.lots.iter().map(codes_of).collect();
     house.templates = templates(&settings);
-    house.settings.lots = settings.lots;
-    house.settings.templates = settings.templates;
-    house.settings.music_codecs = settings.music_codecs;
-    house.settings.phones_trusted = settings.phones_trusted;
-    house.settings.pbx_trusted = settings.pbx_trusted;
-    house.settings.bye_grace = settings.bye_grace;
-    house.settings.confirm = settings.confirm;
+    let pbx_targets = std::mem::take(&mut house.settings.pbx_targets);
+    house.settings = Settings { pbx_targets, ..settings };
     lamps::refresh_all(house);
 }
 

@@ -33,10 +33,6 @@ pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, fl
     if house.passes.is_loop(&request, flow.side) {
         return house.answer(server, &request, 482);
     }
-    let opens = matches!(method.as_str(), "INVITE" | "SUBSCRIBE");
-    if house.draining && opens {
-        return house.refuse(server, &request, &Refusal::Draining);
-    }
     match flow.side {
         Side::Phones => from_phone(house, server, request, flow, &method),
         Side::Pbx => from_pbx(house, server, request, flow, &method),
@@ -187,6 +183,10 @@ fn go_through(
     callee: Callee,
 ) {
     match request.cseq().1 {
+        // What is parked may still be retrieved; whatever else is new finds another way.
+        "INVITE" | "SUBSCRIBE" if house.draining => {
+            house.refuse(server, &request, &Refusal::Draining);
+        }
         "INVITE" | "SUBSCRIBE" | "REFER" => open(house, server, request, flow, caller, callee),
         _ => {
             let mut pass = Pass::new(server, request, flow, PassKind::Plain, callee.hops);

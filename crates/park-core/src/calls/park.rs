@@ -398,21 +398,27 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
     media::plan(house, call.leg);
 }
 
-/// The parkee has hung up before the parker was told.
+/// The parkee has gone before the parker was told: there is no call any more, and so it is told.
 pub(crate) fn parkee_left(house: &mut House, call: &ParkedCall) {
-    match call.teller {
-        Teller::Nobody => {}
-        Teller::Progress(parker) => outcome(house, parker, 200),
+    let gone = Refusal::Status(480, "the parkee has hung up".into());
+    let parker = match call.teller {
+        Teller::Nobody => return,
+        Teller::Progress(parker) => {
+            outcome(house, parker, gone.status());
+            parker
+        }
         Teller::Answer(parker, server) => {
             if let Some(request) = house.layer.request_of(server).cloned() {
-                accept(house, server, &request, parker, true);
+                house.refuse(server, &request, &gone);
             }
+            parker
         }
         Teller::Dialled(parker, dialled) => {
-            own::bye(house, parker, None);
             own::bye(house, dialled, None);
+            parker
         }
-    }
+    };
+    own::bye(house, parker, None);
 }
 
 /// Which of a phone's calls is meant when it dials a park code: the one that it holds, newest first;

@@ -306,6 +306,7 @@ fn hand_over(house: &mut House, key: ParkedKey, to: &str, last: bool) {
     let (leg_key, wait) = (call.leg, call.policy.ring + HAND_OVER_GRACE);
     house.alarms.set(Alarm::HandOver(key), house.at + wait);
     let Some(leg) = house.legs.get_mut(leg_key) else { return };
+    leg.asked_to_go = true;
     let draft = leg
         .dialog
         .request("REFER")
@@ -323,30 +324,43 @@ pub(crate) fn hand_over_answered(house: &mut House, key: LegKey, status: u16) {
     }
 }
 
-/// The PBX tells how far it has come. After the last word it sends no BYE: that is ours to send.
+/// The PBX tells how far it has come with taking the parkee elsewhere. After the last word it sends no
+/// BYE: that is ours to send.
 pub(crate) fn hand_over_progress(house: &mut House, key: LegKey, request: &Message) {
-    let Some(With::Parked(parked)) = house.legs.get(key).map(|leg| leg.with) else { return };
-    let Some(Recall::HandingOver { to, .. }) = house.lots.get(parked).map(|c| c.recall.clone())
-    else {
-        return;
-    };
     let body = request.body();
     let text = String::from_utf8_lossy(&body);
     let status = text.split_whitespace().nth(1).and_then(|code| code.parse::<u16>().ok());
     let state = request.get(Name::SubscriptionState).unwrap_or_default().to_ascii_lowercase();
     let ended = state.trim_start().starts_with("terminated");
-    match status {
-        Some(200..=299) => {
-            let Some(call) = parked::take_out(house, parked, None) else { return };
-            let fact = Fact::HandedOver { slot: call.id.slot.to_string(), to };
-            let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
-            house.tell(call_id.as_deref(), fact);
+    let with = house.legs.get(key).map(|leg| leg.with);
+    match (with, status) {
+        (Some(With::Parked(parked)), Some(200..=299)) => handed_over(house, key, parked),
+        (Some(With::Parked(parked)), Some(300..)) => hand_over_failed(house, parked),
+        (Some(With::Parked(parked)), _) if ended => hand_over_failed(house, parked),
+        // Somebody has taken the call meanwhile, but the PBX has the parkee: nobody is left here.
+        (Some(With::Leg(other)), Some(200..=299)) => {
+            own::bye(house, other, Some("the PBX has transferred the parkee"));
             own::bye(house, key, None);
         }
-        Some(300..) => hand_over_failed(house, parked),
-        _ if ended => hand_over_failed(house, parked),
         _ => {}
     }
+}
+
+/// The PBX has the parkee: because we asked for it in a recall, or because the parker had transferred
+/// it before it parked it.
+fn handed_over(house: &mut House, key: LegKey, parked: ParkedKey) {
+    let Some(call) = parked::take_out(house, parked, None) else { return };
+    if let Some(claim) = call.claim {
+        retrieve::lost_parkee(house, claim.by);
+    }
+    let to = match &call.recall {
+        Recall::HandingOver { to, .. } => to.clone(),
+        _ => "where the parker had transferred it".into(),
+    };
+    let fact = Fact::HandedOver { slot: call.id.slot.to_string(), to };
+    let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
+    house.tell(call_id.as_deref(), fact);
+    own::bye(house, key, None);
 }
 
 /// The PBX could not, or does not say: the call stays parked.

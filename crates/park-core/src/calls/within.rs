@@ -51,6 +51,10 @@ pub(crate) fn in_dialog(
         return;
     }
     let Some(leg) = house.legs.get(key) else { return };
+    if leg.asked_to_go && method == "NOTIFY" && event_of(&request) == "refer" {
+        // The progress of a REFER of ours, which nobody behind us has asked for.
+        return answer::by_ourselves(house, server, &request, key);
+    }
     match leg.with {
         With::Leg(other) => pass_on(house, server, request, flow, key, other),
         _ if method == "BYE" => {

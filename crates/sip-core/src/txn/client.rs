@@ -10,7 +10,7 @@ use super::desk::{Alarm, Desk};
 use super::invite_client::InviteClient;
 use super::key::ClientKey;
 use super::noninvite_client::NonInviteClient;
-use super::pace::{ClientAct, ClientEvent, Terms};
+use super::pace::{ClientAct, ClientEvent, Due, Terms};
 use super::via;
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Machine {
         }
     }
 
-    fn alarm(&self) -> Option<Moment> {
+    fn alarm(&self) -> Option<Due> {
         match self {
             Machine::Invite(machine, _) => machine.alarm(),
             Machine::NonInvite(machine) => machine.alarm(),
@@ -123,7 +123,7 @@ impl<O: Copy> Client<O> {
     }
 
     /// When it wants to be woken.
-    pub(super) fn alarm(&self) -> Option<Moment> {
+    pub(super) fn alarm(&self) -> Option<Due> {
         self.machine.alarm()
     }
 

@@ -7,8 +7,11 @@ use base::{Chance, Deadlines, Flow, Moment};
 use bytes::Bytes;
 
 use super::key::{ClientKey, ServerKey};
-use super::pace::Terms;
+use super::pace::{Due, Terms};
 use super::timing::Timing;
+
+/// The grid on which finished transactions are forgotten, in microseconds.
+const LEISURE_US: u64 = 250_000;
 
 /// Whose alarm it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +24,10 @@ pub(super) enum Alarm {
 pub(super) struct Desk {
     pub(super) timing: Timing,
     pub(super) chance: Chance,
+    /// When something is to be said again, or given up.
     pub(super) alarms: Deadlines<Alarm>,
+    /// When a finished transaction may be forgotten: no one waits for it.
+    pub(super) lingering: Deadlines<Alarm>,
     pub(super) tray: VecDeque<(Flow, Bytes)>,
 }
 
@@ -35,13 +41,33 @@ impl Desk {
         self.tray.push_back((flow, bytes));
     }
 
-    /// Sets the alarm of `whose` to `moment`, or stops it.
-    pub(super) fn arm(&mut self, whose: Alarm, moment: Option<Moment>) {
-        match moment {
-            Some(moment) => self.alarms.set(whose, moment),
-            None => {
-                self.alarms.stop(whose);
-            }
+    /// Sets the alarm of `whose`, or stops it.
+    pub(super) fn arm(&mut self, whose: Alarm, due: Option<Due>) {
+        self.alarms.stop(whose);
+        self.lingering.stop(whose);
+        match due {
+            Some(Due::Exactly(moment)) => self.alarms.set(whose, moment),
+            Some(Due::AtLeisure(moment)) => self.lingering.set(whose, moment),
+            None => {}
         }
+    }
+
+    /// The next moment at which there is something to do. Finished transactions are forgotten by the
+    /// hundred, on a coarse grid: each would cost the house a wake-up of its own.
+    pub(super) fn next(&self) -> Option<Moment> {
+        let exact = self.alarms.next().map(|(at, _)| at);
+        let leisure = self
+            .lingering
+            .next()
+            .map(|(at, _)| Moment::from_micros(at.as_micros().div_ceil(LEISURE_US) * LEISURE_US));
+        match (exact, leisure) {
+            (Some(exact), Some(leisure)) => Some(exact.min(leisure)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// One alarm that is due.
+    pub(super) fn expired(&mut self, at: Moment) -> Option<Alarm> {
+        self.alarms.expired(at).or_else(|| self.lingering.expired(at))
     }
 }

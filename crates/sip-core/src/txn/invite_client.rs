@@ -3,7 +3,7 @@
 use base::Moment;
 
 use super::heard::Failure;
-use super::pace::{ClientAct, ClientEvent, Repeat, Terms, earlier};
+use super::pace::{ClientAct, ClientEvent, Due, Repeat, Terms, earlier};
 
 /// The machine.
 #[derive(Debug)]
@@ -55,11 +55,11 @@ impl InviteClient {
     }
 
     /// When it wants to be woken.
-    pub(super) fn alarm(&self) -> Option<Moment> {
+    pub(super) fn alarm(&self) -> Option<Due> {
         match self.phase {
-            Phase::Calling { resend, timeout } => Some(earlier(resend, timeout)),
-            Phase::Proceeding { give_up } => give_up,
-            Phase::Accepted { until } | Phase::Completed { until } => Some(until),
+            Phase::Calling { resend, timeout } => Some(Due::Exactly(earlier(resend, timeout))),
+            Phase::Proceeding { give_up } => give_up.map(Due::Exactly),
+            Phase::Accepted { until } | Phase::Completed { until } => Some(Due::AtLeisure(until)),
             Phase::Over => None,
         }
     }

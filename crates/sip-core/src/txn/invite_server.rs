@@ -3,7 +3,7 @@
 
 use base::Moment;
 
-use super::pace::{Repeat, ServerAct, ServerEvent, Terms, earlier};
+use super::pace::{Due, Repeat, ServerAct, ServerEvent, Terms, earlier};
 
 /// The machine.
 #[derive(Debug)]
@@ -51,12 +51,14 @@ impl InviteServer {
     }
 
     /// When it wants to be woken.
-    pub(super) fn alarm(&self) -> Option<Moment> {
+    pub(super) fn alarm(&self) -> Option<Due> {
         match self.phase {
             Phase::Proceeding | Phase::Over => None,
-            Phase::Completed { resend, until } => Some(earlier(resend, until)),
-            Phase::Confirmed { until } => Some(until),
-            Phase::Accepted { unacked, until } => Some(earlier(unacked, until)),
+            Phase::Completed { resend, until } => Some(Due::Exactly(earlier(resend, until))),
+            Phase::Confirmed { until } | Phase::Accepted { unacked: None, until } => {
+                Some(Due::AtLeisure(until))
+            }
+            Phase::Accepted { unacked, until } => Some(Due::Exactly(earlier(unacked, until))),
         }
     }
 

@@ -31,7 +31,8 @@ impl<O: Copy> Layer<O> {
     /// A layer without transactions. Branches and tags come from `chance`.
     pub fn new(timing: Timing, chance: Chance) -> Layer<O> {
         let alarms = Deadlines::default();
-        let mut desk = Desk { timing, chance, alarms, tray: VecDeque::new() };
+        let lingering = Deadlines::default();
+        let mut desk = Desk { timing, chance, alarms, lingering, tray: VecDeque::new() };
         let servers = Servers::new(&mut desk);
         Layer { desk, clients: Clients::new(), servers }
     }
@@ -137,7 +138,7 @@ impl<O: Copy> Layer<O> {
     /// Deals with alarms that are due at `at`, up to the first that its owner must hear of. Call it
     /// until it gives none.
     pub fn wake(&mut self, at: Moment) -> Option<Heard<O>> {
-        while let Some(alarm) = self.desk.alarms.expired(at) {
+        while let Some(alarm) = self.desk.expired(at) {
             let heard = match alarm {
                 Alarm::Client(key) => self.clients.alarm(&mut self.desk, at, key),
                 Alarm::Server(key) => self.servers.alarm(&mut self.desk, at, key),
@@ -149,9 +150,10 @@ impl<O: Copy> Layer<O> {
         None
     }
 
-    /// When the next alarm is due.
+    /// When there is something to do next. Finished transactions are forgotten up to a quarter of a
+    /// second late, many at a time.
     pub fn next(&self) -> Option<Moment> {
-        self.desk.alarms.next().map(|(at, _)| at)
+        self.desk.next()
     }
 
     /// The next message to be sent, and by which way.

@@ -3,7 +3,7 @@
 use base::Moment;
 
 use super::heard::Failure;
-use super::pace::{ClientAct, ClientEvent, Repeat, Terms, earlier};
+use super::pace::{ClientAct, ClientEvent, Due, Repeat, Terms, earlier};
 
 /// The machine.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ impl NonInviteClient {
     }
 
     /// When it wants to be woken.
-    pub(super) fn alarm(&self) -> Option<Moment> {
+    pub(super) fn alarm(&self) -> Option<Due> {
         match self.phase {
             Phase::Trying { resend, timeout } | Phase::Proceeding { resend, timeout } => {
-                Some(earlier(resend, timeout))
+                Some(Due::Exactly(earlier(resend, timeout)))
             }
-            Phase::Completed { until } => Some(until),
+            Phase::Completed { until } => Some(Due::AtLeisure(until)),
             Phase::Over => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use base::Moment;
 
-use super::pace::{ServerAct, ServerEvent, Terms};
+use super::pace::{Due, ServerAct, ServerEvent, Terms};
 
 /// The machine.
 #[derive(Debug)]
@@ -41,9 +41,9 @@ impl NonInviteServer {
     }
 
     /// When it wants to be woken.
-    pub(super) fn alarm(&self) -> Option<Moment> {
+    pub(super) fn alarm(&self) -> Option<Due> {
         match self.phase {
-            Phase::Completed { until } => Some(until),
+            Phase::Completed { until } => Some(Due::AtLeisure(until)),
             Phase::Trying | Phase::Proceeding | Phase::Over => None,
         }
     }

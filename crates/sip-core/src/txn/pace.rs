@@ -52,6 +52,15 @@ pub(super) fn earlier(repeat: Option<Repeat>, end: Moment) -> Moment {
     repeat.map_or(end, |repeat| repeat.due.min(end))
 }
 
+/// When a machine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// At this moment: something is to be said again, or given up.
+    Exactly(Moment),
+    /// At this moment or a little later: it only absorbs what is repeated (timers D, I, J, K, L, M).
+    AtLeisure(Moment),
+}
+
 /// What a client machine meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientEvent {

@@ -12,7 +12,7 @@ use super::heard::Heard;
 use super::invite_server::InviteServer;
 use super::key::ServerKey;
 use super::noninvite_server::NonInviteServer;
-use super::pace::{ServerAct, ServerEvent, Terms};
+use super::pace::{Due, ServerAct, ServerEvent, Terms};
 use super::print::{Press, Print};
 use super::table::Table;
 use super::via;
@@ -58,7 +58,7 @@ impl Machine {
         }
     }
 
-    fn alarm(&self) -> Option<Moment> {
+    fn alarm(&self) -> Option<Due> {
         match self {
             Machine::Invite(machine) => machine.alarm(),
             Machine::NonInvite(machine) => machine.alarm(),
