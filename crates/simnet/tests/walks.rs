@@ -1,0 +1,178 @@
+//! Random walks: anybody does anything at any time on a bad wire, and whatever comes of it the
+//! invariants hold and nothing is left behind.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use base::Chance;
+use park_core::{Anchor, Command, GroupSettings, RecallThen, RecallTo};
+use simnet::{CallState, Fault, World};
+
+const PHONES: [&str; 4] = ["ben", "carl", "dora", "emil"];
+const CALLERS: [&str; 3] = ["anna", "axel", "amy"];
+const NUMBERS: [&str; 16] = [
+    "701",
+    "702",
+    "700",
+    "*68",
+    "*68102",
+    "*68103",
+    "*58",
+    "*88",
+    "*88101",
+    "*88102",
+    "101",
+    "102",
+    "103",
+    "104",
+    "199",
+    "+33176000001",
+];
+
+fn any<'a>(chance: &mut Chance, from: &[&'a str]) -> &'a str {
+    from[chance.below(from.len() as u64) as usize]
+}
+
+fn furnish(w: &mut World, chance: &mut Chance) {
+    w.lot(|lot| {
+        lot.max_calls_per_slot = 1 + chance.below(3) as usize;
+        lot.recall.after = Duration::from_secs(chance.below(20));
+        lot.recall.ring = Duration::from_secs(1 + chance.below(6));
+        lot.recall.pause = Duration::from_secs(1 + chance.below(6));
+        lot.recall.attempts = 1 + chance.below(3) as u32;
+        lot.recall.to = [RecallTo::Parker, RecallTo::ParkerThenGroup, RecallTo::Group]
+            [chance.below(3) as usize];
+        lot.recall.group = vec!["102".into(), "103".into(), "+33176000002".into()];
+        lot.recall.then =
+            [RecallThen::Stay, RecallThen::Hangup, RecallThen::Transfer("104".into())]
+                [chance.below(3) as usize]
+                .clone();
+        lot.groups = vec![GroupSettings {
+            name: "sales".into(),
+            members: ["101".into(), "102".into(), "103".into()].to_vec(),
+            recall: None,
+        }];
+    });
+    // Somebody must end the leg of whoever has transferred, or it is heard beside the next.
+    let leaves_it_to_the_pbx = chance.below(2) == 0;
+    if chance.below(3) == 0 && !leaves_it_to_the_pbx {
+        w.behind_a_proxy();
+    }
+    w.pbx_settings(|pbx| pbx.byes_after_transfer = leaves_it_to_the_pbx);
+    if chance.below(4) == 0 {
+        w.settings(|s| s.anchor = Anchor::Parked);
+    }
+    w.pbx_settings(|pbx| pbx.digest = chance.below(4) == 0);
+    w.phones(PHONES).second_phone("benny", "ben").callers(CALLERS);
+    for name in PHONES.iter().chain(&CALLERS) {
+        w.habits(name, |h| {
+            h.offers_late = chance.below(6) == 0;
+            // Who rings with sound while a transfer goes on is heard beside the call.
+            h.early_media = false;
+            h.reliable = chance.below(4) == 0;
+            h.no_refer_subscription = chance.below(4) == 0;
+            h.byes_after_transfer = !leaves_it_to_the_pbx || chance.below(2) == 0;
+            h.holds_to_transfer = chance.below(4) == 0;
+            h.holds_inactive = chance.below(4) == 0;
+            h.session_expires = (chance.below(4) == 0).then_some(90);
+            h.formats =
+                [vec![8, 0], vec![0, 8], vec![8], vec![0]][chance.below(4) as usize].clone();
+            h.answers_after =
+                (chance.below(2) == 0).then(|| Duration::from_millis(chance.below(3_000)));
+        });
+    }
+}
+
+fn one_step(w: &mut World, chance: &mut Chance) {
+    let all: Vec<&str> = PHONES.iter().chain(&CALLERS).chain(&["benny"]).copied().collect();
+    let name = any(chance, &all);
+    let phone = w.phone(name);
+    let up = phone.calls().iter().filter(|c| c.state == CallState::Up).count();
+    let held = phone.calls().iter().any(|c| c.state == CallState::Up && c.holds());
+    let free = phone.calls().iter().any(|c| c.state == CallState::Up && !c.holds());
+    let (rings, living) = (phone.rings(), phone.living_calls());
+    match chance.below(15) {
+        0..=2 if living < 2 => {
+            w.dial(name, any(chance, &NUMBERS));
+        }
+        3..=4 if rings => {
+            w.answer(name);
+        }
+        5 if rings => {
+            w.decline(name, 486);
+        }
+        6 if free => {
+            w.hold(name);
+        }
+        7 if held => {
+            w.resume(name);
+        }
+        8..=10 if up > 0 => {
+            w.transfer(name, any(chance, &NUMBERS));
+        }
+        11 if up > 1 => {
+            w.transfer_attended(name);
+        }
+        12 if phone.calls().iter().any(|c| c.is_alive() && !c.given_up) => {
+            w.hang_up(name);
+        }
+        13 if chance.below(4) == 0 && !CALLERS.contains(&name) => {
+            w.reboot(name).register(name, 3600);
+        }
+        _ => {
+            w.pass(Duration::from_millis(chance.below(8_000)));
+        }
+    }
+    w.pass(Duration::from_millis([0, 0, 5, 15, 40, 300, 2_000][chance.below(7) as usize]));
+}
+
+/// Who has one call hears one source, whatever has happened before.
+fn nobody_hears_two(w: &mut World) {
+    for name in PHONES.iter().chain(&CALLERS) {
+        if w.phone(name).living_calls() == 1 {
+            w.hears_one_at_most(name);
+        }
+    }
+}
+
+fn walk(seed: u64) {
+    let mut chance = Chance::from_seed(seed);
+    let mut w = World::new();
+    furnish(&mut w, &mut chance);
+    w.remark(&format!("walk {seed}"));
+    let every = [0, 37, 17, 9, 5][chance.below(5) as usize];
+    w.spoil_every(every, Fault::ALL[chance.below(4) as usize]);
+    for _ in 0..60 {
+        one_step(&mut w, &mut chance);
+    }
+    w.spoil_every(0, Fault::Drop).pass(Duration::from_secs(200));
+    nobody_hears_two(&mut w);
+    w.everybody_hangs_up();
+    // Two phones that have parked each other have left only their parked calls.
+    w.command(Command::EndAll);
+    w.tidy();
+}
+
+fn walks(from: u64, count: u64) {
+    let count = std::env::var("WALKS").ok().and_then(|n| n.parse().ok()).unwrap_or(count);
+    let only = std::env::var("WALK").ok().and_then(|seed| seed.parse().ok());
+    let mut wrong = Vec::new();
+    for seed in only.map_or(from..from + count, |seed: u64| seed..seed + 1) {
+        let run = std::panic::catch_unwind(|| walk(seed));
+        if let Err(panic) = run {
+            let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            wrong.push(format!("WALK={seed}: {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} walks: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn whatever_anybody_does_nothing_is_lost_or_left_behind() {
+    walks(1, 200);
+}
+
+#[test]
+fn whatever_anybody_does_otherwise_nothing_is_lost_or_left_behind() {
+    walks(10_001, 200);
+}
