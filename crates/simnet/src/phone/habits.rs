@@ -61,6 +61,8 @@ pub struct Habits {
     pub formats: Vec<u8>,
     /// With what it answers a NOTIFY that it did not subscribe to.
     pub notice_status: u16,
+    /// The address that it says in Contact, where a NAT hides the one that it has.
+    pub says_address: Option<SocketAddr>,
     /// Lines that it adds to each INVITE that begins a call: `Name: value`.
     pub extra_lines: Vec<String>,
 }
@@ -81,6 +83,7 @@ impl Default for Habits {
             session_expires: None,
             formats: vec![8, 0],
             notice_status: 200,
+            says_address: None,
             extra_lines: Vec::new(),
         }
     }

@@ -144,7 +144,8 @@ impl Phone {
     /// Its Contact URI.
     pub(super) fn contact(&self) -> String {
         let suffix = if self.account.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("sip:{}@{}{suffix}", self.account.user, self.account.address)
+        let said = self.habits.says_address.unwrap_or(self.account.address);
+        format!("sip:{}@{said}{suffix}", self.account.user)
     }
 
     /// Its From value, without tag.

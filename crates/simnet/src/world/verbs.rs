@@ -329,6 +329,13 @@ impl World {
         self.throw_from(from, to, bytes)
     }
 
+    /// Somebody who is not the PBX sends these bytes to the PBX's side of the house, by UDP.
+    pub fn intruder_throws(&mut self, bytes: &[u8]) -> &mut World {
+        let from = SocketAddr::new(super::state::Map::host(self.map.callers_net, 66), 5060);
+        let to = self.map.pbx_side;
+        self.throw_from(from, to, bytes)
+    }
+
     fn throw_from(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> &mut World {
         let carries = Carries::Sip(Transport::Udp, None);
         let parcel = Parcel { from, to, carries, bytes: bytes.to_vec().into() };
