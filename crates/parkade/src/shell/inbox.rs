@@ -15,6 +15,15 @@ use crate::resolve::Found;
 use crate::shell::order::Order;
 use crate::sip::{Ends, StreamEvent};
 
+/// Alarms go off at these beats if nothing else comes before. SIP's shortest timer is 500 ms, and a
+/// busy house has thousands of alarms a second: a wake-up for each would cost more than the calls.
+const BEAT: u64 = 10_000;
+
+/// The first beat at or after `due`.
+fn next_beat(due: Moment) -> Moment {
+    Moment::from_micros(due.as_micros().div_ceil(BEAT).saturating_mul(BEAT))
+}
+
 /// The next thing to be handled.
 #[derive(Debug)]
 pub(super) enum Next {
@@ -93,9 +102,10 @@ impl Inbox {
             return true;
         }
         loop {
-            if self.armed.is_none_or(|armed| armed > due) {
-                self.sleep.as_mut().reset(clock.instant(due));
-                self.armed = Some(due);
+            let alarm = next_beat(due);
+            if self.armed.is_none_or(|armed| armed > alarm) {
+                self.sleep.as_mut().reset(clock.instant(alarm));
+                self.armed = Some(alarm);
             }
             if self.sleep.as_mut().poll(cx).is_pending() {
                 return false;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use base::Moment;
+use base::{Moment, Side};
 use rtp_flow::{Codec, MediaNotice, Plan, Why};
 use tokio::sync::mpsc;
 
@@ -59,6 +59,15 @@ impl Media {
         };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.waiting.push(plan);
+    }
+
+    /// The sides for which port pairs are among the waiting orders.
+    pub(super) fn stocking(&self) -> Vec<Side> {
+        let sides = self.waiting.iter().filter_map(|plan| match plan {
+            Plan::Stock { side, .. } => Some(*side),
+            Plan::Stream(_) | Plan::Release(_) => None,
+        });
+        sides.collect()
     }
 
     /// When the waiting orders are to be handed over.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use base::{ConnId, Flow, Moment, Side};
 use bytes::Bytes;
 use park_core::{Command, Counts, Engine, Input, Output, Reply};
+use rtp_flow::MediaNotice;
 use rustc_hash::FxHashMap;
 use sd_notify::NotifyState;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use crate::admin::AdminOrder;
 use crate::clock::Clock;
@@ -23,6 +25,9 @@ use crate::shell::media::Media;
 use crate::shell::order::Order;
 use crate::shell::reload::merge;
 use crate::sip::{Ends, StreamEvent};
+
+/// How long the first port pairs may take before the program goes on without them.
+const FIRST_PORTS: Duration = Duration::from_secs(2);
 
 /// How often the shell looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -103,6 +108,7 @@ impl Task {
         self.ends.accept_streams();
         self.drain(self.clock.now());
         self.settle();
+        self.first_ports().await;
         tell_system(&[NotifyState::Ready]);
         let mut batches = 0;
         while !self.over {
@@ -120,6 +126,24 @@ impl Task {
         }
         self.media.stop();
         tracing::info!("ended");
+    }
+
+    /// Waits for the first port pairs of each side, so that the first call finds some.
+    async fn first_ports(&mut self) {
+        let mut sides = self.media.stocking();
+        self.media.flush(self.clock.now());
+        let deadline = Instant::now() + FIRST_PORTS;
+        while !sides.is_empty() {
+            let Ok(Some(notice)) = timeout_at(deadline, self.inbox.media.recv()).await else {
+                return;
+            };
+            sides.retain(|side| match &notice {
+                MediaNotice::Stocked { pairs } => pairs.iter().all(|pair| pair.side != *side),
+                MediaNotice::Exhausted { side: empty } => empty != side,
+                MediaNotice::Latched { .. } => true,
+            });
+            self.turn(Input::Media(notice));
+        }
     }
 
     fn take(&mut self, next: Next) {
