@@ -85,6 +85,15 @@ fn an_ipv6_wildcard_socket_serves_ipv4_too() {
 }
 
 #[test]
+fn a_pbx_may_be_a_name_that_the_hosts_file_knows() {
+    let (phone, pbx) = (udp(LOCAL), udp(LOCAL));
+    let target = format!("sip:localhost:{}", own(&pbx).port());
+    let house = Running::with(settings(LOCAL, &[target]));
+    let to = house.at(LOCAL, Side::Phones, Transport::Udp);
+    registers_by_udp(&house, &phone, &pbx, to);
+}
+
+#[test]
 fn a_stream_brings_messages_in_pieces_and_keep_alives_are_answered() {
     let pbx = udp(LOCAL);
     let house = Running::with(settings(LOCAL, &pbx_at(&pbx)));
