@@ -6,7 +6,8 @@ use sip_msg::{Direction, Message, Name, sdp_part};
 
 use crate::calls::describe::{Format, Place, Sdp, next_origin, write};
 use crate::calls::leg::{Invite, With};
-use crate::calls::{media, own, recall, setup, within};
+use crate::calls::send;
+use crate::calls::{media, own, recall, within};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::refusal::Refusal;
@@ -25,7 +26,7 @@ pub(crate) fn by_ourselves(house: &mut House, server: ServerKey, request: &Messa
 }
 
 fn simple(house: &mut House, server: ServerKey, request: &Message, key: LegKey, status: u16) {
-    let draft = setup::answer_in(house, key, request, status).finish();
+    let draft = send::answer_in(house, key, request, status).finish();
     house.layer.respond(house.at, server, status, &draft);
 }
 
@@ -55,7 +56,7 @@ fn offer(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
         None if is_invite => again(house, key),
         None => None,
     };
-    let mut draft = setup::answer_in(house, key, request, 200);
+    let mut draft = send::answer_in(house, key, request, 200);
     if let Some(expires) = request.get(Name::SessionExpires) {
         draft = draft.line(Name::SessionExpires, with_refresher(expires));
         draft = draft.line(Name::Require, "timer");

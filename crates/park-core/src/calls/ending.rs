@@ -1,7 +1,8 @@
 //! The end of everything: all calls are hung up in good order.
 
+use crate::calls::leaving;
 use crate::calls::leg::{Stage, Usage};
-use crate::calls::{own, parked, setup};
+use crate::calls::{own, parked};
 use crate::house::House;
 use crate::keys::{LegKey, ParkedKey};
 
@@ -15,7 +16,7 @@ pub(crate) fn end_all(house: &mut House, why: &str) {
         let Some(leg) = house.legs.get(key) else { continue };
         match (leg.usage, leg.stage) {
             // A subscription is renewed by who holds it.
-            (Usage::Events, _) => setup::end_leg(house, key),
+            (Usage::Events, _) => leaving::end_leg(house, key),
             (Usage::Call, Stage::Ending) => {}
             (Usage::Call, _) => {
                 let partner = leg.partner();

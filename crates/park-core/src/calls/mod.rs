@@ -1,27 +1,34 @@
 //! Calls: legs and what joins them; requests passed from one to the other; park, retrieve, recall.
 
+mod acks;
 mod answer;
 mod describe;
+mod dialled;
 mod ending;
 mod ids;
+mod leaving;
 mod leg;
 mod media;
+mod outcome;
 mod own;
 mod park;
 mod parked;
 mod pass;
+mod progress;
 mod recall;
 mod retrieve;
 mod route;
+mod send;
 mod setup;
 mod within;
 
+pub(crate) use acks::{ack, late_ack, unacknowledged};
+pub(crate) use dialled::{by_dial, held_call, reserve};
 pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;
 pub(crate) use leg::{Identity, Leg, Legs};
 pub(crate) use media::{hear as hear_media, order_pairs};
 pub(crate) use own::{bye, failed as own_failed, refresh, response as own_response};
-pub(crate) use park::{by_dial, held_call, reserve};
 pub(crate) use parked::offer_again;
 pub(crate) use pass::{
     Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,
@@ -29,5 +36,6 @@ pub(crate) use pass::{
 pub(crate) use recall::{due as recall_due, hand_over_failed, rung_out};
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
-pub(crate) use setup::{ALLOW, Callee, ack, cancelled, late_ack, open, unacknowledged};
+pub(crate) use send::ALLOW;
+pub(crate) use setup::{Callee, cancelled, open};
 pub(crate) use within::{events_over, in_dialog, leg_of};

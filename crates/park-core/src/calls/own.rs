@@ -7,7 +7,8 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::{media, park, parked, recall, route, setup};
+use crate::calls::{leaving, progress, send};
+use crate::calls::{media, parked, recall, route};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
 
@@ -39,15 +40,15 @@ pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
     if let Some(why) = why {
         draft = draft.line(Name::Reason, format!("SIP;cause=200;text=\"{why}\""));
     }
-    if setup::send_own(house, key, draft, Errand::Bye).is_none() {
-        setup::end_leg(house, key);
+    if send::send_own(house, key, draft, Errand::Bye).is_none() {
+        leaving::end_leg(house, key);
     }
 }
 
 /// Sends our INVITE in a dialog that is up.
 pub(crate) fn reinvite(house: &mut House, key: LegKey, sdp: Vec<u8>) {
     let Some(leg) = house.legs.get_mut(key) else { return };
-    let mut draft = leg.dialog.request("INVITE").line(Name::Allow, setup::ALLOW);
+    let mut draft = leg.dialog.request("INVITE").line(Name::Allow, send::ALLOW);
     let cseq = leg.dialog.last_cseq();
     if let Some(session) = leg.session {
         let refresher = if session.ours { "uac" } else { "uas" };
@@ -56,7 +57,7 @@ pub(crate) fn reinvite(house: &mut House, key: LegKey, sdp: Vec<u8>) {
             .line(Name::Supported, "timer");
     }
     draft = draft.body("application/sdp", sdp);
-    let client = setup::send_own(house, key, draft, Errand::Offer);
+    let client = send::send_own(house, key, draft, Errand::Offer);
     if let (Some(leg), Some(key)) = (house.legs.get_mut(key), client) {
         leg.sent = Some(Invite::new(key, cseq));
     }
@@ -108,7 +109,7 @@ pub(crate) fn response(
     let status = response.status();
     if house.legs.get(key).is_none() {
         if response.cseq().1 == "INVITE" && (200..300).contains(&status) {
-            setup::end_stray(house, client, response, flow);
+            leaving::end_stray(house, client, response, flow);
         }
         return;
     }
@@ -116,8 +117,8 @@ pub(crate) fn response(
         return;
     }
     match errand {
-        Errand::Bye => setup::end_leg(house, key),
-        Errand::Progress { last } => park::progress_told(house, key, last),
+        Errand::Bye => leaving::end_leg(house, key),
+        Errand::Progress { last } => progress::progress_told(house, key, last),
         Errand::Offer => parked::offer_answered(house, key, client, response),
         Errand::Refresh => refreshed(house, key, client, response),
         Errand::HandOver => recall::hand_over_answered(house, key, status),
@@ -132,8 +133,8 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         return;
     }
     match errand {
-        Errand::Bye => setup::end_leg(house, key),
-        Errand::Progress { last } => park::progress_told(house, key, last),
+        Errand::Bye => leaving::end_leg(house, key),
+        Errand::Progress { last } => progress::progress_told(house, key, last),
         Errand::Offer => parked::offer_failed(house, key, 408),
         Errand::Refresh => parked::lost(house, key),
         Errand::HandOver => recall::hand_over_answered(house, key, 408),
@@ -168,7 +169,7 @@ pub(crate) fn refresh(house: &mut House, key: LegKey) {
             .request("UPDATE")
             .line(Name::SessionExpires, format!("{};refresher=uac", session.interval_s))
             .line(Name::Supported, "timer");
-        setup::send_own(house, key, draft, Errand::Refresh);
+        send::send_own(house, key, draft, Errand::Refresh);
     } else {
         parked::offer(house, key);
     }

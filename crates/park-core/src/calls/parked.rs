@@ -8,7 +8,8 @@ use sip_msg::{Direction, Message};
 
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
-use crate::calls::{answer, media, own, park, recall, retrieve, setup};
+use crate::calls::{acks, leaving};
+use crate::calls::{answer, media, own, park, recall, retrieve};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -39,20 +40,20 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
         With::Parked(parked) => abandoned(house, key, parked),
         With::Retrieving(parked) => {
             retrieve::let_go(house, key, parked);
-            setup::end_leg(house, key);
+            leaving::end_leg(house, key);
         }
         With::Recalled(parked) => {
-            setup::end_leg(house, key);
+            leaving::end_leg(house, key);
             recall::leg_over(house, key, parked);
         }
-        With::Nobody | With::Parking(_) | With::Leg(_) => setup::end_leg(house, key),
+        With::Nobody | With::Parking(_) | With::Leg(_) => leaving::end_leg(house, key),
     }
 }
 
 fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
     let Some(call) = take_out(house, parked, None) else {
-        return setup::end_leg(house, key);
+        return leaving::end_leg(house, key);
     };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
@@ -64,7 +65,7 @@ fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     };
     house.tell(call_id.as_deref(), fact);
     park::parkee_left(house, &call);
-    setup::end_leg(house, key);
+    leaving::end_leg(house, key);
 }
 
 /// The PBX does not know the parkee's call any more, or will not refresh it.
@@ -109,9 +110,9 @@ pub(crate) fn hang_up_early(house: &mut House, key: LegKey) {
         house.layer.abandon(house.at, sent.key);
     }
     // `end_leg` answers the request that is under way between the two and calls it back.
-    setup::end_leg(house, key);
+    leaving::end_leg(house, key);
     if let Some(partner) = partner {
-        setup::end_leg(house, partner);
+        leaving::end_leg(house, partner);
     }
 }
 
@@ -192,7 +193,7 @@ pub(crate) fn offer_answered(
         Some(With::Leg(other)) => media::plan(house, other),
         _ => {}
     }
-    setup::go_on(house, key);
+    acks::go_on(house, key);
 }
 
 /// The parkee's leg is as it should be; if it still has no codec with music it is asked for one, once.
@@ -226,7 +227,7 @@ pub(crate) fn offer_failed(house: &mut House, key: LegKey, status: u16) {
         return lost(house, key);
     }
     failed(house, key, status);
-    setup::go_on(house, key);
+    acks::go_on(house, key);
 }
 
 fn failed(house: &mut House, key: LegKey, status: u16) {

@@ -12,7 +12,8 @@ use slotmap::SlotMap;
 
 use crate::calls::leg::{Invite, Stage};
 use crate::calls::media::{self, Before};
-use crate::calls::{ids, route, setup};
+use crate::calls::{ids, route};
+use crate::calls::{leaving, outcome};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, Owner, PassKey};
 use crate::refusal::Refusal;
@@ -165,7 +166,7 @@ pub(crate) fn refuse(house: &mut House, key: PassKey, refusal: &Refusal) {
     let Some(pass) = house.passes.remove(key) else { return };
     house.alarms.stop(Alarm::Silent(key));
     house.refuse(pass.server, &pass.request, refusal);
-    setup::not_done(house, &pass, refusal.status());
+    outcome::not_done(house, &pass, refusal.status());
 }
 
 fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
@@ -286,7 +287,7 @@ pub(crate) fn response(
     if !current {
         // The pass is over, or went on to another hop: a late 2xx must still be ended.
         if (200..300).contains(&status) && response.cseq().1 == "INVITE" {
-            setup::end_stray(house, client, response, flow);
+            leaving::end_stray(house, client, response, flow);
         }
         return;
     }
@@ -313,15 +314,15 @@ pub(crate) fn response(
             let draft = edit.finish();
             // What a final answer changes comes before it goes out: the next request may come at once.
             if detached && response.cseq().1 == "INVITE" && (200..300).contains(&status) {
-                setup::acknowledge_stray(house, client, response, flow);
+                leaving::acknowledge_stray(house, client, response, flow);
             }
             if status >= 200 {
-                house.passes.remove(key).inspect(|pass| setup::finish(house, pass, response));
+                house.passes.remove(key).inspect(|pass| outcome::finish(house, pass, response));
             }
             house.layer.respond(house.at, server, status, &draft);
         }
         Err(refusal) => {
-            setup::end_bad_answer(house, key, client, response, flow);
+            leaving::end_bad_answer(house, key, client, response, flow);
             refuse(house, key, &refusal);
         }
     }
@@ -381,7 +382,7 @@ pub(crate) fn failed(house: &mut House, key: PassKey, client: ClientKey, why: Fa
     // A BYE that nobody answers has still ended the call (RFC 3261 §15.1.1).
     let status = if pass.kind == PassKind::Bye { 200 } else { status };
     house.answer(pass.server, &pass.request, status);
-    setup::not_done(house, &pass, status);
+    outcome::not_done(house, &pass, status);
 }
 
 /// The PBX address keeps silent: on to the next, if nothing at all was heard.

@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
-use crate::calls::{media, own, parked, pbx_domain, retrieve, setup};
+use crate::calls::{leaving, send};
+use crate::calls::{media, own, parked, pbx_domain, retrieve};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
@@ -99,7 +100,7 @@ fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<()
     let sdp = match offer(house, ring, parkee) {
         Ok(sdp) => sdp,
         Err(refusal) => {
-            setup::end_leg(house, ring);
+            leaving::end_leg(house, ring);
             return Err(refusal);
         }
     };
@@ -107,14 +108,14 @@ fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<()
     let mut draft: Compose = leg
         .dialog
         .numbered("INVITE", 1)
-        .line(Name::Allow, setup::ALLOW)
+        .line(Name::Allow, send::ALLOW)
         .line(Name::Supported, "replaces, norefersub")
         .line(Name::PAssertedIdentity, shown.name_addr());
     if !alert.is_empty() {
         draft = draft.line(Name::AlertInfo, alert);
     }
     draft = draft.body("application/sdp", sdp);
-    let client = setup::send_own(house, ring, draft, Errand::Ring);
+    let client = send::send_own(house, ring, draft, Errand::Ring);
     if let (Some(leg), Some(client)) = (house.legs.get_mut(ring), client) {
         leg.sent = Some(Invite::new(client, 1));
     }
@@ -169,7 +170,7 @@ pub(crate) fn answered(
     }
     if leg.stage != Stage::Early {
         // A second phone behind one Contact has answered too.
-        return setup::end_stray(house, client, response, flow);
+        return leaving::end_stray(house, client, response, flow);
     }
     leg.sent = None;
     leg.stage = Stage::Up;
@@ -216,7 +217,7 @@ pub(crate) fn cannot_join(house: &mut House, key: LegKey, parked: ParkedKey) {
 /// A recalled phone has refused, or does not answer.
 pub(crate) fn not_answered(house: &mut House, key: LegKey) {
     let with = house.legs.get(key).map(|leg| leg.with);
-    setup::end_leg(house, key);
+    leaving::end_leg(house, key);
     if let Some(With::Recalled(parked)) = with {
         leg_over(house, key, parked);
     }
@@ -312,7 +313,7 @@ fn hand_over(house: &mut House, key: ParkedKey, to: &str, last: bool) {
         .request("REFER")
         .line(Name::ReferTo, format!("<{uri}>"))
         .line(Name::ReferredBy, referred_by);
-    setup::send_own(house, leg_key, draft, Errand::HandOver);
+    send::send_own(house, leg_key, draft, Errand::HandOver);
 }
 
 /// The PBX has answered the REFER.

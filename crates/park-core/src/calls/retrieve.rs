@@ -8,6 +8,7 @@ use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 use crate::calls::describe::{Format, Place, Sdp, common, write};
 use crate::calls::leg::{Invite, Stage, Usage, With};
 use crate::calls::{answer, media, own, parked, recall, setup};
+use crate::calls::{leaving, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lots::Recall;
@@ -57,7 +58,7 @@ pub(crate) fn by_invite(
     });
     if let Err(refusal) = tried {
         let_go(house, key, parked);
-        setup::end_leg(house, key);
+        leaving::end_leg(house, key);
         house.refuse(server, request, &refusal);
     }
 }
@@ -169,7 +170,7 @@ fn send_answer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(), 
     let Some(leg) = house.legs.get(key) else { return Ok(()) };
     let Some(heard) = leg.heard else { return Ok(()) };
     let Some(request) = house.layer.request_of(heard.key).cloned() else { return Ok(()) };
-    let mut draft: Compose = setup::answer_in(house, key, &request, 200);
+    let mut draft: Compose = send::answer_in(house, key, &request, 200);
     draft = identity_lines(draft, &who);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.stage = Stage::Up;
@@ -241,7 +242,7 @@ pub(crate) fn offer_failed(house: &mut House, key: LegKey, parked: ParkedKey, _s
     }
     refuse_pending(house, key, &Refusal::Media("no codec in common with the parkee"));
     let_go(house, key, parked);
-    setup::end_leg(house, key);
+    leaving::end_leg(house, key);
 }
 
 fn refuse_pending(house: &mut House, key: LegKey, refusal: &Refusal) {
@@ -325,7 +326,7 @@ pub(crate) fn cancelled(house: &mut House, key: LegKey) {
         house.answer(heard.key, &request, 487);
     }
     let_go(house, key, parked);
-    setup::end_leg(house, key);
+    leaving::end_leg(house, key);
 }
 
 /// The parkee has gone while this leg was taking it.
@@ -339,7 +340,7 @@ pub(crate) fn lost_parkee(house: &mut House, key: LegKey) {
     leg.with = With::Nobody;
     if stage == Stage::Early {
         refuse_pending(house, key, &Refusal::SlotEmpty);
-        setup::end_leg(house, key);
+        leaving::end_leg(house, key);
     } else {
         own::bye(house, key, Some("the parkee has gone"));
     }

@@ -6,9 +6,9 @@ use dialects::Refer;
 use sip_core::{NotOurs, ServerKey};
 use sip_msg::{Message, Name, SipUri};
 
+use crate::calls::leaving::end_leg;
 use crate::calls::leg::{Stage, Usage, With};
 use crate::calls::pass::{self, Pass, PassKind};
-use crate::calls::setup::end_leg;
 use crate::calls::{answer, park, parked, route};
 use crate::house::House;
 use crate::keys::LegKey;

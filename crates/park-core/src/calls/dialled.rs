@@ -1,0 +1,131 @@
+//! Park numbers that are dialled while a call is held: that call is parked, and the leg that dialled is
+//! answered, so that a phone which wants to complete a transfer into it can.
+
+use std::time::Duration;
+
+use base::Flow;
+use sip_core::ServerKey;
+use sip_msg::{Compose, Message};
+
+use crate::calls::leg::{Stage, Usage, With};
+use crate::calls::{answer, leaving, park, retrieve, send};
+use crate::house::House;
+use crate::keys::{Alarm, BindingKey, LegKey};
+use crate::lots::{Ask, Teller};
+use crate::refusal::Refusal;
+
+/// How long a leg that dialled a slot waits to be transferred into.
+const RESERVED: Duration = Duration::from_secs(60);
+
+/// Which of a phone's calls is meant when it dials a park code: the one that it holds, newest first;
+/// else its only one. Rather none than the wrong one.
+fn call_of(house: &House, binding: Option<BindingKey>) -> Result<LegKey, Refusal> {
+    let mut calls: Vec<_> = house
+        .legs
+        .iter()
+        .filter(|(_, leg)| {
+            binding.is_some()
+                && leg.binding == binding
+                && leg.usage == Usage::Call
+                && leg.stage == Stage::Up
+                && leg.partner().is_some()
+        })
+        .map(|(key, leg)| (leg.held, key))
+        .collect();
+    calls.sort_by_key(|(held, _)| std::cmp::Reverse(*held));
+    match calls.as_slice() {
+        [] => Err(Refusal::WhichCall("no call to park")),
+        [(_, only)] => Ok(*only),
+        [(Some(_), newest), ..] => Ok(*newest),
+        _ => Err(Refusal::WhichCall("several calls are up and none is held")),
+    }
+}
+
+/// The call that this phone holds, if it holds one.
+pub(crate) fn held_call(house: &House, binding: Option<BindingKey>) -> Option<LegKey> {
+    let key = call_of(house, binding).ok()?;
+    house.legs.get(key)?.held.map(|_| key)
+}
+
+/// A phone dials a park code: its held call is parked, and the leg that it dialled with is answered,
+/// so that a phone which wants to complete a transfer into it can.
+pub(crate) fn by_dial(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    binding: Option<BindingKey>,
+    ask: &Ask,
+) {
+    let parker = match call_of(house, binding) {
+        Ok(parker) => parker,
+        Err(refusal) => return house.refuse(server, request, &refusal),
+    };
+    let dialled = match answer_dialled(house, server, request, flow, binding, parker) {
+        Ok(dialled) => dialled,
+        Err(refusal) => return house.refuse(server, request, &refusal),
+    };
+    match park::do_park(house, parker, ask) {
+        Err(refusal) => {
+            leaving::end_leg(house, dialled);
+            house.refuse(server, request, &refusal);
+        }
+        Ok(parked) => {
+            send_answer(house, server, request, dialled);
+            if let Some(call) = house.lots.get_mut(parked) {
+                call.teller = Teller::Dialled(parker, dialled);
+            }
+            park::go(house, parked);
+        }
+    }
+}
+
+/// A phone that holds a call dials a free slot: it will transfer the call into it.
+pub(crate) fn reserve(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    binding: Option<BindingKey>,
+    parker: LegKey,
+) {
+    match answer_dialled(house, server, request, flow, binding, parker) {
+        Ok(dialled) => {
+            send_answer(house, server, request, dialled);
+            house.alarms.set(Alarm::Bye(dialled), house.at + RESERVED);
+        }
+        Err(refusal) => house.refuse(server, request, &refusal),
+    }
+}
+
+fn answer_dialled(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    binding: Option<BindingKey>,
+    parker: LegKey,
+) -> Result<LegKey, Refusal> {
+    let key = retrieve::answering_leg(house, server, request, flow, binding);
+    if let Some(leg) = house.legs.get_mut(key) {
+        leg.with = With::Parking(parker);
+    }
+    match answer::accept_offer_of(house, key, request) {
+        Ok(()) => Ok(key),
+        Err(refusal) => {
+            leaving::end_leg(house, key);
+            Err(refusal)
+        }
+    }
+}
+
+fn send_answer(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
+    let mut draft: Compose = send::answer_in(house, key, request, 200);
+    if let Some(leg) = house.legs.get_mut(key) {
+        leg.stage = Stage::Up;
+        if let Some(sdp) = &leg.media.sent {
+            draft = draft.body("application/sdp", sdp.clone());
+        }
+    }
+    house.layer.respond(house.at, server, 200, &draft.finish());
+}

@@ -1,0 +1,152 @@
+//! A leg goes: its ports are given back, and whatever was under way in it runs to an end of its own.
+
+use base::Flow;
+use sip_core::{ClientKey, Dialog, Party};
+use sip_msg::{Message, Name};
+
+use crate::calls::leg::{Leg, Stage, Usage, With};
+use crate::calls::pass::PassKind;
+use crate::calls::{answer, media, own};
+use crate::house::House;
+use crate::keys::{Alarm, LegKey, PassKey};
+
+/// A 2xx that nobody waits for any more: acknowledged and ended (RFC 3261 §13.2.2.4).
+pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message, flow: Flow) {
+    let dialog = acknowledge_stray(house, client, response, flow);
+    let token = house.chance.token(16);
+    let mut leg = Leg::new(token, flow.side, Usage::Call, dialog);
+    leg.stage = Stage::Up;
+    let key = house.legs.insert(leg);
+    own::bye(house, key, None);
+}
+
+/// Acknowledges a 2xx whose leg has gone.
+pub(crate) fn acknowledge_stray(
+    house: &mut House,
+    client: ClientKey,
+    response: &Message,
+    flow: Flow,
+) -> Dialog {
+    let party = |name| Party::read(response.get(name).unwrap_or_default());
+    let cseq = response.cseq().0;
+    let (local, remote) = (party(Name::From), party(Name::To));
+    let mut dialog = Dialog::opened(response.call_id(), local, remote, cseq, flow);
+    dialog.learn(response);
+    dialog.settle_on(response.to_tag().unwrap_or_default());
+    let ack = dialog.numbered("ACK", cseq).finish();
+    house.layer.ack(house.at, client, flow, &ack);
+    dialog
+}
+
+/// The answer that came cannot be passed on (its SDP, or no ports): an answered call is ended.
+pub(crate) fn end_bad_answer(
+    house: &mut House,
+    key: PassKey,
+    client: ClientKey,
+    response: &Message,
+    flow: Flow,
+) {
+    let is_invite = response.cseq().1 == "INVITE";
+    if !is_invite {
+        return;
+    }
+    if response.status() < 200 {
+        house.layer.cancel(house.at, client, None);
+        house.layer.abandon(house.at, client);
+    } else if response.status() < 300
+        && house.passes.get(key).is_some_and(|pass| pass.kind == PassKind::Invite)
+    {
+        end_stray(house, client, response, flow);
+    }
+}
+
+/// Takes a leg out of the house: ports back, requests in it answered, alarms stopped.
+pub(crate) fn end_leg(house: &mut House, key: LegKey) {
+    own::acknowledge_if_due(house, key);
+    let Some(leg) = house.legs.remove(key) else { return };
+    if let Some(heard) = leg.heard.filter(|heard| !house.layer.is_pending(heard.key)) {
+        house.legs.expect_ack(leg.token.clone(), heard.key);
+    }
+    media::release(house, &leg.media);
+    for alarm in [Alarm::Bye(key), Alarm::Offer(key), Alarm::Refresh(key), Alarm::Events(key)] {
+        house.alarms.stop(alarm);
+    }
+    for pass in house.passes.of_leg(key) {
+        answer_orphan(house, pass);
+    }
+    if let Some(partner) = leg.partner().and_then(|other| house.legs.get_mut(other))
+        && partner.with == With::Leg(key)
+    {
+        partner.with = With::Nobody;
+        if let Some(partner) = leg.partner() {
+            media::plan(house, partner);
+        }
+    }
+}
+
+/// A request whose leg has gone: one that is about the call is answered, so that who sent it does not
+/// wait; any other goes on by itself, and its true answer is passed back.
+fn answer_orphan(house: &mut House, key: PassKey) {
+    if house.passes.get(key).is_some_and(|pass| pass.kind == PassKind::Plain) {
+        return detach(house, key);
+    }
+    if reinvite_outlives(house, key) {
+        return;
+    }
+    let Some(pass) = house.passes.remove(key) else { return };
+    house.alarms.stop(Alarm::Silent(key));
+    if let Some(client) = pass.client {
+        if matches!(pass.kind, PassKind::Invite | PassKind::Reinvite) {
+            house.layer.cancel(house.at, client, None);
+        }
+        house.layer.abandon(house.at, client);
+    }
+    let status = match pass.kind {
+        PassKind::Bye => 200,
+        PassKind::Invite | PassKind::Reinvite => 487,
+        _ => 481,
+    };
+    house.answer(pass.server, &pass.request, status);
+}
+
+/// A re-INVITE whose sender or receiver has gone, while the other leg goes on without it: whether it
+/// has been seen to.
+fn reinvite_outlives(house: &mut House, key: PassKey) -> bool {
+    let Some(pass) = house.passes.get(key).filter(|pass| pass.kind == PassKind::Reinvite) else {
+        return false;
+    };
+    let (server, request) = (pass.server, pass.request.clone());
+    let alive = |leg: Option<LegKey>| leg.filter(|leg| house.legs.get(*leg).is_some());
+    match (alive(pass.from), alive(pass.to)) {
+        // What it changes at the far side must be known and acknowledged: it runs to its end.
+        (None, Some(_)) => {
+            if let Some(pass) = house.passes.get_mut(key) {
+                pass.from = None;
+            }
+            house.answer(server, &request, 487);
+            true
+        }
+        (Some(from), None) if answer::is_parked(house, from) => {
+            detach(house, key);
+            if let Some(leg) = house.legs.get_mut(from) {
+                leg.heard = None;
+            }
+            answer::by_ourselves(house, server, &request, from);
+            true
+        }
+        _ => {
+            detach(house, key);
+            house.answer(server, &request, 487);
+            true
+        }
+    }
+}
+
+/// A request whose legs have gone runs to its end by itself.
+fn detach(house: &mut House, key: PassKey) {
+    if let Some(pass) = house.passes.get_mut(key) {
+        pass.from = None;
+        pass.to = None;
+        pass.detached = true;
+    }
+}

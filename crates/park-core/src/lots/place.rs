@@ -1,0 +1,93 @@
+//! Where a call that is to be parked goes: the extension or slot that is meant, the first free slot, or
+//! the member of a group that the hunt finds.
+
+use base::{Extension, SlotName};
+use dialects::Place;
+
+use crate::contacts::Aor;
+use crate::house::House;
+use crate::lots::SlotId;
+use crate::refusal::Refusal;
+use crate::settings::{LotSettings, RecallSettings};
+
+pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>) -> RecallSettings {
+    let own = lot.groups.iter().find(|candidate| Some(candidate.name.as_str()) == group);
+    let own = own.and_then(|group| {
+        // A group that names nobody to ring rings its members.
+        let mut recall = group.recall.clone()?;
+        if recall.group.is_empty() {
+            recall.group = group.members.iter().map(ToString::to_string).collect();
+        }
+        Some(recall)
+    });
+    own.unwrap_or_else(|| lot.recall.clone())
+}
+
+/// The slot that is meant, and the group if it is a group park.
+pub(crate) fn place(
+    house: &House,
+    lot: &LotSettings,
+    aor: &Aor,
+    place: &Place,
+) -> Result<(SlotName, Option<String>), Refusal> {
+    let of =
+        |extension: &Extension| Aor { extension: extension.clone(), domain: aor.domain.clone() };
+    match place {
+        Place::Own => Ok((aor.extension.as_str().into(), None)),
+        Place::Extension(extension) => {
+            let slot = SlotName::from(extension.as_str());
+            let known = house.contacts.knows(&of(extension))
+                || lot.groups.iter().any(|group| group.members.contains(extension));
+            if known { Ok((slot, None)) } else { Err(Refusal::NoSuchPlace(slot)) }
+        }
+        Place::Slot(slot) => Ok((slot.clone(), None)),
+        Place::AnySlot => any_slot(house, lot, aor).map(|slot| (slot, None)),
+        Place::Group => group_place(house, lot, aor),
+    }
+}
+
+fn any_slot(house: &House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Refusal> {
+    let mut slots = lot.slots.iter().flat_map(|&(first, last, width)| {
+        (first..=last).map(move |number| SlotName::from(format!("{number:0width$}")))
+    });
+    let free = |slot: &SlotName| {
+        let id = SlotId { lot: lot.name.clone(), domain: aor.domain.clone(), slot: slot.clone() };
+        house.lots.waiting(&id) == 0
+    };
+    slots.find(free).ok_or(Refusal::LotFull)
+}
+
+/// Hunts from the first assigned member: one that is registered and has nothing parked, else one that
+/// is registered and has room. The parker comes last: a colleague's line is meant, and by default the
+/// parker is not told of its own group park.
+fn group_place(
+    house: &House,
+    lot: &LotSettings,
+    aor: &Aor,
+) -> Result<(SlotName, Option<String>), Refusal> {
+    let group = lot.groups.iter().find(|group| group.members.contains(&aor.extension));
+    let group = group.ok_or(Refusal::NoGroup("the parker is in no park group"))?;
+    let waiting = |member: &Extension| {
+        house.lots.waiting(&SlotId {
+            lot: lot.name.clone(),
+            domain: aor.domain.clone(),
+            slot: member.as_str().into(),
+        })
+    };
+    let others = group.members.iter().filter(|member| **member != aor.extension);
+    let hunt: Vec<&Extension> = others
+        .chain(std::iter::once(&aor.extension))
+        .filter(|member| {
+            let of = Aor { extension: (*member).clone(), domain: aor.domain.clone() };
+            house.contacts.knows(&of)
+        })
+        .collect();
+    let found = hunt
+        .iter()
+        .find(|member| waiting(member) == 0)
+        .or_else(|| hunt.iter().find(|member| waiting(member) < lot.max_calls_per_slot));
+    match found {
+        Some(member) => Ok((member.as_str().into(), Some(group.name.clone()))),
+        None => Err(Refusal::NoGroup("no member of the park group can take the call")),
+    }
+}
