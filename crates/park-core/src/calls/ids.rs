@@ -17,63 +17,77 @@ pub(crate) fn translate<'m>(
     mut edit: Edit<'m>,
 ) -> Edit<'m> {
     if let Some(value) = request.get(Name::Replaces)
-        && let Some(translated) = translated(house, value, from)
+        && let Some((_, translated)) = translated(house, value, from)
     {
         edit = edit.set(Name::Replaces, translated);
     }
     if let Some(value) = request.get(Name::ReferTo)
-        && let Some(at) = find_ignoring_case(value, "replaces=")
+        && let Some(translated) = refer_to(house, value, from)
     {
-        let start = at + "replaces=".len();
-        let rest = &value[start..];
-        let end = rest.find(['&', '>', ';', ',']).unwrap_or(rest.len());
-        if let Some(translated) = translated(house, &unescape(&rest[..end]), from) {
-            let escaped = escape_header_value(&translated);
-            edit = edit.set(Name::ReferTo, format!("{}{escaped}{}", &value[..start], &rest[end..]));
-        }
+        edit = edit.set(Name::ReferTo, translated);
     }
     edit
+}
+
+/// A Refer-To whose Replaces names a joined dialog: the far side knows it by other ids, and who is to
+/// be called by another address than the number that was dialled to retrieve it.
+fn refer_to(house: &House, value: &str, from: Side) -> Option<String> {
+    let start = find_ignoring_case(value, "replaces=")? + "replaces=".len();
+    let rest = &value[start..];
+    let end = rest.find(['&', '>', ';', ',']).unwrap_or(rest.len());
+    let (partner, translated) = translated(house, &unescape(&rest[..end]), from)?;
+    let address = partner.dialog.remote.uri();
+    let escaped = escape_header_value(&translated);
+    let others = rest[end..].split('>').next().unwrap_or_default();
+    Some(format!("<{address}?Replaces={escaped}{others}>"))
 }
 
 fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     text.to_ascii_lowercase().find(wanted)
 }
 
-fn translated(house: &House, value: &str, from: Side) -> Option<String> {
+fn translated<'h>(house: &'h House, value: &str, from: Side) -> Option<(&'h Leg, String)> {
     let id = ReplacesId::read(value)?;
-    let (_, leg) = find(house, &id, Some(from))?;
-    if !leg.joined {
+    // With a proxying PBX one dialog passes twice. Where one of its passages is whole, both its ends
+    // know it by these ids.
+    if matching(house, &id, from).any(|(_, leg)| !leg.joined) {
         return None;
     }
+    let (_, leg) = matching(house, &id, from).next()?;
     let partner = house.legs.get(leg.partner()?)?;
     let (local, remote) = (partner.dialog.local.tag()?, partner.dialog.remote.tag()?);
     // The far end of the partner is the one that will read it: its own tag is the to-tag.
     let early = if id.early_only { ";early-only" } else { "" };
     let call_id = partner.dialog.call_id();
-    Some(format!("{call_id};to-tag={remote};from-tag={local}{early}"))
+    Some((partner, format!("{call_id};to-tag={remote};from-tag={local}{early}")))
 }
 
-/// The leg on `side` (or on any) that an id names, whichever way round its tags are: phones differ
-/// in whose view they take (RFC 3891 §3 has the receiver's).
-pub(crate) fn find<'h>(
+/// The legs on `side` that an id names, whichever way round its tags are: phones differ in whose view
+/// they take (RFC 3891 §3 has the receiver's).
+fn matching<'h>(
     house: &'h House,
     id: &ReplacesId,
-    side: Option<Side>,
-) -> Option<(LegKey, &'h Leg)> {
-    house.legs.iter().find(|(_, leg)| {
+    side: Side,
+) -> impl Iterator<Item = (LegKey, &'h Leg)> {
+    house.legs.iter().filter(move |(_, leg)| {
         let ours = (leg.dialog.local.tag(), leg.dialog.remote.tag());
         let straight = (Some(&*id.to_tag), Some(&*id.from_tag));
         let crossed = (Some(&*id.from_tag), Some(&*id.to_tag));
-        side.is_none_or(|side| leg.side == side)
+        leg.side == side
             && leg.dialog.call_id() == &*id.call_id
             && (ours == straight || ours == crossed)
     })
 }
 
+/// A phone's leg that an id names.
+pub(crate) fn of_phone<'h>(house: &'h House, id: &ReplacesId) -> Option<(LegKey, &'h Leg)> {
+    matching(house, id, Side::Phones).next()
+}
+
 /// The parked call that an id names.
 pub(crate) fn find_parked(house: &House, id: &ReplacesId) -> Option<ParkedKey> {
-    match find(house, id, Some(Side::Pbx))?.1.with {
+    matching(house, id, Side::Pbx).find_map(|(_, leg)| match leg.with {
         With::Parked(parked) => Some(parked),
         _ => None,
-    }
+    })
 }

@@ -31,6 +31,10 @@ pub(crate) fn by_refer(
     if let Err(refusal) = lots::entitled(house, leg, &flow) {
         return house.refuse(server, request, &refusal);
     }
+    if leg.progress.is_some() {
+        // The telling of one REFER is not over yet.
+        return house.refuse(server, request, &Refusal::OfferOpen);
+    }
     if leg.stage != Stage::Up {
         // An early dialog cannot be told by NOTIFY for certain: it may be one fork of several.
         return house.refuse(server, request, &Refusal::NotAnswered);
@@ -76,7 +80,7 @@ pub(crate) fn by_refer(
 
 /// The leg of the same phone, answered by us, that a REFER's Replaces names.
 fn consultation(house: &House, key: LegKey, id: &sip_msg::ReplacesId) -> Option<LegKey> {
-    let (found, leg) = ids::find(house, id, Some(base::Side::Phones))?;
+    let (found, leg) = ids::of_phone(house, id)?;
     (found != key && matches!(leg.with, With::Parking(_) | With::Nobody)).then_some(found)
 }
 

@@ -9,7 +9,7 @@ use sip_msg::{Message, Name, SipUri};
 use crate::calls::leaving::end_leg;
 use crate::calls::leg::{Stage, Usage, With};
 use crate::calls::pass::{self, Pass, PassKind};
-use crate::calls::{answer, park, parked, route};
+use crate::calls::{answer, ids, park, parked, route};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
@@ -75,6 +75,12 @@ fn asks_to_park(house: &mut House, server: ServerKey, request: &Message, key: Le
             return true;
         }
     };
+    let target = refer.replaces.as_ref().and_then(|id| ids::of_phone(house, id));
+    if target.is_some_and(|(_, leg)| leg.partner().is_some()) {
+        // Two calls are joined, one of which was retrieved: its number was a slot's, but nothing is
+        // to be parked.
+        return false;
+    }
     let Some(aor) = lots::domain_of(house, key, request) else { return false };
     let Some(ask) = lots::refer_ask(house, &aor, refer.user.as_deref().unwrap_or_default()) else {
         return false;
