@@ -33,6 +33,10 @@ pub(crate) fn acknowledge_stray(
     let mut dialog = Dialog::opened(response.call_id(), local, remote, cseq, flow);
     dialog.learn(response);
     dialog.settle_on(response.to_tag().unwrap_or_default());
+    if dialog.target().is_empty() {
+        // A 2xx that names no Contact is answered where it came from.
+        dialog.set_target(&format!("sip:{}", flow.peer));
+    }
     let ack = dialog.numbered("ACK", cseq).finish();
     house.layer.ack(house.at, client, flow, &ack);
     dialog
