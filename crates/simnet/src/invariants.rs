@@ -29,6 +29,8 @@ pub(crate) struct Invariants {
     in_doubt: HashSet<String>,
     pub(crate) media_ips: Vec<IpAddr>,
     pub(crate) is_anchored: bool,
+    /// Whether somebody has thrown in messages of its own.
+    pub(crate) is_damaged: bool,
 }
 
 impl Invariants {
@@ -69,6 +71,10 @@ impl Invariants {
         }
         self.is_terminated_once(&branch, peer, message)?;
         // Before there is a dialog, forks of one INVITE go to several addresses under one number.
+        // Outside of a dialog a damaged number is passed on as it came.
+        if self.is_damaged && to_tag.is_empty() {
+            return Ok(());
+        }
         let uri = if to_tag.is_empty() { message.uri().to_owned() } else { String::new() };
         let from_tag = message.from_tag().unwrap_or_default().to_owned();
         let key = (message.call_id().to_owned(), from_tag, to_tag, uri, peer);
@@ -112,6 +118,10 @@ impl Invariants {
     }
 
     fn response_sent(&mut self, peer: SocketAddr, message: &Message) -> Result<(), String> {
+        // A damaged copy of a request is answered by itself, whatever its original got.
+        if self.is_damaged {
+            return Ok(());
+        }
         let status = message.status();
         let (number, method) = message.cseq();
         let branch = message.via().branch().unwrap_or_default();
@@ -139,7 +149,10 @@ impl Invariants {
         if !begins {
             return Ok(());
         }
-        let contact = contact_uri(message).ok_or(format!("{method} without Contact"))?;
+        let Some(contact) = contact_uri(message) else {
+            // Whoever names no Contact itself is passed on so.
+            return if self.is_damaged { Ok(()) } else { Err(format!("{method} without Contact")) };
+        };
         match uri_address(&contact) {
             Some((address, _)) if address == local => Ok(()),
             _ => Err(format!("Contact {contact} in {method} sent from {local}")),
@@ -166,7 +179,7 @@ impl Invariants {
         let tag = message.to_tag().unwrap_or_default().to_owned();
         if !message.is_request() && method == "INVITE" && (200..300).contains(&message.status()) {
             let key = (message.call_id().to_owned(), number, tag);
-            if !self.acknowledged.contains(&key) {
+            if !self.acknowledged.contains(&key) && !self.is_damaged {
                 self.to_acknowledge.entry(key).or_insert(now);
             }
         } else if message.is_request() && method == "BYE" {

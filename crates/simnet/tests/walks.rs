@@ -147,6 +147,7 @@ fn walk(seed: u64) {
     }
     w.spoil_every(0, Fault::Drop).pass(Duration::from_secs(200));
     nobody_hears_two(&mut w);
+    w.screens_equal_lots();
     w.everybody_hangs_up();
     // Two phones that have parked each other have left only their parked calls.
     w.command(Command::EndAll);

@@ -165,6 +165,36 @@ impl World {
         self.must(shown.is_none(), |_| format!("{name}'s screen still shows {shown:?}"))
     }
 
+    /// Every registered phone shows what is parked for its extension or its group, and nothing else.
+    #[track_caller]
+    pub fn screens_equal_lots(&mut self) -> &mut World {
+        let parked = self.parked_calls();
+        let lots = self.settings.lots.clone();
+        for at in 0..self.seats.len() {
+            let phone = &self.seats[at].phone;
+            if !self.seats[at].is_phone || phone.registered() != Some(200) {
+                continue;
+            }
+            let (name, user) = (self.seats[at].name.clone(), phone.account().user.clone());
+            let is_for = |view: &&ParkedView| {
+                let lot = lots.iter().find(|lot| lot.name.as_str() == view.lot);
+                let mut groups = lot.into_iter().flat_map(|lot| &lot.groups);
+                let group = groups.find(|group| Some(&group.name) == view.group.as_ref());
+                let is_member =
+                    group.is_some_and(|group| group.members.iter().any(|m| m.as_str() == user));
+                let tells_parker = lot.is_some_and(|lot| lot.notify_parker);
+                view.slot == user || (is_member && (view.parker != user || tells_parker))
+            };
+            let wanted: Vec<String> =
+                parked.iter().filter(is_for).map(|view| view.parkee.clone()).collect();
+            let shown = phone.parked_shown().unwrap_or_default().to_owned();
+            let count = shown.matches("<parked>").count();
+            let fits = count == wanted.len() && wanted.iter().all(|user| shown.contains(user));
+            self.must(fits, |_| format!("{name}'s screen shows {shown:?} and not {wanted:?}"));
+        }
+        self
+    }
+
     /// Somebody has had this many park-info notices.
     #[track_caller]
     pub fn had_notices(&mut self, name: &str, wanted: usize) -> &mut World {

@@ -337,6 +337,7 @@ impl World {
     }
 
     fn throw_from(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> &mut World {
+        self.invariants.is_damaged = true;
         let carries = Carries::Sip(Transport::Udp, None);
         let parcel = Parcel { from, to, carries, bytes: bytes.to_vec().into() };
         let text = String::from_utf8_lossy(bytes.get(..60).unwrap_or(bytes)).into_owned();
