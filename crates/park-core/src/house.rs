@@ -58,7 +58,8 @@ pub(crate) fn codes_of(lot: &LotSettings) -> Codes {
 impl House {
     /// Tells a fact.
     pub(crate) fn tell(&mut self, call: Option<&str>, fact: Fact) {
-        self.tray.push_back(Output::Told(Told { call: call.map(Into::into), fact }));
+        let (call, leg) = (call.map(Into::into), fact.leg());
+        self.tray.push_back(Output::Told(Told { call, leg, fact }));
     }
 
     /// A promise of ours is broken: loud in tests, counted and survived elsewhere.

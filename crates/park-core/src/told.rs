@@ -3,11 +3,15 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use base::Side;
+
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The Call-ID that it is about, if it is about a call.
     pub call: Option<String>,
+    /// The side of the leg that it is about, if it is about one: of a parked call it is the parkee's.
+    pub leg: Option<Side>,
     /// The fact.
     pub fact: Fact,
 }
@@ -34,9 +38,16 @@ pub enum Fact {
         domain: String,
     },
     /// A call has been answered.
-    Answered,
+    Answered {
+        /// On which side.
+        by: Side,
+        /// By whom.
+        who: String,
+    },
     /// A leg, and with it a call that was up or being set up, has ended.
     Ended {
+        /// On which side it was ended, where one side did.
+        leg: Option<Side>,
         /// Why, in a few words.
         why: String,
     },
@@ -130,6 +141,22 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The side of the leg that the fact is about.
+    pub(crate) fn leg(&self) -> Option<Side> {
+        match self {
+            Fact::Answered { by: leg, .. } | Fact::Ended { leg: Some(leg), .. } => Some(*leg),
+            Fact::Parked { .. }
+            | Fact::Retrieved { .. }
+            | Fact::RecallUnanswered { .. }
+            | Fact::HandedOver { .. }
+            | Fact::Abandoned { .. } => Some(Side::Pbx),
+            Fact::Recalling { .. } => Some(Side::Phones),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,8 +165,8 @@ impl fmt::Display for Fact {
                 write!(f, "{extension} {verb} at {at}")
             }
             Fact::Unregistered { extension, .. } => write!(f, "{extension} unregistered"),
-            Fact::Answered => f.write_str("answered"),
-            Fact::Ended { why } => write!(f, "ended: {why}"),
+            Fact::Answered { who, .. } => write!(f, "answered by {who}"),
+            Fact::Ended { why, .. } => write!(f, "ended: {why}"),
             Fact::Parked { slot, parkee, parker, .. } => {
                 write!(f, "{parkee} parked at {slot} by {parker}")
             }

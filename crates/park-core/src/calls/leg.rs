@@ -199,6 +199,11 @@ impl Leg {
         }
     }
 
+    /// Who is at the far end, in a word: the extension of a phone, else the user that is shown.
+    pub(crate) fn name(&self) -> String {
+        self.aor.as_ref().map_or_else(|| self.who.user(), |aor| aor.extension.to_string())
+    }
+
     /// The leg that it is with.
     pub(crate) fn partner(&self) -> Option<LegKey> {
         match self.with {

@@ -70,7 +70,10 @@ fn answered(house: &mut House, pass: &Pass, response: &Message) {
         }
     }
     note_session(house, pass, response);
-    house.tell(Some(response.call_id()), Fact::Answered);
+    let callee = pass.to.and_then(|leg| house.legs.get(leg));
+    if let Some((by, who)) = callee.map(|leg| (leg.side, leg.name())) {
+        house.tell(Some(response.call_id()), Fact::Answered { by, who });
+    }
 }
 
 /// Who refreshes the session (RFC 4028 §7.2), kept for the time when a phone has gone and the PBX
@@ -178,7 +181,7 @@ pub(crate) fn not_done(house: &mut House, pass: &Pass, status: u16) {
             }
             if pass.kind == PassKind::Invite {
                 let why = format!("not connected, {status}");
-                house.tell(Some(pass.request.call_id()), Fact::Ended { why });
+                house.tell(Some(pass.request.call_id()), Fact::Ended { leg: None, why });
             }
         }
         PassKind::Bye => {
@@ -188,7 +191,10 @@ pub(crate) fn not_done(house: &mut House, pass: &Pass, status: u16) {
             }
             if was_up {
                 let why = format!("hung up by {}", pass.arrived.side);
-                house.tell(Some(pass.request.call_id()), Fact::Ended { why });
+                house.tell(
+                    Some(pass.request.call_id()),
+                    Fact::Ended { leg: Some(pass.arrived.side), why },
+                );
             }
         }
         PassKind::Reinvite => {

@@ -96,7 +96,7 @@ pub(crate) fn hang_up(house: &mut House, key: ParkedKey, why: &str) {
         retrieve::lost_parkee(house, claim.by);
     }
     let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), Fact::Ended { why: why.into() });
+    house.tell(call_id.as_deref(), Fact::Ended { leg: Some(Side::Pbx), why: why.into() });
     park::parkee_left(house, &call);
     own::bye(house, call.leg, Some(why));
 }

@@ -34,6 +34,7 @@ impl FactLog {
     /// Writes one fact.
     pub(crate) fn tell(&mut self, at: Moment, told: &Told) {
         let call = told.call.as_deref();
+        let leg = told.leg.map(tracing::field::display);
         let fact = &told.fact;
         match fact {
             Fact::Registered { extension, domain, fresh: true, .. } => {
@@ -41,15 +42,16 @@ impl FactLog {
             }
             Fact::Registered { extension, domain, .. } => debug!(%extension, %domain, "{fact}"),
             Fact::Unregistered { extension, domain } => info!(%extension, %domain, "{fact}"),
-            Fact::Answered | Fact::Ended { .. } => info!(call, "{fact}"),
+            Fact::Answered { who, .. } => info!(call, leg, %who, "{fact}"),
+            Fact::Ended { .. } => info!(call, leg, "{fact}"),
             Fact::Parked { lot, slot, parkee, parker } => {
-                info!(call, %lot, %slot, %parkee, %parker, "{fact}");
+                info!(call, leg, %lot, %slot, %parkee, %parker, "{fact}");
             }
-            Fact::Retrieved { slot, by, recall } => info!(call, %slot, %by, recall, "{fact}"),
-            Fact::Recalling { slot, to, attempt } => info!(call, %slot, %to, attempt, "{fact}"),
-            Fact::RecallUnanswered { slot, then } => info!(call, %slot, %then, "{fact}"),
-            Fact::HandedOver { slot, to } => info!(call, %slot, %to, "{fact}"),
-            Fact::Abandoned { slot } => info!(call, %slot, "{fact}"),
+            Fact::Retrieved { slot, by, recall } => info!(call, leg, %slot, %by, recall, "{fact}"),
+            Fact::Recalling { slot, to, attempt } => info!(call, leg, %slot, %to, attempt, "{fact}"),
+            Fact::RecallUnanswered { slot, then } => info!(call, leg, %slot, %then, "{fact}"),
+            Fact::HandedOver { slot, to } => info!(call, leg, %slot, %to, "{fact}"),
+            Fact::Abandoned { slot } => info!(call, leg, %slot, "{fact}"),
             Fact::Refused { status, who, .. } => {
                 if let Some(left_out) = self.refused.admit(at) {
                     warn!(call, status, %who, left_out = some(left_out), "{fact}");
