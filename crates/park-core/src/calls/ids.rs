@@ -53,7 +53,10 @@ fn translated<'h>(house: &'h House, value: &str, from: Side) -> Option<(&'h Leg,
     if matching(house, &id, from).any(|(_, leg)| !leg.joined) {
         return None;
     }
-    let (_, leg) = matching(house, &id, from).next()?;
+    // The to-tag is that of who will read it. Where it is the far end's own, the far end knows the
+    // dialog by these very ids.
+    let is_to_us = |leg: &Leg| leg.dialog.local.tag() == Some(&*id.to_tag);
+    let (_, leg) = matching(house, &id, from).find(|(_, leg)| is_to_us(leg))?;
     let partner = house.legs.get(leg.partner()?)?;
     let (local, remote) = (partner.dialog.local.tag()?, partner.dialog.remote.tag()?);
     // The far end of the partner is the one that will read it: its own tag is the to-tag.
