@@ -51,7 +51,7 @@ impl<'a> Description<'a> {
         let mut first = true;
         let mut origin = None;
         let mut session = Session::default();
-        let mut media: Vec<Media<'a>> = Vec::new();
+        let mut media: Vec<Media<'a>> = Vec::with_capacity(1);
         for line in lines(text) {
             if std::mem::take(&mut first) && line.kind != b'v' {
                 return Err(BadSdp::NoVersion);
@@ -110,16 +110,20 @@ fn begin<'a>(line: &SdpLine<'a>, session: &Session<'a>) -> Result<Media<'a>, Bad
         return Err(BadSdp::BadMedia);
     };
     let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| BadSdp::BadMedia)?;
+    let mut formats = Vec::with_capacity(8);
+    formats.extend(words);
+    // Most formats have a map: room for all at once, as this is read for each offer and answer.
+    let rtpmaps = Vec::with_capacity(formats.len());
     Ok(Media {
         kind,
         port,
         proto,
-        formats: words.collect(),
+        formats,
         connection: session.connection,
         rtcp: None,
         rtcp_mux: false,
         direction: session.direction,
-        rtpmaps: Vec::new(),
+        rtpmaps,
         fmtps: Vec::new(),
         ptime: None,
         crypto: session.crypto,
