@@ -4,6 +4,26 @@
 use simnet::stories;
 
 stories! {
+    fn a_call_to_a_retriever_is_the_target_of_a_consultation_behind_a_proxy(w) {
+        w.behind_a_proxy().phones(["ben", "carl", "dora"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("carl", "dora").hold("carl").settle();
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+        // dora gets anna, whose dialog is not the one that carl knows.
+        w.transfer_attended("carl").settle();
+        w.ended("carl").talking("anna", "dora");
+    }
+
+    fn a_retrieved_call_is_the_target_of_a_consultation(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "carl").hold("carl").settle();
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl").transfer_attended("carl").settle();
+        w.ended("carl").talking("anna", "axel").nothing_parked();
+    }
+
     fn a_blind_transfer_goes_to_the_pbx(w) {
         w.phones(["ben", "carl"]).callers(["anna"]);
         w.talk("anna", "ben");
