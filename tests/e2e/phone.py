@@ -126,7 +126,7 @@ class Phone:
         """The first event of that kind since a mark, or None."""
         return next((e for e in self.events[since:] if e.get("type") == kind), None)
 
-    def expect(self, kind, since=0, seconds=8.0):
+    def expect(self, kind, since=0, seconds=20.0):
         """Waits for an event of that kind."""
         return until(f"phone {self.extension}: {kind}", lambda: self.happened(kind, since), seconds)
 
