@@ -6,7 +6,7 @@ use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Leg, Stage, Usage, With};
 use crate::calls::pass::PassKind;
-use crate::calls::{answer, media, own};
+use crate::calls::{answer, media, own, parked};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, PassKey};
 
@@ -70,6 +70,9 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
     let Some(leg) = house.legs.remove(key) else { return };
     if let Some(heard) = leg.heard.filter(|heard| !house.layer.is_pending(heard.key)) {
         house.legs.expect_ack(leg.token.clone(), heard.key);
+    }
+    if let With::Parked(parked) = leg.with {
+        parked::leg_ends(house, parked, leg.dialog.call_id());
     }
     media::release(house, &leg.media);
     for alarm in [Alarm::Bye(key), Alarm::Offer(key), Alarm::Refresh(key), Alarm::Events(key)] {

@@ -149,8 +149,8 @@ pub(crate) struct Leg {
     pub(crate) joined: bool,
     pub(crate) session: Option<Session>,
     pub(crate) takes_update: bool,
-    /// The far end has been asked by us to go elsewhere.
-    pub(crate) asked_to_go: bool,
+    /// The CSeq number of the REFER by which we have asked the far end to go elsewhere.
+    pub(crate) asked_to_go: Option<u32>,
     /// Why it is to be ended as soon as the ACK for our 2xx has come (RFC 3261 §15: not before).
     pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
@@ -192,7 +192,7 @@ impl Leg {
             joined: false,
             session: None,
             takes_update: false,
-            asked_to_go: false,
+            asked_to_go: None,
             bye_due: None,
             progress: None,
             refers: Vec::new(),

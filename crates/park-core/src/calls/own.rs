@@ -26,6 +26,11 @@ pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
         return media::plan(house, key);
     }
     leg.stage = Stage::Ending;
+    if let With::Parked(parked) = leg.with {
+        let call_id = leg.dialog.call_id().to_string();
+        parked::leg_ends(house, parked, &call_id);
+    }
+    let Some(leg) = house.legs.get_mut(key) else { return };
     // What was asked of this leg by others must not wait for ever.
     let partner = leg.partner();
     leg.with = With::Nobody;

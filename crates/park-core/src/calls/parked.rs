@@ -68,6 +68,17 @@ fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     leaving::end_leg(house, key);
 }
 
+/// Whatever ends a parkee's leg frees its slot, and tells who must be told. Nothing to do where the
+/// call has been taken out before.
+pub(crate) fn leg_ends(house: &mut House, parked: ParkedKey, call_id: &str) {
+    let Some(call) = take_out(house, parked, None) else { return };
+    if let Some(claim) = call.claim {
+        retrieve::lost_parkee(house, claim.by);
+    }
+    house.tell(Some(call_id), Fact::Abandoned { slot: call.id.slot.to_string() });
+    park::parkee_left(house, &call);
+}
+
 /// The PBX does not know the parkee's call any more, or will not refresh it.
 pub(crate) fn lost(house: &mut House, key: LegKey) {
     let Some(with) = house.legs.get(key).map(|leg| leg.with) else { return };

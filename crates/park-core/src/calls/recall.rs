@@ -307,12 +307,12 @@ fn hand_over(house: &mut House, key: ParkedKey, to: &str, last: bool) {
     let (leg_key, wait) = (call.leg, call.policy.ring + HAND_OVER_GRACE);
     house.alarms.set(Alarm::HandOver(key), house.at + wait);
     let Some(leg) = house.legs.get_mut(leg_key) else { return };
-    leg.asked_to_go = true;
     let draft = leg
         .dialog
         .request("REFER")
         .line(Name::ReferTo, format!("<{uri}>"))
         .line(Name::ReferredBy, referred_by);
+    leg.asked_to_go = Some(leg.dialog.last_cseq());
     send::send_own(house, leg_key, draft, Errand::HandOver);
 }
 

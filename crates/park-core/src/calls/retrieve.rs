@@ -11,7 +11,7 @@ use crate::calls::{answer, media, own, parked, recall, setup};
 use crate::calls::{leaving, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
-use crate::lots::Recall;
+use crate::lots::{Recall, Teller};
 use crate::refusal::Refusal;
 use crate::told::Fact;
 
@@ -44,7 +44,9 @@ pub(crate) fn by_invite(
     parked: ParkedKey,
 ) {
     if let Some(call) = house.lots.get(parked)
-        && matches!(call.recall, Recall::HandingOver { .. })
+        && (matches!(call.recall, Recall::HandingOver { .. })
+            // It is not certain yet that it is parked at all.
+            || !matches!(call.teller, Teller::Nobody))
     {
         return house.refuse(server, request, &Refusal::BeingTaken);
     }

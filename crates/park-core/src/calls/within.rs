@@ -7,7 +7,7 @@ use sip_core::{NotOurs, ServerKey};
 use sip_msg::{Message, Name, SipUri};
 
 use crate::calls::leaving::end_leg;
-use crate::calls::leg::{Stage, Usage, With};
+use crate::calls::leg::{Leg, Stage, Usage, With};
 use crate::calls::pass::{self, Pass, PassKind};
 use crate::calls::{answer, ids, park, parked, route};
 use crate::house::House;
@@ -51,7 +51,7 @@ pub(crate) fn in_dialog(
         return;
     }
     let Some(leg) = house.legs.get(key) else { return };
-    if leg.asked_to_go && method == "NOTIFY" && event_of(&request) == "refer" {
+    if method == "NOTIFY" && is_about_our_refer(house, leg, &request) {
         // The progress of a REFER of ours, which nobody behind us has asked for.
         return answer::by_ourselves(house, server, &request, key);
     }
@@ -166,6 +166,18 @@ pub(crate) fn events_over(house: &mut House, key: LegKey) {
     end_leg(house, key);
     if let Some(partner) = partner {
         end_leg(house, partner);
+    }
+}
+
+/// Whether a NOTIFY tells of a REFER of ours: it names it, or names none where nobody else sent one.
+fn is_about_our_refer(house: &House, leg: &Leg, request: &Message) -> bool {
+    let Some(ours) = leg.asked_to_go.filter(|_| event_of(request) == "refer") else { return false };
+    let event = request.get(Name::Event).unwrap_or_default();
+    let named = event.split(';').find_map(|param| param.trim().strip_prefix("id="));
+    let others = leg.partner().and_then(|key| house.legs.get(key));
+    match named {
+        Some(id) => id.parse() == Ok(ours),
+        None => others.is_none_or(|other| other.refers.is_empty()),
     }
 }
 

@@ -48,7 +48,9 @@ impl FactLog {
                 info!(call, leg, %lot, %slot, %parkee, %parker, "{fact}");
             }
             Fact::Retrieved { slot, by, recall } => info!(call, leg, %slot, %by, recall, "{fact}"),
-            Fact::Recalling { slot, to, attempt } => info!(call, leg, %slot, %to, attempt, "{fact}"),
+            Fact::Recalling { slot, to, attempt } => {
+                info!(call, leg, %slot, %to, attempt, "{fact}")
+            }
             Fact::RecallUnanswered { slot, then } => info!(call, leg, %slot, %then, "{fact}"),
             Fact::HandedOver { slot, to } => info!(call, leg, %slot, %to, "{fact}"),
             Fact::Abandoned { slot } => info!(call, leg, %slot, "{fact}"),
