@@ -38,7 +38,7 @@ class Results:
         self.good = 0
         self.failed = 0
         self.repeated = 0
-        self.held = {}  # calls held → memory per call, as text
+        self.held = {}  # calls held → bytes that they all take, None if they did not all come up
         self.resting = {}  # calls made → bytes in use
         self.used = 0.0  # seconds of CPU over all rounds, rest and cleaning up included
 
@@ -94,7 +94,7 @@ def held_calls(chosen, folder, programs, results, port):
                 fresh.stop()
             if up < calls or failed:
                 say(f"{program.title}: of {calls} calls {up} were up at once, {failed} failed")
-            results[program].held[calls] = f"{max(0.0, each) / 1024:.1f} KiB" if up == calls else "not all came up"
+            results[program].held[calls] = each * calls if up == calls else None
             say(f"{program.title}: {each / 1024:.1f} KiB for each of {calls} held calls")
 
 
@@ -136,11 +136,25 @@ def table(chosen, programs, results):
     ratio(f"… ÷ {programs[0].title}", lambda r: r.used / max(1, r.good))
     row(f"failed calls of {total:,}", lambda r: f"{r.failed:,}")
     row("messages the caller had to repeat", lambda r: f"{r.repeated:,}")
+
+    def per_call(result, calls):
+        if calls not in result.held:
+            return "(more open files than allowed)"
+        if result.held[calls] is None:
+            return "not all came up"
+        return f"{max(0.0, result.held[calls]) / calls / 1024:.1f} KiB"
+
+    def per_further_call(result):
+        held = {calls: taken for calls, taken in result.held.items() if taken is not None}
+        if len(held) < 2:
+            return ""
+        few, many = min(held), max(held)
+        return f"{max(0.0, held[many] - held[few]) / (many - few) / 1024:.1f} KiB"
+
     for calls in chosen.hold:
-        row(
-            f"memory per established call, {calls:,} held",
-            lambda r: r.held.get(calls, "(more open files than allowed)"),
-        )
+        row(f"memory per established call, {calls:,} held", lambda r: per_call(r, calls))
+    if len(chosen.hold) > 1:
+        row("memory per further call, from the fewest to the most held", per_further_call)
     if chosen.long:
         for calls in LONG:
             row(f"memory at rest after {calls:,} calls", lambda r: f"{r.resting[calls] / 1048576:.1f} MiB")
