@@ -188,12 +188,14 @@ fn take(house: &mut House, heard: Heard<Owner>) {
             None => calls::late_ack(house, &request),
         },
         Heard::Cancel { owner, request, .. } => match owner {
-            Some(Owner::Pass(pass)) => calls::cancelled(house, pass, &request),
+            Some(Owner::Pass(pass, _)) => calls::cancelled(house, pass, &request),
             Some(Owner::Leg(leg, _)) => calls::retrieve_cancelled(house, leg),
             Some(Owner::Notice(_)) | None => {}
         },
         Heard::Response { client, owner, response, flow } => match owner {
-            Owner::Pass(pass) => calls::passed_response(house, pass, client, &response, flow),
+            Owner::Pass(pass, within) => {
+                calls::passed_response(house, (pass, within), client, &response, flow);
+            }
             Owner::Leg(leg, errand) => {
                 calls::own_response(house, leg, errand, client, &response, flow);
             }
@@ -203,7 +205,7 @@ fn take(house: &mut House, heard: Heard<Owner>) {
             Owner::Notice(_) => {}
         },
         Heard::Failed { client, owner, why } => match owner {
-            Owner::Pass(pass) => calls::pass_failed(house, pass, client, why),
+            Owner::Pass(pass, _) => calls::pass_failed(house, pass, client, why),
             Owner::Leg(leg, errand) => calls::own_failed(house, leg, errand),
             Owner::Notice(binding) => lamps::answered(house, binding, 408),
         },

@@ -32,11 +32,20 @@ pub(crate) enum Errand {
     Answer,
 }
 
+/// Where a request stands to dialogs: it says what a 2xx means for which nobody waits any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// It opens one, or has none.
+    NoDialog,
+    /// It was sent in one that has an end of its own.
+    Dialog,
+}
+
 /// Who owns a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// A request that is being passed on.
-    Pass(PassKey),
+    /// A request that is being passed on, and whether in a dialog that was there before.
+    Pass(PassKey, Within),
     /// A request of our own in a leg, or our answer in one.
     Leg(LegKey, Errand),
     /// A notice to a binding.

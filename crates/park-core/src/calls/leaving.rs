@@ -8,9 +8,34 @@ use crate::calls::leg::{Leg, Stage, Usage, With};
 use crate::calls::pass::PassKind;
 use crate::calls::{answer, media, own, parked};
 use crate::house::House;
-use crate::keys::{Alarm, LegKey, PassKey};
+use crate::keys::{Alarm, LegKey, PassKey, Within};
 
-/// A 2xx that nobody waits for any more: acknowledged and ended (RFC 3261 §13.2.2.4).
+/// How far the number of our BYE leaves that of the INVITE behind, whose leg has gone: PRACKs and
+/// UPDATEs may have been numbered since. A gap is no error (RFC 3261 §12.2.2).
+const PAST_EARLY_REQUESTS: u32 = 100;
+
+/// A response that nobody waits for any more. A 2xx to an INVITE is acknowledged; what it has opened
+/// is ended.
+pub(crate) fn see_off(
+    house: &mut House,
+    within: Within,
+    client: ClientKey,
+    response: &Message,
+    flow: Flow,
+) {
+    if response.cseq().1 != "INVITE" || !(200..300).contains(&response.status()) {
+        return;
+    }
+    match within {
+        Within::NoDialog => end_stray(house, client, response, flow),
+        Within::Dialog => {
+            acknowledge_stray(house, client, response, flow);
+        }
+    }
+}
+
+/// A 2xx that opens a dialog which nobody wants any more: acknowledged and ended (RFC 3261
+/// §13.2.2.4).
 pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message, flow: Flow) {
     let dialog = acknowledge_stray(house, client, response, flow);
     let token = house.chance.token(16);
@@ -21,7 +46,7 @@ pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message
 }
 
 /// Acknowledges a 2xx whose leg has gone.
-pub(crate) fn acknowledge_stray(
+fn acknowledge_stray(
     house: &mut House,
     client: ClientKey,
     response: &Message,
@@ -30,7 +55,8 @@ pub(crate) fn acknowledge_stray(
     let party = |name| Party::read(response.get(name).unwrap_or_default());
     let cseq = response.cseq().0;
     let (local, remote) = (party(Name::From), party(Name::To));
-    let mut dialog = Dialog::opened(response.call_id(), local, remote, cseq, flow);
+    let last = cseq.saturating_add(PAST_EARLY_REQUESTS);
+    let mut dialog = Dialog::opened(response.call_id(), local, remote, last, flow);
     dialog.learn(response);
     dialog.settle_on(response.to_tag().unwrap_or_default());
     if dialog.target().is_empty() {
@@ -50,17 +76,15 @@ pub(crate) fn end_bad_answer(
     response: &Message,
     flow: Flow,
 ) {
-    let is_invite = response.cseq().1 == "INVITE";
-    if !is_invite {
-        return;
-    }
-    if response.status() < 200 {
-        house.layer.cancel(house.at, client, None);
-        house.layer.abandon(house.at, client);
-    } else if response.status() < 300
-        && house.passes.get(key).is_some_and(|pass| pass.kind == PassKind::Invite)
-    {
-        end_stray(house, client, response, flow);
+    let kind = house.passes.get(key).map(|pass| pass.kind);
+    match kind {
+        Some(PassKind::Invite | PassKind::Reinvite) if response.status() < 200 => {
+            house.layer.cancel(house.at, client, None);
+            house.layer.abandon(house.at, client);
+        }
+        Some(PassKind::Invite) => see_off(house, Within::NoDialog, client, response, flow),
+        Some(PassKind::Reinvite) => see_off(house, Within::Dialog, client, response, flow),
+        _ => {}
     }
 }
 

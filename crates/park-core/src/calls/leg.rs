@@ -155,9 +155,19 @@ pub(crate) struct Leg {
     pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
     pub(crate) progress: Option<Progress>,
-    /// REFERs that were passed on by this leg: their CSeq numbers here and where they came from. A
-    /// NOTIFY names its REFER by that number (RFC 3515 §2.4.6).
-    pub(crate) refers: Vec<(u32, u32)>,
+    /// REFERs that were passed on by this leg, the last one first.
+    pub(crate) refers: Vec<PassedRefer>,
+}
+
+/// A REFER that was passed on. A NOTIFY names it by its CSeq number (RFC 3515 §2.4.6).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PassedRefer {
+    /// Its number as it went on.
+    pub(crate) ours: u32,
+    /// Its number as it came.
+    pub(crate) theirs: u32,
+    /// The leg by which it came.
+    pub(crate) by: LegKey,
 }
 
 /// The telling of a REFER's outcome.

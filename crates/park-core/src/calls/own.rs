@@ -10,7 +10,7 @@ use crate::calls::leg::{Invite, Stage, With};
 use crate::calls::{leaving, progress, send};
 use crate::calls::{media, parked, recall, route};
 use crate::house::House;
-use crate::keys::{Alarm, Errand, LegKey};
+use crate::keys::{Alarm, Errand, LegKey, Within};
 
 /// Ends a leg with a BYE of ours, or calls its INVITE back, as its stage asks.
 pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
@@ -113,10 +113,8 @@ pub(crate) fn response(
 ) {
     let status = response.status();
     if house.legs.get(key).is_none() {
-        if response.cseq().1 == "INVITE" && (200..300).contains(&status) {
-            leaving::end_stray(house, client, response, flow);
-        }
-        return;
+        let within = if errand == Errand::Ring { Within::NoDialog } else { Within::Dialog };
+        return leaving::see_off(house, within, client, response, flow);
     }
     if status < 200 {
         return;

@@ -250,7 +250,7 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
 
 /// The parkee has gone before the parker was told: there is no call any more, and so it is told.
 pub(crate) fn parkee_left(house: &mut House, call: &ParkedCall) {
-    let gone = Refusal::Status(480, "the parkee has hung up".into());
+    let gone = Refusal::Status(480, "the parkee has gone".into());
     let parker = match call.teller {
         Teller::Nobody => return,
         Teller::Progress(parker) => {

@@ -15,7 +15,7 @@ use crate::calls::media::{self, Before};
 use crate::calls::{ids, route};
 use crate::calls::{leaving, outcome};
 use crate::house::House;
-use crate::keys::{Alarm, LegKey, Owner, PassKey};
+use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
 use crate::refusal::Refusal;
 use crate::register;
 use crate::told::Fact;
@@ -93,6 +93,10 @@ impl Pass {
     fn opens_dialog(&self) -> bool {
         matches!(self.kind, PassKind::Invite | PassKind::Subscribe)
     }
+
+    fn within(&self) -> Within {
+        if self.request.to_tag().is_some() { Within::Dialog } else { Within::NoDialog }
+    }
 }
 
 /// What makes two requests the same request on two ways (RFC 3261 §8.2.2.2). The same call may pass
@@ -155,7 +159,7 @@ pub(crate) fn start(house: &mut House, pass: Pass) {
     let key = house.passes.insert(pass);
     let Some(pass) = house.passes.get(key) else { return };
     let server = pass.server;
-    house.layer.adopt(server, Owner::Pass(key));
+    house.layer.adopt(server, Owner::Pass(key, pass.within()));
     if let Err(refusal) = send(house, key) {
         refuse(house, key, &refusal);
     }
@@ -172,12 +176,12 @@ pub(crate) fn refuse(house: &mut House, key: PassKey, refusal: &Refusal) {
 fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
     let Some(pass) = house.passes.get(key) else { return Ok(()) };
     let request = pass.request.clone();
-    let (kind, from, to) = (pass.kind, pass.from, pass.to);
+    let (kind, from, to, within) = (pass.kind, pass.from, pass.to, pass.within());
     let hop = pass.hops.first().copied().ok_or(Refusal::NoPbx)?;
     let draft = draft(house, key, &request, hop)?;
     let has_next = house.passes.get(key).is_some_and(|pass| pass.hops.len() > 1);
     let oversize = if hop.side == Side::Pbx { Oversize::TryTcp } else { Oversize::Stay };
-    let client = house.layer.request(house.at, hop, Owner::Pass(key), &draft, oversize);
+    let client = house.layer.request(house.at, hop, Owner::Pass(key, within), &draft, oversize);
     if has_next {
         house.alarms.set(Alarm::Silent(key), house.at + house.settings.failover_after);
     }
@@ -257,9 +261,9 @@ fn own_lines<'m>(
 fn refer_event(house: &House, request: &Message, from: LegKey) -> Option<String> {
     let (kind, id) = request.get(Name::Event)?.split_once(";id=")?;
     let id: u32 = id.trim().parse().ok()?;
-    let (_, theirs) = house.legs.get(from)?.refers.iter().find(|(ours, _)| *ours == id)?;
+    let theirs = house.legs.get(from)?.refers.iter().find(|refer| refer.ours == id)?.theirs;
     let is_refer = kind.trim().eq_ignore_ascii_case("refer");
-    (is_refer && *theirs != id).then(|| format!("refer;id={theirs}"))
+    (is_refer && theirs != id).then(|| format!("refer;id={theirs}"))
 }
 
 /// Our Contact in place of the foreign one, with the foreign one's parameters.
@@ -277,7 +281,7 @@ fn contact<'m>(house: &House, message: &Message, leg: LegKey, edit: Edit<'m>) ->
 /// A response has come for a request under way.
 pub(crate) fn response(
     house: &mut House,
-    key: PassKey,
+    (key, within): (PassKey, Within),
     client: ClientKey,
     response: &Message,
     flow: Flow,
@@ -285,11 +289,8 @@ pub(crate) fn response(
     let status = response.status();
     let current = house.passes.get(key).is_some_and(|pass| pass.client == Some(client));
     if !current {
-        // The pass is over, or went on to another hop: a late 2xx must still be ended.
-        if (200..300).contains(&status) && response.cseq().1 == "INVITE" {
-            leaving::end_stray(house, client, response, flow);
-        }
-        return;
+        // The pass is over, or went on to another hop.
+        return leaving::see_off(house, within, client, response, flow);
     }
     house.alarms.stop(Alarm::Silent(key));
     if let Some(hop) = house.passes.get(key).and_then(|pass| pass.hops.first()) {
@@ -313,8 +314,8 @@ pub(crate) fn response(
             let edit = if detached { edit.remove(Name::Contact) } else { edit };
             let draft = edit.finish();
             // What a final answer changes comes before it goes out: the next request may come at once.
-            if detached && response.cseq().1 == "INVITE" && (200..300).contains(&status) {
-                leaving::acknowledge_stray(house, client, response, flow);
+            if detached {
+                leaving::see_off(house, Within::Dialog, client, response, flow);
             }
             if status >= 200 {
                 house.passes.remove(key).inspect(|pass| outcome::finish(house, pass, response));

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::{leaving, send};
-use crate::calls::{media, own, parked, pbx_domain, retrieve};
+use crate::calls::{media, own, park, parked, pbx_domain, retrieve};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
@@ -361,6 +361,7 @@ fn handed_over(house: &mut House, key: LegKey, parked: ParkedKey) {
     let fact = Fact::HandedOver { slot: call.id.slot.to_string(), to };
     let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
     house.tell(call_id.as_deref(), fact);
+    park::parkee_left(house, &call);
     own::bye(house, key, None);
 }
 

@@ -7,7 +7,7 @@ use sip_core::{NotOurs, ServerKey};
 use sip_msg::{Message, Name, SipUri};
 
 use crate::calls::leaving::end_leg;
-use crate::calls::leg::{Leg, Stage, Usage, With};
+use crate::calls::leg::{Leg, PassedRefer, Stage, Usage, With};
 use crate::calls::pass::{self, Pass, PassKind};
 use crate::calls::{answer, ids, park, parked, route};
 use crate::house::House;
@@ -51,8 +51,7 @@ pub(crate) fn in_dialog(
         return;
     }
     let Some(leg) = house.legs.get(key) else { return };
-    if method == "NOTIFY" && is_about_our_refer(house, leg, &request) {
-        // The progress of a REFER of ours, which nobody behind us has asked for.
+    if method == "NOTIFY" && event_of(&request) == "refer" && !asked_by_partner(leg, &request) {
         return answer::by_ourselves(house, server, &request, key);
     }
     match leg.with {
@@ -127,7 +126,8 @@ fn pass_on(
     let cseq = partner.dialog.next_cseq();
     if method == "REFER" {
         partner.refers.truncate(MOST_REFERS - 1);
-        partner.refers.insert(0, (cseq, request.cseq().0));
+        let refer = PassedRefer { ours: cseq, theirs: request.cseq().0, by: from };
+        partner.refers.insert(0, refer);
     }
     if partner.dialog.remote.tag().is_none()
         && partner.usage == Usage::Events
@@ -169,15 +169,21 @@ pub(crate) fn events_over(house: &mut House, key: LegKey) {
     }
 }
 
-/// Whether a NOTIFY tells of a REFER of ours: it names it, or names none where nobody else sent one.
-fn is_about_our_refer(house: &House, leg: &Leg, request: &Message) -> bool {
-    let Some(ours) = leg.asked_to_go.filter(|_| event_of(request) == "refer") else { return false };
+/// Whether the REFER that a NOTIFY tells of came from the leg that this one is with: not if it was
+/// ours, or that of a phone which has parked the call meanwhile. Without an `id` it is about the
+/// first REFER (RFC 3515 §2.4.6), which few keep to: about the last, then.
+fn asked_by_partner(leg: &Leg, request: &Message) -> bool {
     let event = request.get(Name::Event).unwrap_or_default();
     let named = event.split(';').find_map(|param| param.trim().strip_prefix("id="));
-    let others = leg.partner().and_then(|key| house.legs.get(key));
-    match named {
-        Some(id) => id.parse() == Ok(ours),
-        None => others.is_none_or(|other| other.refers.is_empty()),
+    let named: Option<u32> = named.and_then(|id| id.trim().parse().ok());
+    let passed = match named {
+        Some(_) if named == leg.asked_to_go => return false,
+        Some(id) => leg.refers.iter().find(|refer| refer.ours == id),
+        None => leg.refers.first(),
+    };
+    match passed {
+        Some(refer) => Some(refer.by) == leg.partner(),
+        None => leg.asked_to_go.is_none(),
     }
 }
 

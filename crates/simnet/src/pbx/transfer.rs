@@ -78,8 +78,10 @@ impl Pbx {
 
     /// The target of a transfer has answered on leg `no`.
     pub(super) fn transferred(&mut self, now: Moment, no: LegNo, asked: ForTransfer) {
-        let alive = self.legs.get(&asked.transferee).is_some_and(|leg| leg.is_up());
-        if !alive {
+        // Another transfer may have been quicker: the transferee is with somebody else then.
+        let free = |peer: Option<LegNo>| peer.is_none_or(|peer| peer == asked.referrer);
+        let transferee = self.legs.get(&asked.transferee);
+        if !transferee.is_some_and(|leg| leg.is_up() && free(leg.peer)) {
             self.hang_up(now, no, None);
             return;
         }
