@@ -149,13 +149,10 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     Ok(parked)
 }
 
-/// The parkee is in its slot: music on, its PBX asked to listen if it must be, lamps lit.
+/// The parkee is in its slot: music on, its PBX asked to listen if it must be.
 pub(crate) fn go(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get(key) else { return };
-    let (leg, after) = (call.leg, call.policy.after);
-    if !after.is_zero() {
-        house.alarms.set(Alarm::Recall(key), house.at + after);
-    }
+    let leg = call.leg;
     media::plan(house, leg);
     own::keep_session(house, leg);
     let anchored = house.legs.get(leg).is_some_and(|leg| leg.media.anchored);
@@ -174,7 +171,7 @@ pub(crate) fn go(house: &mut House, key: ParkedKey) {
     }
 }
 
-/// The park stands: the parker is told, once.
+/// The park stands: the parker is told, once, and the time to its recall begins.
 pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get_mut(key) else { return };
     let teller = std::mem::replace(&mut call.teller, Teller::Nobody);
@@ -184,7 +181,7 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
         parkee: call.parkee.user(),
         parker: call.parker.to_string(),
     };
-    let leg = call.leg;
+    let (leg, after) = (call.leg, call.policy.after);
     match teller {
         Teller::Nobody => return,
         Teller::Progress(parker) => progress::outcome(house, parker, 200),
@@ -201,6 +198,9 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
     }
     let call_id = house.legs.get(leg).map(|leg| leg.dialog.call_id().to_string());
     house.tell(call_id.as_deref(), fact);
+    if !after.is_zero() {
+        house.alarms.set(Alarm::Recall(key), house.at + after);
+    }
     if let Some(call) = house.lots.get(key) {
         let call = lamps::Seen::of(call);
         lamps::changed_at(house, &call);
