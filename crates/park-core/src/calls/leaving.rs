@@ -165,8 +165,11 @@ fn reinvite_outlives(house: &mut House, key: PassKey) -> bool {
             answer::by_ourselves(house, server, &request, from);
             true
         }
-        _ => {
+        (from, _) => {
             detach(house, key);
+            if let Some(leg) = from.and_then(|from| house.legs.get_mut(from)) {
+                leg.heard = None;
+            }
             house.answer(server, &request, 487);
             true
         }
