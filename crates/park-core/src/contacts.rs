@@ -21,8 +21,10 @@ pub(crate) struct NoticeLine {
     /// The Call-ID and From tag of its notices, once one was sent.
     pub(crate) ids: Option<(Box<str>, Box<str>)>,
     pub(crate) cseq: u32,
-    /// Hash of the body last sent; none: nothing was ever told.
+    /// Which calls it was told of last; none: it may have forgotten, or never knew.
     pub(crate) told: Option<u64>,
+    /// Its lamp may be lit: then even "nothing" is news.
+    pub(crate) may_be_lit: bool,
     pub(crate) in_flight: bool,
     /// The state changed while a notice was under way.
     pub(crate) stale: bool,

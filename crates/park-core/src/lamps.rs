@@ -67,21 +67,13 @@ pub(crate) fn refresh_all(house: &mut House) {
 /// A phone has registered anew: it may have forgotten what it was told.
 pub(crate) fn greet(house: &mut House, key: BindingKey) {
     if let Some(binding) = house.contacts.get_mut(key) {
-        let had = binding.line.told.take();
-        // Even "nothing" is news to a phone whose lamp may still be lit from before.
-        binding.line.stale = had.is_some();
-        let lit = std::mem::take(&mut binding.line.stale);
-        refresh_lit(house, key, lit);
+        binding.line.told = None;
+        refresh(house, key);
     }
 }
 
 /// Tells a binding what is parked for it, if that is news.
 pub(crate) fn refresh(house: &mut House, key: BindingKey) {
-    let lit = house.contacts.get(key).is_some_and(|binding| binding.line.told.is_some());
-    refresh_lit(house, key, lit);
-}
-
-fn refresh_lit(house: &mut House, key: BindingKey, may_be_lit: bool) {
     let Some(binding) = house.contacts.get(key) else { return };
     if binding.line.refused {
         return;
@@ -90,15 +82,17 @@ fn refresh_lit(house: &mut House, key: BindingKey, may_be_lit: bool) {
     let calls = visible(house, &aor);
     let state = hash_of(&calls);
     let Some(binding) = house.contacts.get_mut(key) else { return };
-    if binding.line.in_flight {
-        binding.line.stale = true;
+    let line = &mut binding.line;
+    if line.in_flight {
+        line.stale = true;
         return;
     }
-    if binding.line.told == Some(state) || (calls.is_empty() && !may_be_lit) {
+    if line.told == Some(state) || (calls.is_empty() && !line.may_be_lit) {
         return;
     }
-    binding.line.told = Some(state);
-    binding.line.in_flight = true;
+    line.told = Some(state);
+    line.may_be_lit = !calls.is_empty();
+    line.in_flight = true;
     send(house, key, &aor, &calls);
 }
 
@@ -182,6 +176,9 @@ pub(crate) fn answered(house: &mut House, key: BindingKey, status: u16) {
     binding.line.in_flight = false;
     let stale = std::mem::take(&mut binding.line.stale);
     if status >= 300 {
+        // Whether it has taken it in is not known.
+        binding.line.told = None;
+        binding.line.may_be_lit = true;
         let extension = binding.aor.extension.to_string();
         // These say "never"; anything else may be better the next time.
         if matches!(status, 405 | 415 | 481 | 489 | 501) {
