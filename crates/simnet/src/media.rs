@@ -153,6 +153,12 @@ impl Media {
         feeds.collect()
     }
 
+    /// Whether who sends from `ip` to `address` may be heard there, by the plans.
+    pub(crate) fn admits(&self, address: SocketAddr, ip: IpAddr) -> bool {
+        let plan = self.at.get(&address).and_then(|pair| self.plans.get(pair));
+        plan.is_none_or(|plan| plan.guard.contains(&ip))
+    }
+
     /// Whether an address is one of the house's.
     pub(crate) fn is_house(&self, address: SocketAddr) -> bool {
         self.ips.contains(&address.ip())

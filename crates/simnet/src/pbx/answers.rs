@@ -237,7 +237,8 @@ impl Pbx {
         match whose {
             Some((asker, server)) => self.answer_change(now, asker, server, status),
             None if status == 491 => self.alarms.set(Alarm::Owed(no), now + wait),
-            None => leg.owed = None,
+            // It does not transcode: who cannot be joined is not kept.
+            None => self.hang_up(now, no, None),
         }
         if matches!(status, 408 | 481) {
             self.hang_up(now, no, None);

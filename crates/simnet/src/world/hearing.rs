@@ -95,9 +95,13 @@ impl World {
     /// Who sends to an address: parties directly, and the house for others.
     fn towards(&self, address: SocketAddr, depth: u8) -> Vec<Source> {
         let mut sources = Vec::new();
+        let admits = |ip| self.media.as_ref().is_none_or(|media| media.admits(address, ip));
         for seat in &self.seats {
             let speaks = seat.phone.calls().iter().any(|call| {
-                call.is_alive() && call.media.may_send && call.media.far == Some(address)
+                call.is_alive()
+                    && call.media.may_send
+                    && call.media.far == Some(address)
+                    && admits(call.media.local.ip())
             });
             if speaks {
                 sources.push(Source::Party(seat.name.clone()));
