@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dialects::{Template, Templates};
 use rtp_flow::Leases;
 use sip_core::{Heard, Layer, Timing};
-use sip_msg::Message;
+use sip_msg::{KeepAlive, Message};
 
 use crate::calls::{self, Legs, Passes};
 use crate::command::{Command, Counts, ParkedView, Reply};
@@ -154,8 +154,13 @@ fn templates(settings: &Settings) -> Templates {
 }
 
 fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
-    if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return; // a keep-alive (RFC 5626 §3.5.1), answered by the program where it is a ping
+    match KeepAlive::read(&bytes, flow.peer) {
+        // In a stream there are no STUN messages between those of SIP (RFC 5626 §4.4).
+        Some(KeepAlive::Ping(answer)) if !flow.transport.is_reliable() => {
+            return house.tray.push_back(Output::Send { flow, bytes: answer.into() });
+        }
+        Some(KeepAlive::Silent) => return,
+        _ => {}
     }
     match Message::read(bytes) {
         Ok(message) => {

@@ -6,7 +6,8 @@
 //! an index over the bytes as they came: names are known by [`Name`], values are slices, nothing is
 //! printed anew. So what only passes through ([`Edit`]) leaves byte for byte as it came, but for the
 //! lines that were asked for; what we say ourselves is a [`Compose`]. Both end in a [`Draft`], which
-//! has no Via: whoever sends it puts them in. [`Framer`] cuts a stream into messages.
+//! has no Via: whoever sends it puts them in. [`Framer`] cuts a stream into messages, [`KeepAlive`] is
+//! what may lie between them.
 //! [`Description`] reads an SDP body and [`Rewrite`] changes single lines of it.
 //! Nothing here keeps state between messages, and no input, however bad, makes it panic.
 //!
@@ -54,6 +55,7 @@ mod edit;
 mod escape;
 mod framer;
 mod head;
+mod keep_alive;
 mod malformed;
 mod message;
 mod method;
@@ -79,6 +81,7 @@ pub use edit::Edit;
 pub use escape::{escape_header_value, escape_user, unescape};
 pub use framer::{Framed, Framer, MAX_BODY};
 pub use head::MAX_HEAD;
+pub use keep_alive::KeepAlive;
 pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;
