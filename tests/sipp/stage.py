@@ -14,8 +14,8 @@ import subprocess
 import time
 
 from rtp_end import RtpEnd
+from scenario import compose
 
-HERE = pathlib.Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 DOMAIN = "pbx.example"
 PATIENCE = 20.0  # seconds until a story gives up waiting for anything
@@ -87,11 +87,13 @@ def free_port():
 class Sipp:
     """One SIPp process that plays one scenario."""
 
-    def __init__(self, folder, name, scenario, arguments, port):
+    def __init__(self, folder, name, text, arguments, port):
         self.name, self.port, self.folder = name, port, folder
+        file = folder / f"{name}.xml"
+        file.write_text(text, encoding="utf-8")
         self.facts_file, self.errors_file = folder / f"{name}.facts", folder / f"{name}.errors"
         self.output = open(folder / f"{name}.out", "w", encoding="utf-8")
-        command = ["sipp", "-sf", str(HERE / "scenarios" / f"{scenario}.xml")]
+        command = ["sipp", "-sf", str(file)]
         command += ["-i", HOST, "-bind_local", "-p", str(port), "-nostdin", "-m", "1", "-l", "5"]
         command += ["-trace_err", "-error_file", str(self.errors_file)]
         command += ["-trace_msg", "-message_file", str(folder / f"{name}.messages")]
@@ -192,10 +194,10 @@ class Stage:
 
     # Parties
 
-    def sipp(self, name, scenario, port, remote, *arguments, calls=1, waits=True):
-        """Brings on a SIPp that plays `scenario` from `port` towards `remote`."""
+    def sipp(self, name, scenario, port, remote, *arguments, calls=1, waits=True, change=str):
+        """Brings on a SIPp that plays `scenario`, its text changed so, from `port` towards `remote`."""
         given = [f"{HOST}:{remote}", "-m", calls, "-key", "domain", DOMAIN, *arguments]
-        party = Sipp(self.folder, name, scenario, given, port)
+        party = Sipp(self.folder, name, change(compose(scenario)), given, port)
         self.parties.append(party)
         _watched.append(party.watch)
         return party.listening() if waits else party
@@ -211,14 +213,16 @@ class Stage:
         calls says 200 to notices that come meanwhile. Without `waits` it is on its way when this
         returns, not yet there.
         """
+        name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
         given = ["-key", "extension", device.split("/")[0]]
         if end:
             given += ["-key", "rtp_port", end.port]
         for key, value in keys.items():
             given += ["-key", key, value]
         if "dials" in keys:
-            given += ["-oocsf", HERE / "scenarios" / "phone_takes_notice.xml"]
-        name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
+            notices = self.folder / f"{name}.notices.xml"
+            notices.write_text(compose("phone_takes_notice"), encoding="utf-8")
+            given += ["-oocsf", notices]
         port = self.phone_port(device)
         if over == "tcp":
             # One connection for all; its own port is not the one that a binding would say.
