@@ -72,6 +72,7 @@ class RtpEnd:
         self.hertz = hertz
         self.packets = []
         self.peer = None
+        self.is_silent = False
         self._stopped = threading.Event()
         self._socket = _even_port(host)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -87,6 +88,13 @@ class RtpEnd:
         if first:
             self._threads.append(threading.Thread(target=self._send, daemon=True))
             self._threads[-1].start()
+
+    def hush(self):
+        """Sends nothing, as one who is put on hold, until speak()."""
+        self.is_silent = True
+
+    def speak(self):
+        self.is_silent = False
 
     def stop(self):
         self._stopped.set()
@@ -118,13 +126,16 @@ class RtpEnd:
         started = time.monotonic()
         count = 0
         while not self._stopped.wait(max(0.0, started + count * 0.02 - time.monotonic())):
-            head = struct.pack("!BBHII", 0x80, marker | PCMA, sequence, timestamp, ssrc)
-            try:
-                self._socket.sendto(head + frames[count % len(frames)], self.peer)
-            except OSError:
-                pass
-            count, marker = count + 1, 0
-            sequence, timestamp = sequence + 1 & 0xFFFF, timestamp + FRAME & 0xFFFFFFFF
+            if self.is_silent:
+                marker = 0x80
+            else:
+                head = struct.pack("!BBHII", 0x80, marker | PCMA, sequence, timestamp, ssrc)
+                try:
+                    self._socket.sendto(head + frames[count % len(frames)], self.peer)
+                except OSError:
+                    pass
+                marker, sequence = 0, sequence + 1 & 0xFFFF
+            count, timestamp = count + 1, timestamp + FRAME & 0xFFFFFFFF
 
     def heard(self, seconds=0.3):
         """The samples of the last `seconds`; empty as long as there are not that many."""
@@ -146,6 +157,10 @@ class RtpEnd:
             return False
         return all(share_of_tone(samples, hertz) < 0.1 for hertz in tones)
 
+    def hears_nothing(self, seconds=0.3):
+        """Whether no packet has arrived for so long."""
+        return not self.packets or time.monotonic() - self.packets[-1].at > seconds
+
     def describe(self, *tones):
         """What is heard, in words, for the report of a failure."""
         samples = self.heard()
@@ -154,10 +169,13 @@ class RtpEnd:
         shares = ", ".join(f"{hertz} Hz {share_of_tone(samples, hertz):.2f}" for hertz in tones)
         return f"loudness {_loudness(samples):.0f}, {shares}"
 
-    def breaks(self, payload_type=PCMA):
-        """Where what arrived is not one stream: other SSRC, sequence not +1, time standing still."""
+    def breaks(self, payload_type=PCMA, since=0):
+        """Where what arrived is not one stream: other SSRC, sequence not +1, time standing still.
+
+        Packets before the one of the number `since` do not count.
+        """
         found = []
-        packets = list(self.packets)
+        packets = self.packets[since:]
         for index, (last, this) in enumerate(zip(packets, packets[1:]), start=1):
             step = this.sequence - last.sequence & 0xFFFF
             elapsed = this.timestamp - last.timestamp & 0xFFFFFFFF

@@ -14,14 +14,25 @@ GIVEN = re.compile(r'(\w+)="([^"]*)"')
 OPEN = re.compile(r"\{(\w+)(?:\|([^{}]*))?\}")
 
 
-def compose(name):
-    """The whole text of the scenario."""
-    return _with_parts((SCENARIOS / f"{name}.xml").read_text(encoding="utf-8"), {})
+def compose(name, **given):
+    """The whole text of the scenario, its parts filled with what is given."""
+    return _with_parts((SCENARIOS / f"{name}.xml").read_text(encoding="utf-8"), given)
 
 
-def steps(name):
-    """The steps of the scenario alone, to be put into another one."""
-    return re.search(r"<scenario [^>]*>\n(.*)</scenario>", compose(name), re.DOTALL)[1]
+def compose_over_tcp(name, registers, **given):
+    """The same for a phone that has one TCP connection for all.
+
+    If it registers, it does so by that connection and waits for a cue before its scenario begins. Its
+    cues must then come by the connection too, as requests that want an answer.
+    """
+    text = compose(name, **given)
+    if registers:
+        cue = '  <recv request="CUE"/>\n'
+        beginning, steps = re.search(r"(.*<scenario [^>]*>\n)(.*)", text, re.DOTALL).groups()
+        registration = re.search(r"<scenario [^>]*>\n(.*)</scenario>", compose("phone_registers"), re.DOTALL)[1]
+        text = beginning + registration + cue + steps
+        text = text.replace(cue, cue + _with_parts('<part name="says_ok"/>\n', {}))
+    return text.replace("@[local_ip]:[local_port]>", "@[local_ip]:[local_port];transport=tcp>")
 
 
 def _with_parts(text, outer):

@@ -14,7 +14,7 @@ import subprocess
 import time
 
 from rtp_end import RtpEnd
-from scenario import compose
+from scenario import compose, compose_over_tcp
 
 HOST = "127.0.0.1"
 DOMAIN = "pbx.example"
@@ -31,6 +31,7 @@ listen = ["udp:{host}:{pbx_port}", "tcp:{host}:{pbx_port}"]
 phones_address = "{host}"
 pbx_address = "{host}"
 ports = "{media_first}-{media_last}"
+anchor = "{anchor}"
 [admin]
 socket = "{admin}"
 """
@@ -57,13 +58,17 @@ def eventually(what, holds, within=PATIENCE):
         time.sleep(0.01)
 
 
-def is_bound(port, protocol="udp"):
-    """Whether somebody on this machine listens on `port`."""
-    for table in (pathlib.Path(f"/proc/net/{protocol}"), pathlib.Path(f"/proc/net/{protocol}6")):
+def bound_ports():
+    """The UDP ports that somebody on this machine has."""
+    ports = set()
+    for table in (pathlib.Path("/proc/net/udp"), pathlib.Path("/proc/net/udp6")):
         lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []
-        if any(line.split(None, 2)[1].endswith(f":{port:04X}") for line in lines):
-            return True
-    return False
+        ports.update(int(line.split(None, 2)[1].rpartition(":")[2], 16) for line in lines)
+    return ports
+
+
+def is_bound(port):
+    return port in bound_ports()
 
 
 _handed_out = set()
@@ -84,11 +89,23 @@ def free_port():
             return port
 
 
+def free_range(count):
+    """The first of `count` UDP ports in a row that nobody uses, below those that the system hands out."""
+    bound = bound_ports()
+    ranges = list(range(10000, 32000, count))
+    turn = (os.getpid() + len(_handed_out)) % len(ranges)
+    for first in ranges[turn:] + ranges[:turn]:
+        if bound.isdisjoint(range(first, first + count)):
+            return first
+    raise StoryFailed(f"no {count} UDP ports in a row are free")
+
+
 class Sipp:
     """One SIPp process that plays one scenario."""
 
     def __init__(self, folder, name, text, arguments, port):
         self.name, self.port, self.folder = name, port, folder
+        self.call_id = f"1-{name}-{os.getpid()}@{HOST}"  # of the first call, if it is the one that calls
         file = folder / f"{name}.xml"
         file.write_text(text, encoding="utf-8")
         self.facts_file, self.errors_file = folder / f"{name}.facts", folder / f"{name}.errors"
@@ -98,7 +115,8 @@ class Sipp:
         command += ["-trace_err", "-error_file", str(self.errors_file)]
         command += ["-trace_msg", "-message_file", str(folder / f"{name}.messages")]
         command += ["-trace_logs", "-log_file", str(self.facts_file)]
-        command += ["-timeout", f"{PATIENCE + 10:.0f}s", "-timeout_error", "-cid_str", f"%u-{name}-%p@{HOST}"]
+        command += ["-timeout", f"{PATIENCE + 10:.0f}s", "-timeout_error", "-cid_str", f"%u-{name}-{os.getpid()}@{HOST}"]
+        command += ["-key", "escaped_call_id", self.call_id.replace("@", "%40")]
         command += ["-cp", str(free_port()), "-skip_rlimit"]
         self.process = subprocess.Popen(
             command + [str(argument) for argument in arguments],
@@ -169,13 +187,12 @@ class Stage:
 
     # Parkade
 
-    def open(self, lot):
+    def open(self, lot, anchor="always"):
         """Starts Parkade with this lot and waits until it listens."""
-        # RTP ports below the range from which the system hands out free ones.
-        media_first = 16000 + (os.getpid() * 64 + len(_handed_out) * 8) % 10000 // 2 * 2
+        media_first = free_range(400)
         config = CONFIG.format(
             host=HOST, phones_port=self.phones_port, pbx_port=self.pbx_port, pbx_target=self.pbx_target,
-            media_first=media_first, media_last=media_first + 399, admin=self.folder / "admin.sock",
+            media_first=media_first, media_last=media_first + 399, anchor=anchor, admin=self.folder / "admin.sock",
         )
         file = self.folder / "parkade.toml"
         file.write_text(config + lot, encoding="utf-8")
@@ -194,10 +211,10 @@ class Stage:
 
     # Parties
 
-    def sipp(self, name, scenario, port, remote, *arguments, calls=1, waits=True, change=str):
-        """Brings on a SIPp that plays `scenario`, its text changed so, from `port` towards `remote`."""
+    def sipp(self, name, text, port, remote, *arguments, calls=1, waits=True):
+        """Brings on a SIPp that plays the scenario `text` from `port` towards `remote`."""
         given = [f"{HOST}:{remote}", "-m", calls, "-key", "domain", DOMAIN, *arguments]
-        party = Sipp(self.folder, name, change(compose(scenario)), given, port)
+        party = Sipp(self.folder, name, text, given, port)
         self.parties.append(party)
         _watched.append(party.watch)
         return party.listening() if waits else party
@@ -206,12 +223,15 @@ class Stage:
         """The port of a device, the same throughout the story: it is what the device is known by."""
         return self.ports.setdefault(device, free_port())
 
-    def phone(self, scenario, device, end=None, calls=1, waits=True, over="udp", **keys):
+    def phone(
+        self, scenario, device, end=None, calls=1, waits=True, over="udp", registers=False, parts=None, **keys
+    ):
         """Brings on the phone "extension" or "extension/device", with its RTP end if it talks.
 
         The keys are what the scenario leaves open: what it dials, where it parks. A phone that
         calls says 200 to notices that come meanwhile. Without `waits` it is on its way when this
-        returns, not yet there.
+        returns, not yet there. `parts` is what the scenario's parts are filled with. One over TCP may
+        register first, by its connection.
         """
         name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
         given = ["-key", "extension", device.split("/")[0]]
@@ -224,10 +244,14 @@ class Stage:
             notices.write_text(compose("phone_takes_notice"), encoding="utf-8")
             given += ["-oocsf", notices]
         port = self.phone_port(device)
+        text = compose(scenario, **parts or {})
         if over == "tcp":
             # One connection for all; its own port is not the one that a binding would say.
             given, waits = [*given, "-t", "t1"], False
-        return self.sipp(name, scenario, port, self.phones_port, *given, calls=calls, waits=waits)
+            text = compose_over_tcp(scenario, registers, **parts or {})
+        if registers:
+            given += _credentials(device)
+        return self.sipp(name, text, port, self.phones_port, *given, calls=calls, waits=waits)
 
     def pbx(self, scenario, *ends, calls=1, **keys):
         """Brings on the PBX, where Parkade has its target, with an RTP end for each call."""
@@ -239,7 +263,7 @@ class Stage:
         for key, value in keys.items():
             given += ["-key", key, value]
         name = f"{scenario}-{len(self.parties)}"
-        return self.sipp(name, scenario, self.pbx_target, self.pbx_port, *given, calls=max(calls, len(ends)))
+        return self.sipp(name, compose(scenario), self.pbx_target, self.pbx_port, *given, calls=max(calls, len(ends)))
 
     def register(self, *devices):
         """Registers devices, with digest, and returns the Contact that the PBX knows each by."""
@@ -247,10 +271,10 @@ class Stage:
         contacts = {}
         for device in devices:
             extension = device.split("/")[0]
-            given = ["-key", "extension", extension, "-s", extension, "-au", extension, "-ap", "secret"]
+            given = ["-key", "extension", extension, *_credentials(device)]
             name = f"{device.replace('/', '-')}-registers"
             port = self.phone_port(device)
-            phone = self.sipp(name, "phone_registers", port, self.phones_port, *given).done()
+            phone = self.sipp(name, compose("phone_registers"), port, self.phones_port, *given).done()
             contacts[device] = registrar.facts("contact")[-1].split()[1]
             if phone.fact("contact") != f"sip:{extension}@{HOST}:{port}":
                 raise StoryFailed(f"{device} was given back {phone.fact('contact')} as its Contact")
@@ -273,14 +297,24 @@ class Stage:
 
     def cue(self, party, call_id=None):
         """Tells a scenario to go on, by a request straight to its SIPp that no other party sees."""
-        call_id = call_id or party.fact("call-id")
-        text = (
-            f"CUE sip:{HOST} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:9;branch=z9hG4bK-cue-{time.monotonic_ns()}\r\n"
-            f"From: <sip:stage@{HOST}>;tag=stage\r\nTo: <sip:stage@{HOST}>;tag=stage\r\n"
-            f"Call-ID: {call_id}\r\nCSeq: 1 CUE\r\nContent-Length: 0\r\n\r\n"
-        )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+            text = _cue(f"sip:{HOST}", call_id or party.fact("call-id"), f"{HOST}:9", ";tag=stage")
             voice.sendto(text.encode(), (HOST, party.port))
+
+    def cue_by_parkade(self, party, contact):
+        """Tells a phone that can be reached by its connection alone to go on: from the PBX's side, at
+        the Contact that the PBX knows it by. It must answer."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+            voice.bind((HOST, 0))
+            voice.settimeout(5)
+            text = _cue(contact, party.call_id, f"{HOST}:{voice.getsockname()[1]}")
+            voice.sendto(text.encode(), (HOST, self.pbx_port))
+            try:
+                answer = voice.recv(4096).decode()
+            except TimeoutError:
+                answer = "nothing"
+            if not answer.startswith("SIP/2.0 200 "):
+                raise StoryFailed(f"{party.name} was to be cued at {contact}, and there came {answer}")
 
     # The end
 
@@ -316,6 +350,19 @@ class Stage:
             parts.append(f"--- {party.name}: sipp ended with {party.process.returncode}\n{errors}\n{last}")
         parts.append(f"--- parkade\n{_tail(self.folder / 'parkade.log', 40)}")
         return "\n".join(parts)
+
+
+def _credentials(device):
+    extension = device.split("/")[0]
+    return ["-s", extension, "-au", extension, "-ap", "secret"]
+
+
+def _cue(uri, call_id, via, to_tag=""):
+    return (
+        f"CUE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bK-cue-{time.monotonic_ns()}\r\n"
+        f"From: <sip:stage@{HOST}>;tag=stage\r\nTo: <{uri}>{to_tag}\r\nMax-Forwards: 70\r\n"
+        f"Call-ID: {call_id}\r\nCSeq: 1 CUE\r\nContent-Length: 0\r\n\r\n"
+    )
 
 
 def _tail(file, count):
