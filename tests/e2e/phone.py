@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from processes import Failure, Program, free_port, takes_tcp, until
+from processes import Failure, Program, free_port, free_range, takes_tcp, until
 from tones import RATE, name_of, write_tone
 
 MODULE_FOLDERS = ["/usr/lib/baresip/modules", "/usr/lib/*/baresip/modules", "/usr/local/lib/baresip/modules"]
@@ -69,11 +69,11 @@ class Phone:
         os.makedirs(folder)
         write_tone(os.path.join(folder, "tone.wav"), hertz, 120)
         self.control = free_port()
-        rtp = 20000 + 100 * (int(extension) % 100)
+        rtp = free_range(100)
         with open(os.path.join(folder, "config"), "w") as out:
             out.write(
                 CONFIG.format(
-                    address=self.address, port=free_port(self.address), rtp=rtp, rtp_end=rtp + 98, folder=folder,
+                    address=self.address, port=free_port(self.address), rtp=rtp, rtp_end=rtp + 99, folder=folder,
                     rate=RATE, control=self.control, modules=module_folder(),
                 )
             )

@@ -1,5 +1,6 @@
 """Programs that the test starts, watches and ends; it never touches any that it did not start."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -13,8 +14,8 @@ class Failure(Exception):
     """A step did not come true in time."""
 
 
-def until(what, true, seconds=8.0):
-    """Waits until `true()` gives something, and returns it; fails with `what` after `seconds`."""
+def until(what, true, seconds=8.0, pause=0.02):
+    """Waits until `true()` gives something, and returns it; fails with `what` after `seconds`. Asks every `pause`."""
     end = time.monotonic() + seconds
     while True:
         result = true()
@@ -22,7 +23,7 @@ def until(what, true, seconds=8.0):
             return result
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def find_program(name):
@@ -47,6 +48,23 @@ def free_port(host="127.0.0.1"):
                 continue
             return port
     raise Failure(f"no free port on {host}")
+
+
+# Apart from the single ports, for phones that choose among many by themselves; each run begins somewhere else.
+RANGES = itertools.cycle(itertools.chain(range(12000 + os.getpid() % 90 * 100, 22000, 100), range(12000, 22000, 100)))
+
+
+def free_range(size, host="127.0.0.1"):
+    """The first of `size` (at most 100) UDP ports in a row that are all free now."""
+    for first in itertools.islice(RANGES, 100):
+        with contextlib.ExitStack() as sockets:
+            try:
+                for port in range(first, first + size):
+                    sockets.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind((host, port))
+            except OSError:
+                continue
+            return first
+    raise Failure(f"no {size} free ports in a row on {host}")
 
 
 def takes_tcp(host, port):

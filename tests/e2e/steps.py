@@ -13,11 +13,17 @@ class Report:
         self.folder = folder
         self.passes = 0
         self.failures = 0
+        self.skips = 0
 
     def failed(self, step, why):
         """Notes a step that did not come true."""
         self.failures += 1
         print(f"FAILED {step}: {why}", flush=True)
+
+    def skipped(self, story, why):
+        """Notes a story that cannot be played on this machine."""
+        self.skips += 1
+        print(f"SKIPPED {story}: {why}", flush=True)
 
     @contextlib.contextmanager
     def story(self, name, scene):
