@@ -17,5 +17,6 @@ mod notices;
 pub use asks::{BadAsk, Invite, Refer};
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{
-    BadTemplate, Body, NoticeCall, PARK_INFO, ParkNotice, Template, Templates, sipfrag,
+    BadTemplate, Body, DialogStyle, LampState, NoticeCall, PARK_INFO, ParkNotice, ParkedDialog,
+    Template, Templates, dialog_info, sipfrag, weave,
 };

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use crate::notices::body::Body;
 use crate::notices::notice::{NoticeCall, ParkNotice};
+use crate::notices::number::is_number_to_dial;
 use crate::notices::template::{BadTemplate, Template};
 use crate::notices::xml::xml_text;
 
@@ -144,18 +145,12 @@ fn environment() -> Environment<'static> {
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
-    environment.add_test("number_to_dial", is_number_to_dial);
+    environment.add_test("number_to_dial", |user: &str| is_number_to_dial(user));
     for (name, _, text) in BUILT_IN {
         // A built-in template that cannot be read would be caught by this crate's tests.
         let _ = environment.add_template(name, text);
     }
     environment
-}
-
-/// Whether `user` is a telephone number rather than a name (RFC 3261 §19.1.6).
-fn is_number_to_dial(user: &str) -> bool {
-    let digits = user.strip_prefix('+').unwrap_or(user);
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn escaping_of(content_type: &str) -> &'static str {
