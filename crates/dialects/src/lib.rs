@@ -17,6 +17,8 @@ mod notices;
 pub use asks::{BadAsk, Invite, Refer};
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{
-    BadTemplate, Body, DialogStyle, LampState, NoticeCall, PARK_INFO, ParkNotice, ParkedDialog,
-    Template, Templates, dialog_info, sipfrag, weave,
+    BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DialogStyle, LampState, NoticeCall,
+    PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST, StatusText,
+    Template, Templates, callpark_info, dialog_info, idle_appearances, park_monitor, sipfrag,
+    status_line, weave,
 };

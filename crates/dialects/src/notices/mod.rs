@@ -1,7 +1,8 @@
-//! How phones are told: one file per kind of body. A new one (dialog-info for lamps, call-info,
-//! a vendor's toast) is a new file here; all that it needs to know is in [`ParkNotice`].
+//! How phones are told: one file per kind of body. A new one is a new file here.
 
 mod body;
+mod call_info;
+mod cisco;
 mod dialog_element;
 mod dialog_info;
 mod notice;
@@ -13,6 +14,10 @@ mod weave;
 mod xml;
 
 pub use body::Body;
+pub use call_info::{CALL_INFO, CALLPARK_INFO, callpark_info, idle_appearances};
+pub use cisco::{
+    CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
+};
 pub use dialog_info::{DialogStyle, LampState, ParkedDialog, dialog_info, weave};
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::sipfrag;
