@@ -5,6 +5,8 @@ use base::{Extension, SlotName};
 use regex::Regex;
 use sip_msg::unescape;
 
+use crate::asks::{BadAsk, OrbitAsk};
+
 /// The numbers of one lot, as configured.
 #[derive(Debug, Clone)]
 pub struct Codes {
@@ -14,7 +16,8 @@ pub struct Codes {
     pub group_park: String,
     /// Retrieves from the retriever's own extension, or from the one that follows: `*88`, `*88105`.
     pub retrieve: String,
-    /// The park number that means any free slot: `700`.
+    /// The park number that means any free slot: `700`. Where it begins with `*` or `#` (`*5900`),
+    /// the slots' own numbers may begin so too: `*5901` is the slot `5901`.
     pub any_slot: Option<String>,
     /// Ranges of slots: first, last (both in it), and the width to which numbers are padded with zeros.
     pub slots: Vec<(u32, u32, usize)>,
@@ -90,6 +93,32 @@ impl Codes {
         self.place(number).map_or_else(|| self.after_code(number), Some)
     }
 
+    /// What an ask of the orbit family means here: its number is a slot, the lot's own number, or
+    /// else an extension.
+    ///
+    /// # Errors
+    /// 404 if there is no such orbit here: it may be another lot's, or nobody's, but it is never
+    /// taken for another slot of this one. Whether there is such an extension is not known here.
+    pub fn orbit(&self, ask: &OrbitAsk) -> Result<Dialled, BadAsk> {
+        let none = BadAsk { status: 404, why: "No Such Orbit" };
+        let Some(number) = ask.number() else {
+            let has_slots = self.slot_names().next().is_some();
+            return if has_slots { Ok(Dialled::Park(Place::AnySlot)) } else { Err(none) };
+        };
+        let number = number.strip_suffix('#').unwrap_or(number);
+        let named = self.place(number);
+        let place = match &named {
+            Some(found) => found.parks_at(),
+            None => self.is_extension(number).then(|| Place::Extension(Extension::from(number))),
+        };
+        let place = place.ok_or(none)?;
+        Ok(match ask {
+            OrbitAsk::Park(_) | OrbitAsk::ParkAnywhere => Dialled::Park(place),
+            OrbitAsk::Retrieve(_) => Dialled::Retrieve(place),
+            OrbitAsk::Number(_) => named.unwrap_or(Dialled::Retrieve(place)),
+        })
+    }
+
     /// Whether `number` is one of the lot's slots.
     pub fn is_slot(&self, number: &str) -> bool {
         self.slots.iter().any(|&(first, last, width)| {
@@ -124,12 +153,25 @@ impl Codes {
     /// A number that stands alone.
     fn place(&self, number: &str) -> Option<Dialled> {
         if self.any_slot.as_deref() == Some(number) && !number.is_empty() {
-            Some(Dialled::AnySlot)
-        } else if self.is_slot(number) {
-            Some(Dialled::Number(SlotName::from(number)))
-        } else {
-            None
+            return Some(Dialled::AnySlot);
         }
+        let slot = [Some(number), self.without_sign(number)]
+            .into_iter()
+            .flatten()
+            .find(|number| self.is_slot(number))?;
+        Some(Dialled::Number(SlotName::from(slot)))
+    }
+
+    /// A number without the signs that the lot's own number begins with, if it has some.
+    fn without_sign<'n>(&self, number: &'n str) -> Option<&'n str> {
+        let sign = self.sign();
+        number.strip_prefix(sign).filter(|_| !sign.is_empty())
+    }
+
+    /// The signs that the lot's own number begins with; mostly none.
+    pub(crate) fn sign(&self) -> &str {
+        let any = self.any_slot.as_deref().unwrap_or_default();
+        &any[..any.len() - any.trim_start_matches(['*', '#']).len()]
     }
 
     fn codes(&self) -> [&str; 3] {

@@ -14,7 +14,10 @@ mod asks;
 mod codes;
 mod notices;
 
-pub use asks::{BadAsk, Invite, Refer};
+pub use asks::{
+    BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key, KeyOutcome,
+    KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey, info_status, orbit_uri,
+};
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{
     BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DialogStyle, LampState, NoticeCall,

@@ -40,6 +40,7 @@ fn a_blind_transfer_to_a_code_names_it() {
             calls: true,
             referred_by: some("sip:103@pbx.example"),
             wants_no_subscription: false,
+            orbit: None,
         }
     );
 }
@@ -103,7 +104,8 @@ fn a_bad_refer_is_answered_with_400_and_why() {
 #[test]
 fn an_invite_says_what_was_dialled() {
     let dialled = invite!("retrieve").unwrap();
-    assert_eq!(dialled, Invite { user: some("%2A88105"), replaces: None, referred_by: None });
+    let user = some("%2A88105");
+    assert_eq!(dialled, Invite { user, replaces: None, referred_by: None, orbit: None });
     assert_eq!(invite!("referred").unwrap().referred_by, some("sip:103@pbx.example"));
     assert_eq!(invite!("tel").unwrap().user, some("701"));
     assert_eq!(invite!("without-user").unwrap().user, None);

@@ -4,6 +4,7 @@ use sip_msg::{Message, Name, NameAddr, ReplacesId, SipUri};
 
 use crate::asks::bad::BadAsk;
 use crate::asks::number::number_in;
+use crate::asks::orbit::{OrbitAsk, in_refer};
 use crate::asks::replaces::only_one;
 
 /// What a REFER asks (RFC 3515).
@@ -23,6 +24,10 @@ pub struct Refer {
     pub referred_by: Option<String>,
     /// `Refer-Sub: false`: no NOTIFY is wanted, so the answer itself must tell the outcome (RFC 4488 §4).
     pub wants_no_subscription: bool,
+    /// What is asked in a way of the orbit family, for [`Codes::orbit`](crate::Codes::orbit): by the
+    /// target, or, outside a dialog, by the park server that the request is addressed to. Then
+    /// `replaces` names the parkee's call (RFC 5359 §2.15, and the BLISS draft).
+    pub orbit: Option<OrbitAsk>,
 }
 
 impl Refer {
@@ -30,7 +35,7 @@ impl Refer {
     ///
     /// # Errors
     /// 400 unless there is exactly one readable `Refer-To` (RFC 3515 §2.4.2), with at most one
-    /// readable `Replaces`.
+    /// readable `Replaces`, and no two orbits.
     pub fn read(request: &Message) -> Result<Refer, BadAsk> {
         let target = only_target(request)?;
         let uri = SipUri::read(target.uri());
@@ -38,6 +43,7 @@ impl Refer {
             Some(uri) => replaces_in(uri)?,
             None => None,
         };
+        let orbit = in_refer(request, &target, replaces.is_some())?;
         let method = uri.as_ref().and_then(|uri| uri.param("method"));
         Ok(Refer {
             target: target.uri().to_owned(),
@@ -50,6 +56,7 @@ impl Refer {
                 .and_then(NameAddr::read)
                 .map(|who| who.uri().to_owned()),
             wants_no_subscription: request.get(Name::ReferSub).is_some_and(is_false),
+            orbit,
         })
     }
 }
