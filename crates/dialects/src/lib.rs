@@ -3,7 +3,10 @@
 //! - [`Codes`] reads what was dialled or named in a transfer: park, group park, retrieve, slots.
 //! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`]).
 //! - `notices`: one file per way of telling, each a pure writing of one body ([`Templates`] for
-//!   `Event: park-info`, [`sipfrag`] for the outcome of a REFER).
+//!   `Event: park-info`, [`callpark_info`] for `call-info`, [`DialogStyle`] for the lamps of slots and
+//!   extensions, [`status_line`] and [`park_monitor`] for Cisco's enterprise phones, [`sipfrag`] for
+//!   the outcome of a REFER).
+//! - `profiles`: which phone understands which of them, by its `User-Agent` ([`Profiles`]).
 //!
 //! The crate keeps no state and decides nothing: whether the slot is free, who may park and which
 //! call is meant is the engine's to say. A new dialect is a new file in `asks` or `notices` and a
@@ -13,6 +16,7 @@
 mod asks;
 mod codes;
 mod notices;
+mod profiles;
 
 pub use asks::{
     BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key, KeyOutcome,
@@ -22,6 +26,7 @@ pub use codes::{Codes, Dialled, Place};
 pub use notices::{
     BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DialogStyle, LampState, NoticeCall,
     PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST, StatusText,
-    Template, Templates, callpark_info, dialog_info, idle_appearances, park_monitor, sipfrag,
-    status_line, weave,
+    Template, Templates, callpark_info, dialog_info, dialog_info_version, idle_appearances,
+    park_monitor, sipfrag, status_line, weave,
 };
+pub use profiles::{BadProfile, Certainty, NoticeKind, Profile, ProfileText, Profiles, Quirks};

@@ -68,7 +68,7 @@ pub(crate) fn parked_element(
             out,
             "    <bw:callpark xmlns:bw=\"http://schema.broadsoft.com/callpark\">\r\n\
              \x20     <bw:parked>\r\n\
-             \x20       <identity{display}>{parkee}{phone}</identity>\r\n\
+             \x20       <{p}identity{display}>{parkee}{phone}</{p}identity>\r\n\
              \x20     </bw:parked>\r\n\
              \x20   </bw:callpark>\r\n",
         );

@@ -18,8 +18,10 @@ pub use call_info::{CALL_INFO, CALLPARK_INFO, callpark_info, idle_appearances};
 pub use cisco::{
     CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
 };
+pub(crate) use dialog_info::DIALOG_INFO;
 pub use dialog_info::{DialogStyle, LampState, ParkedDialog, dialog_info, weave};
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::sipfrag;
 pub use template::{BadTemplate, Template};
 pub use templates::Templates;
+pub use weave::dialog_info_version;

@@ -53,6 +53,12 @@ pub(crate) fn weave_in(
     Some(Bytes::from(woven))
 }
 
+/// The version of a dialog-info document, which rises from one notice to the next (RFC 4235 §4.1.1).
+pub fn dialog_info_version(body: &[u8]) -> Option<u64> {
+    let at = Layout::of(body)?.version?;
+    std::str::from_utf8(body.get(at)?).ok()?.trim().parse().ok()
+}
+
 /// Where the root ends.
 enum RootEnd {
     /// At its closing tag, which begins here.
