@@ -22,7 +22,7 @@ from measured import find_program, start_kamailio, start_parkade
 
 TALK = 200  # milliseconds
 REST = 35  # seconds until the transactions of the last calls are forgotten (RFC 3261: 32 s) and memory is at rest
-LONG = (10_000, 50_000, 100_000)  # after so many calls memory is read
+LONG = (50_000, 100_000, 150_000)  # after so many calls memory is read
 
 
 def say(text):
@@ -179,7 +179,7 @@ def main():
     parser.add_argument("--calls", type=int, default=5000, help="calls in a round")
     parser.add_argument("--rate", type=int, default=500, help="calls a second")
     parser.add_argument("--hold", type=int, nargs="*", default=[2000, 4000, 6000], help="calls held at once, for memory")
-    parser.add_argument("--long", action="store_true", help="also memory after 100,000 calls")
+    parser.add_argument("--long", action="store_true", help="also memory after 50,000 to 150,000 calls")
     parser.add_argument("--only", choices=["kamailio", "parkade"], help="measure only this one")
     parser.add_argument("--parkade", default=os.path.join(target, "release", "parkade"), help="the program to measure")
     chosen = parser.parse_args()

@@ -67,6 +67,8 @@ pub struct Counts {
     pub parked: usize,
     /// Requests being passed or awaited.
     pub pending: usize,
+    /// Subscriptions to what is ours.
+    pub watches: usize,
     /// Transactions.
     pub transactions: usize,
     /// Port pairs in use.

@@ -19,8 +19,9 @@ use crate::lots::{Lots, Recall};
 use crate::settings::Settings;
 use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
+use crate::watches::Watches;
 use crate::words::{Input, Output};
-use crate::{lamps, reception, register};
+use crate::{lamps, reception, register, watches};
 
 /// The whole signalling of Parkade as one machine.
 pub struct Engine {
@@ -54,6 +55,7 @@ impl Engine {
             contacts: Contacts::default(),
             to_greet: Vec::new(),
             lots: Lots::default(),
+            watches: Watches::default(),
             draining: false,
             dropped: 0,
             bugs: 0,
@@ -135,7 +137,9 @@ fn name_of(alarm: Alarm) -> &'static str {
         Alarm::Recall(_) => "recall",
         Alarm::Ring(_) => "ring",
         Alarm::HandOver(_) => "hand-over",
+        Alarm::Keys(_) => "keys",
         Alarm::Resolve(_) => "resolve",
+        Alarm::Watch(_) | Alarm::Watches => "watch",
     }
 }
 
@@ -179,6 +183,9 @@ fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
 fn take(house: &mut House, heard: Heard<Owner>) {
     match heard {
         Heard::Request { server, request, flow } => {
+            if let Some(watch) = watches::of_uri(house, request.uri()) {
+                return watches::within(house, server, &request, flow, watch);
+            }
             let named = calls::leg_of(house, request.uri());
             match (named, request.to_tag().is_some()) {
                 (Some(leg), _) => calls::in_dialog(house, server, request, flow, leg),
@@ -195,7 +202,7 @@ fn take(house: &mut House, heard: Heard<Owner>) {
         Heard::Cancel { owner, request, .. } => match owner {
             Some(Owner::Pass(pass, _)) => calls::cancelled(house, pass, &request),
             Some(Owner::Leg(leg, _)) => calls::retrieve_cancelled(house, leg),
-            Some(Owner::Notice(_)) | None => {}
+            Some(Owner::Notice(_) | Owner::Watch(_)) | None => {}
         },
         Heard::Response { client, owner, response, flow } => match owner {
             Owner::Pass(pass, within) => {
@@ -207,12 +214,16 @@ fn take(house: &mut House, heard: Heard<Owner>) {
             Owner::Notice(binding) if response.status() >= 200 => {
                 lamps::answered(house, binding, response.status());
             }
-            Owner::Notice(_) => {}
+            Owner::Watch(watch) if response.status() >= 200 => {
+                watches::answered(house, watch, response.status());
+            }
+            Owner::Notice(_) | Owner::Watch(_) => {}
         },
         Heard::Failed { client, owner, why } => match owner {
             Owner::Pass(pass, _) => calls::pass_failed(house, pass, client, why),
             Owner::Leg(leg, errand) => calls::own_failed(house, leg, errand),
             Owner::Notice(binding) => lamps::answered(house, binding, 408),
+            Owner::Watch(watch) => watches::answered(house, watch, 408),
         },
         Heard::Unacknowledged { server, .. } => calls::unacknowledged(house, server),
         Heard::Absorbed => {}
@@ -234,7 +245,10 @@ fn wake(house: &mut House) {
             Alarm::Recall(parked) => calls::recall_due(house, parked),
             Alarm::Ring(parked) => calls::rung_out(house, parked),
             Alarm::HandOver(parked) => calls::hand_over_failed(house, parked),
+            Alarm::Keys(leg) => calls::keys_pause_over(house, leg),
             Alarm::Resolve(target) => resolve(house, target),
+            Alarm::Watch(watch) => watches::due(house, watch),
+            Alarm::Watches => watches::tell_some(house),
         }
     }
 }
@@ -274,6 +288,7 @@ fn command_of(house: &mut House, command: &Command) -> Reply {
         }
         Command::EndAll => {
             calls::end_all(house, "shutting down");
+            watches::end_all(house);
             Reply::Done
         }
     }
@@ -312,6 +327,7 @@ fn counts(house: &House) -> Counts {
         pairs: house.leases.leased(),
         alarms: house.alarms.len().saturating_sub(standing),
         bindings,
+        watches: house.watches.len(),
         dropped: house.dropped,
         bugs: house.bugs,
     }

@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::settings::{LotSettings, Settings};
 use crate::told::{Fact, Told};
 use crate::uplink::Uplink;
+use crate::watches::Watches;
 use crate::words::Output;
 
 /// Everything in the house, owned once.
@@ -37,6 +38,7 @@ pub(crate) struct House {
     /// Bindings that have registered anew and are told their lamps next.
     pub(crate) to_greet: Vec<BindingKey>,
     pub(crate) lots: Lots,
+    pub(crate) watches: Watches,
     pub(crate) uplink: Uplink,
     pub(crate) draining: bool,
     pub(crate) dropped: u64,

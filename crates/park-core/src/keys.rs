@@ -11,6 +11,8 @@ new_key_type! {
     pub(crate) struct BindingKey;
     /// A parked call.
     pub(crate) struct ParkedKey;
+    /// A subscription to what is ours.
+    pub(crate) struct WatchKey;
 }
 
 /// Why we sent a request of our own in a leg.
@@ -28,6 +30,8 @@ pub(crate) enum Errand {
     HandOver,
     /// To ring a phone.
     Ring,
+    /// To tell who watches an extension what is parked there.
+    Woven,
     /// Our answer to a retriever or to who dials a park code.
     Answer,
 }
@@ -50,6 +54,8 @@ pub(crate) enum Owner {
     Leg(LegKey, Errand),
     /// A notice to a binding.
     Notice(BindingKey),
+    /// A notice to a subscriber.
+    Watch(WatchKey),
 }
 
 /// What an alarm is for. The order has no meaning but to be one.
@@ -73,6 +79,12 @@ pub(crate) enum Alarm {
     Ring(ParkedKey),
     /// The PBX has not said whether it took the parkee.
     HandOver(ParkedKey),
+    /// A pause after a key is over.
+    Keys(LegKey),
     /// A PBX target is resolved again.
     Resolve(usize),
+    /// A subscription to what is ours runs out, or is to be told again.
+    Watch(WatchKey),
+    /// More subscribers are to be told.
+    Watches,
 }

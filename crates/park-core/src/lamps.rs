@@ -9,11 +9,13 @@ use rustc_hash::FxHasher;
 use sip_core::Oversize;
 use sip_msg::{Compose, Name};
 
+use crate::calls::weave_changed;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, Owner, ParkedKey};
 use crate::lots::{ParkedCall, SlotId, Teller};
 use crate::told::Fact;
+use crate::watches;
 
 /// What of a parked call decides who is told.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub(crate) fn changed(house: &mut House, call: &ParkedCall) {
 
 /// The same, by what was noted of the call.
 pub(crate) fn changed_at(house: &mut House, seen: &Seen) {
+    watches::changed(house, &seen.id);
+    weave_changed(house, &seen.id);
     let mut extensions = vec![Extension::from(seen.id.slot.as_str())];
     extensions.extend(members(house, &seen.id.lot, seen.group.as_deref()));
     extensions.extend(seen.parker.clone());

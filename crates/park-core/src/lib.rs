@@ -23,6 +23,7 @@ mod register;
 mod settings;
 mod told;
 mod uplink;
+mod watches;
 mod words;
 
 pub use command::{Command, Counts, ParkedView, Reply};

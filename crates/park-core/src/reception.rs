@@ -16,6 +16,7 @@ use crate::keys::{BindingKey, ParkedKey};
 use crate::lots::{self, Ask};
 use crate::refusal::Refusal;
 use crate::register;
+use crate::watches;
 
 /// Takes a request without a To tag.
 pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, flow: Flow) {
@@ -60,6 +61,11 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
         return register::pass_on(house, server, request, flow);
     }
     let (aor, binding) = lots::asker(house, &request, &flow);
+    if method == "SUBSCRIBE"
+        && let Some(watched) = aor.as_ref().and_then(|aor| watches::watched(house, &request, aor))
+    {
+        return watches::open(house, server, &request, flow, binding, watched);
+    }
     if method == "INVITE"
         && let Some(aor) = &aor
     {
@@ -103,11 +109,7 @@ fn invite(
         entitled()?;
         return Ok(Some(Wish::Retrieve(parked)));
     }
-    let Some((lot, dialled)) =
-        lots::dialled_ask(house, aor, asked.user.as_deref().unwrap_or_default())
-    else {
-        return Ok(None);
-    };
+    let Some((lot, dialled)) = lots::invite_ask(house, aor, &asked)? else { return Ok(None) };
     entitled()?;
     if asked.replaces.is_some() {
         // It wants that very call and no other that may wait there (RFC 3891 §3).

@@ -50,6 +50,9 @@ pub(crate) enum Refusal {
     /// We are shutting down.
     #[error("shutting down")]
     Draining,
+    /// The phone has as many subscriptions as it may have.
+    #[error("this phone has too many subscriptions")]
+    TooMany,
     /// The PBX has no address.
     #[error("the PBX cannot be reached")]
     NoPbx,
@@ -69,7 +72,7 @@ impl Refusal {
             Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
             Refusal::Media(_) => 488,
             Refusal::BadSdp(_) => 400,
-            Refusal::NoPorts | Refusal::Draining | Refusal::NoPbx => 503,
+            Refusal::NoPorts | Refusal::Draining | Refusal::TooMany | Refusal::NoPbx => 503,
             Refusal::Status(status, _) => *status,
         }
     }
@@ -77,7 +80,7 @@ impl Refusal {
     /// When to try again, in seconds, where that helps.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Refusal::Draining => Some(30),
+            Refusal::Draining | Refusal::TooMany => Some(30),
             Refusal::NoPorts | Refusal::NoPbx => Some(5),
             _ => None,
         }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use base::{Domain, Extension, LotName};
+use dialects::{InfoMatcher, Profiles};
 use regex::Regex;
 
 /// A network: address and prefix length.
@@ -75,6 +76,15 @@ pub struct Settings {
     pub confirm: Duration,
     /// How long a PBX address may keep silent before the next one is tried.
     pub failover_after: Duration,
+    /// What INFO bodies mean that no built-in dialect knows, in order.
+    pub info_rules: Vec<InfoMatcher>,
+    /// The longest pause between two keys of one code.
+    pub key_patience: Duration,
+    /// What kinds of phones there are; the built-in ones come after these.
+    pub profiles: Profiles,
+    /// With which version the notices of a new subscription begin (RFC 4235 §4.1.1): later starts of
+    /// the program begin with higher ones, so that no phone sees them go back.
+    pub first_version: u32,
     /// How long an address that kept silent is passed over.
     pub failover_rest: Duration,
 }
@@ -102,6 +112,8 @@ pub struct LotSettings {
     pub max_calls_per_slot: usize,
     /// Whether the parker gets notices of a group park too.
     pub notify_parker: bool,
+    /// Whether park codes may be pressed as keys during a call (DTMF).
+    pub dtmf: bool,
     /// Which tune the parkee hears.
     pub tune: u16,
     /// Recall.
@@ -196,6 +208,10 @@ impl Default for Settings {
             bye_grace: Duration::from_secs(1),
             confirm: Duration::from_secs(2),
             failover_after: Duration::from_secs(4),
+            info_rules: Vec::new(),
+            key_patience: Duration::from_secs(3),
+            profiles: Profiles::default(),
+            first_version: 0,
             failover_rest: Duration::from_secs(30),
         }
     }
@@ -214,6 +230,7 @@ impl Default for LotSettings {
             slots: vec![(701, 720, 3)],
             max_calls_per_slot: 5,
             notify_parker: false,
+            dtmf: false,
             tune: 0,
             recall: RecallSettings::default(),
             groups: Vec::new(),

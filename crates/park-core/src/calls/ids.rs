@@ -89,8 +89,11 @@ pub(crate) fn of_phone<'h>(house: &'h House, id: &ReplacesId) -> Option<(LegKey,
 
 /// The parked call that an id names.
 pub(crate) fn find_parked(house: &House, id: &ReplacesId) -> Option<ParkedKey> {
-    matching(house, id, Side::Pbx).find_map(|(_, leg)| match leg.with {
+    let by_leg = matching(house, id, Side::Pbx).find_map(|(_, leg)| match leg.with {
         With::Parked(parked) => Some(parked),
         _ => None,
-    })
+    });
+    // Subscribers know it by ids of its own, which nobody can guess.
+    let watched = || house.lots.iter().find(|(_, call)| *call.watch_id == *id.call_id);
+    by_leg.or_else(|| Some(watched()?.0))
 }

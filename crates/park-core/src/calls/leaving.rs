@@ -99,7 +99,13 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
         parked::leg_ends(house, parked, leg.dialog.call_id());
     }
     media::release(house, &leg.media);
-    for alarm in [Alarm::Bye(key), Alarm::Offer(key), Alarm::Refresh(key), Alarm::Events(key)] {
+    for alarm in [
+        Alarm::Bye(key),
+        Alarm::Offer(key),
+        Alarm::Refresh(key),
+        Alarm::Events(key),
+        Alarm::Keys(key),
+    ] {
         house.alarms.stop(alarm);
     }
     for pass in house.passes.of_leg(key) {

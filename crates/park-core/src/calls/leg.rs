@@ -1,6 +1,7 @@
 //! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
 
 use base::{Moment, Side};
+use dialects::Keys;
 use rustc_hash::FxHashMap;
 use sip_core::{ClientKey, Dialog, ServerKey};
 use sip_msg::{Message, Name, NameAddr, SipUri};
@@ -8,6 +9,7 @@ use slotmap::SlotMap;
 
 use crate::calls::describe::Sdp;
 use crate::calls::media::LegMedia;
+use crate::calls::weave::Woven;
 use crate::contacts::Aor;
 use crate::keys::{BindingKey, LegKey, ParkedKey};
 
@@ -155,6 +157,10 @@ pub(crate) struct Leg {
     pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
     pub(crate) progress: Option<Progress>,
+    /// The keys pressed in it that may become a code.
+    pub(crate) keys: Option<Box<Keys>>,
+    /// For a phone that watches an extension: what it has been told of parked calls there.
+    pub(crate) woven: Option<Box<Woven>>,
     /// REFERs that were passed on by this leg, the last one first.
     pub(crate) refers: Vec<PassedRefer>,
 }
@@ -205,6 +211,8 @@ impl Leg {
             asked_to_go: None,
             bye_due: None,
             progress: None,
+            keys: None,
+            woven: None,
             refers: Vec::new(),
         }
     }

@@ -14,7 +14,7 @@ use crate::keys::{Alarm, LegKey};
 use crate::told::Fact;
 
 /// How long a subscription is kept after its time: a last NOTIFY may be under way.
-const EVENTS_GRACE: Duration = Duration::from_secs(33);
+pub(crate) const EVENTS_GRACE: Duration = Duration::from_secs(33);
 
 /// A request under way has its final answer from the far side.
 pub(crate) fn finish(house: &mut House, pass: &Pass, response: &Message) {

@@ -8,7 +8,7 @@ use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
 use crate::calls::{leaving, progress, send};
-use crate::calls::{media, parked, recall, route};
+use crate::calls::{media, parked, recall, route, weave};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
 
@@ -126,6 +126,7 @@ pub(crate) fn response(
         Errand::Refresh => refreshed(house, key, client, response),
         Errand::HandOver => recall::hand_over_answered(house, key, status),
         Errand::Ring => recall::answered(house, key, client, response, flow),
+        Errand::Woven => weave::told(house, key),
         Errand::Answer => {}
     }
 }
@@ -142,6 +143,7 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         Errand::Refresh => parked::lost(house, key),
         Errand::HandOver => recall::hand_over_answered(house, key, 408),
         Errand::Ring => recall::not_answered(house, key),
+        Errand::Woven => weave::told(house, key),
         Errand::Answer => {}
     }
 }

@@ -6,7 +6,7 @@ use sip_core::ServerKey;
 use sip_msg::Message;
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{ids, media, own, parked, progress};
+use crate::calls::{ids, info, media, own, parked, progress};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -22,7 +22,7 @@ pub(crate) fn by_refer(
     request: &Message,
     key: LegKey,
     refer: &Refer,
-    ask: Ask,
+    ask: Result<Ask, Refusal>,
 ) {
     let Some(leg) = house.legs.get(key) else { return };
     let flow = leg.dialog.flow;
@@ -47,7 +47,7 @@ pub(crate) fn by_refer(
         }
         return;
     }
-    let outcome = do_park(house, key, &ask);
+    let outcome = ask.and_then(|ask| do_park(house, key, &ask));
     match outcome {
         Err(refusal) if quiet => house.refuse(server, request, &refusal),
         Err(refusal) => {
@@ -126,6 +126,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         since: house.at,
         tune: lot.tune,
         notify_parker: lot.notify_parker,
+        watch_id: house.chance.token(20).into(),
         retrieve,
         teller: Teller::Nobody,
         asked_for_codec: false,
@@ -190,6 +191,11 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
                 progress::accept(house, server, &request, parker, true);
             }
         }
+        Teller::Command(parker, command) => {
+            let number = call.retrieve.clone();
+            info::command_done(house, parker, &command, &number);
+        }
+        Teller::Keys(parker) => info::keys_done(house, parker),
         Teller::Dialled(parker, dialled) => {
             let until = house.at + house.settings.confirm;
             house.alarms.set(Alarm::Bye(dialled), until);
@@ -229,6 +235,11 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
             }
             parker
         }
+        Teller::Command(parker, ref command) => {
+            info::refuse_command(house, parker, command, status, "not parked");
+            parker
+        }
+        Teller::Keys(parker) => parker,
         Teller::Dialled(parker, dialled) => {
             own::bye(house, dialled, Some("not parked"));
             parker
@@ -263,6 +274,11 @@ pub(crate) fn parkee_left(house: &mut House, call: &ParkedCall) {
             }
             parker
         }
+        Teller::Command(parker, ref command) => {
+            info::refuse_command(house, parker, command, gone.status(), "the parkee has gone");
+            parker
+        }
+        Teller::Keys(parker) => parker,
         Teller::Dialled(parker, dialled) => {
             own::bye(house, dialled, None);
             parker

@@ -12,7 +12,7 @@ use slotmap::SlotMap;
 
 use crate::calls::leg::{Invite, Stage};
 use crate::calls::media::{self, Before};
-use crate::calls::{ids, route};
+use crate::calls::{ids, route, weave};
 use crate::calls::{leaving, outcome};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
@@ -227,6 +227,8 @@ fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Resul
     if let (Some(from), Some(to)) = (from, to) {
         edit = own_lines(house, request, (from, to), edit);
         if let Some(body) = media::carry(house, from, to, request)? {
+            edit = edit.body(None, body);
+        } else if let Some(body) = weave::passing(house, request, to) {
             edit = edit.body(None, body);
         }
     }

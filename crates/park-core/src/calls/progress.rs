@@ -21,7 +21,9 @@ pub(crate) fn accept(
     let status = if quiet { 200 } else { 202 };
     let mut draft = send::answer_in(house, key, request, status);
     if quiet {
-        draft = draft.line(Name::ReferSub, "false");
+        if request.cseq().1 == "REFER" {
+            draft = draft.line(Name::ReferSub, "false");
+        }
         house.alarms.set(Alarm::Bye(key), house.at + house.settings.bye_grace);
     }
     house.layer.respond(house.at, server, status, &draft.finish());

@@ -6,7 +6,7 @@ use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Identity, Leg, Usage, With};
 use crate::calls::pass::{Pass, PassKind};
-use crate::calls::{pass, route};
+use crate::calls::{pass, route, weave};
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey, PassKey};
 
@@ -34,6 +34,12 @@ pub(crate) fn open(
     let usage = if kind == PassKind::Invite { Usage::Call } else { Usage::Events };
     let from = caller_leg(house, &request, arrived, usage, caller);
     let to = callee_leg(house, &request, arrived, usage, &callee);
+    if kind == PassKind::Subscribe {
+        let woven = house.legs.get(from).and_then(|leg| weave::watching(house, &request, leg));
+        if let Some(leg) = house.legs.get_mut(from) {
+            leg.woven = woven;
+        }
+    }
     join(house, from, to);
     let mut pass = Pass::new(server, request, arrived, kind, callee.hops);
     pass.from = Some(from);

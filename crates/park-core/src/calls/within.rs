@@ -9,7 +9,7 @@ use sip_msg::{Message, Name, SipUri};
 use crate::calls::leaving::end_leg;
 use crate::calls::leg::{Leg, PassedRefer, Stage, Usage, With};
 use crate::calls::pass::{self, Pass, PassKind};
-use crate::calls::{answer, ids, park, parked, route};
+use crate::calls::{answer, ids, info, park, parked, route};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
@@ -50,6 +50,9 @@ pub(crate) fn in_dialog(
     {
         return;
     }
+    if method == "INFO" && info::take(house, server, &request, &flow, key) {
+        return;
+    }
     let Some(leg) = house.legs.get(key) else { return };
     if method == "NOTIFY" && event_of(&request) == "refer" && !asked_by_partner(leg, &request) {
         return answer::by_ourselves(house, server, &request, key);
@@ -81,8 +84,10 @@ fn asks_to_park(house: &mut House, server: ServerKey, request: &Message, key: Le
         return false;
     }
     let Some(aor) = lots::domain_of(house, key, request) else { return false };
-    let Some(ask) = lots::refer_ask(house, &aor, refer.user.as_deref().unwrap_or_default()) else {
-        return false;
+    let ask = match lots::refer_ask(house, &aor, &refer) {
+        Ok(None) => return false,
+        Ok(Some(ask)) => Ok(ask),
+        Err(refusal) => Err(refusal),
     };
     park::by_refer(house, server, request, key, &refer, ask);
     true

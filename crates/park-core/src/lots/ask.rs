@@ -1,7 +1,7 @@
 //! What is asked, in terms of the lots: which lot a number belongs to, who asks, and what they may.
 
 use base::{Domain, Extension, Flow};
-use dialects::{Dialled, Place};
+use dialects::{Dialled, Invite, OrbitAsk, Place, Refer};
 use sip_msg::{Message, NameAddr, SipUri};
 
 use crate::calls::Leg;
@@ -55,22 +55,83 @@ fn dialled(house: &House, aor: &Aor, user: &str) -> Option<(usize, Dialled)> {
     lots_of(house, aor).find_map(|(lot, _)| Some((lot, house.codes.get(lot)?.dialled(user)?)))
 }
 
-/// What a REFER to `user` asks: a place to park, if it is one.
-pub(crate) fn refer_ask(house: &House, aor: &Aor, user: &str) -> Option<Ask> {
-    let (lot, dialled) = dialled(house, aor, user)?;
-    let place = match dialled {
-        Dialled::Park(place) => place,
-        Dialled::Number(slot) => Place::Slot(slot),
-        Dialled::AnySlot => Place::AnySlot,
-        // Nobody transfers a call into a retrieve code to park it: the PBX may know better.
-        Dialled::Retrieve(_) => return None,
+/// What an orbit means: in the first lot of the domain that has it.
+fn orbit(house: &House, aor: &Aor, orbit: &OrbitAsk) -> Result<Option<(usize, Dialled)>, Refusal> {
+    let mut unknown = None;
+    for (lot, _) in lots_of(house, aor) {
+        match house.codes.get(lot).map(|codes| codes.orbit(orbit)) {
+            Some(Ok(dialled)) => return Ok(Some((lot, dialled))),
+            Some(Err(bad)) => unknown = Some(Refusal::Status(bad.status, bad.why.into())),
+            None => {}
+        }
+    }
+    unknown.map_or(Ok(None), Err)
+}
+
+/// What a REFER asks: a place to park, if its target is one.
+///
+/// # Errors
+/// An orbit that no lot has.
+pub(crate) fn refer_ask(house: &House, aor: &Aor, refer: &Refer) -> Result<Option<Ask>, Refusal> {
+    let found = match &refer.orbit {
+        Some(named) => orbit(house, aor, named)?,
+        None => dialled(house, aor, refer.user.as_deref().unwrap_or_default()),
     };
+    Ok(found.and_then(|(lot, dialled)| parking(lot, &dialled)))
+}
+
+/// Where a number parks. Nobody transfers a call into a retrieve code to park it: the PBX may know
+/// better.
+fn parking(lot: usize, dialled: &Dialled) -> Option<Ask> {
+    Some(Ask { lot, place: dialled.parks_at()? })
+}
+
+/// Where `user` parks, if it is a code or a slot.
+pub(crate) fn park_ask(house: &House, aor: &Aor, user: &str) -> Option<Ask> {
+    let (lot, dialled) = dialled(house, aor, user)?;
+    parking(lot, &dialled)
+}
+
+/// Where a call is parked for which no place was named: in a free slot, or on the parker's own
+/// extension in a lot without slots.
+pub(crate) fn any_ask(house: &House, aor: &Aor) -> Option<Ask> {
+    let (lot, settings) = lots_of(house, aor).next()?;
+    let place = if settings.slots.is_empty() { Place::Own } else { Place::AnySlot };
     Some(Ask { lot, place })
 }
 
-/// What an INVITE to `user` asks of a lot.
-pub(crate) fn dialled_ask(house: &House, aor: &Aor, user: &str) -> Option<(usize, Dialled)> {
-    dialled(house, aor, user)
+/// The lots of a domain in which codes may be pressed during a call.
+pub(crate) fn with_keys(house: &House, aor: &Aor) -> Vec<usize> {
+    lots_of(house, aor).filter(|(_, lot)| lot.dtmf).map(|(lot, _)| lot).collect()
+}
+
+/// What an INVITE asks of a lot.
+///
+/// # Errors
+/// An orbit that no lot has.
+pub(crate) fn invite_ask(
+    house: &House,
+    aor: &Aor,
+    invite: &Invite,
+) -> Result<Option<(usize, Dialled)>, Refusal> {
+    match &invite.orbit {
+        Some(named) => orbit(house, aor, named),
+        None => Ok(dialled(house, aor, invite.user.as_deref().unwrap_or_default())),
+    }
+}
+
+/// The place that a URI names to whoever watches it.
+pub(crate) fn watch_ask(house: &House, aor: &Aor, uri: &str) -> Option<(usize, Dialled)> {
+    match OrbitAsk::of_uri(uri) {
+        Some(named) => orbit(house, aor, &named).ok()?,
+        None => dialled(house, aor, &SipUri::read(uri)?.user_decoded()),
+    }
+}
+
+/// Whether a number counts as an extension in a lot that serves its domain.
+pub(crate) fn is_extension(house: &House, aor: &Aor) -> bool {
+    let codes = lots_of(house, aor).filter_map(|(lot, _)| house.codes.get(lot));
+    codes.into_iter().any(|codes| codes.is_extension(aor.extension.as_str()))
 }
 
 /// Whether who asks is a live binding speaking by its own flow, or a trusted device.

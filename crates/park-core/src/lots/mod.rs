@@ -6,7 +6,8 @@ mod place;
 mod slot;
 
 pub(crate) use ask::{
-    Ask, aor_of, asker, dialled_ask, domain_of, entitled, is_trusted, refer_ask, wanted,
+    Ask, any_ask, aor_of, asker, domain_of, entitled, invite_ask, is_extension, is_trusted,
+    park_ask, refer_ask, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
 pub(crate) use place::{place, policy_of};

@@ -1,6 +1,7 @@
 //! A parked call and its slot: plain data.
 
 use base::{Domain, Extension, LotName, Moment, SlotName};
+use dialects::ParkCommand;
 use sip_core::ServerKey;
 use smallvec::SmallVec;
 
@@ -25,6 +26,10 @@ pub(crate) enum Teller {
     Progress(LegKey),
     /// The parker's leg, by the final answer to its REFER (`Refer-Sub: false`).
     Answer(LegKey, ServerKey),
+    /// The parker's leg, by an INFO that answers its command.
+    Command(LegKey, ParkCommand),
+    /// The parker's leg, which pressed the code's keys: it is only ended.
+    Keys(LegKey),
     /// The parker's leg, which dialled the park code with another one.
     Dialled(LegKey, LegKey),
 }
@@ -76,6 +81,8 @@ pub(crate) struct ParkedCall {
     pub(crate) since: Moment,
     pub(crate) tune: u16,
     pub(crate) notify_parker: bool,
+    /// By which subscribers know it: a dialog of its own, never the parkee's.
+    pub(crate) watch_id: Box<str>,
     /// What a phone dials to take it.
     pub(crate) retrieve: String,
     pub(crate) teller: Teller,

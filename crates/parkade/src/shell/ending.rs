@@ -90,7 +90,7 @@ impl Ending {
 
     /// What is left in the house.
     pub(super) fn left(&mut self, at: Moment, counts: &Counts) -> Option<Step> {
-        let quiet = counts.legs == 0 && counts.pending == 0;
+        let quiet = counts.legs == 0 && counts.pending == 0 && counts.watches == 0;
         match self.phase {
             // There is nobody to part from.
             Phase::Draining(_) if quiet && counts.parked == 0 && counts.pairs == 0 => {

@@ -4,7 +4,7 @@ use base::{Flow, Moment};
 use sip_core::ServerKey;
 use sip_msg::{Compose, Edit, Message, Name};
 
-use super::state::{Pbx, Purpose};
+use super::state::{Pbx, Purpose, Subscriber};
 use crate::dialog::{Dialog, uri_user};
 
 impl Pbx {
@@ -50,7 +50,7 @@ impl Pbx {
 
     fn subscribed(&mut self, now: Moment, server: ServerKey, request: &Message, flow: Flow) {
         let contact = format!("sip:presence@{}", self.settings.address);
-        let mut dialog = Dialog::got(request, flow, self.chance.token(8), &contact);
+        let dialog = Dialog::got(request, flow, self.chance.token(8), &contact);
         let expires = request.expires().unwrap_or(3600);
         let answer = Compose::response_to(request, 200, None)
             .to_tag(&dialog.local_tag)
@@ -59,9 +59,11 @@ impl Pbx {
             .finish();
         self.layer.respond(now, server, 200, &answer);
         let event = request.get(Name::Event).unwrap_or_default().to_owned();
-        self.notify_state(now, &mut dialog, &event, expires);
+        let user = uri_user(request.uri());
+        let mut subscriber = Subscriber { dialog, event, user, told: 0 };
+        self.notify_state(now, &mut subscriber, expires);
         if expires > 0 {
-            self.subscriptions.push(dialog);
+            self.subscriptions.push(subscriber);
         }
     }
 
@@ -72,39 +74,70 @@ impl Pbx {
         server: ServerKey,
         request: &Message,
     ) -> bool {
-        let Some(at) = self.subscriptions.iter().position(|dialog| dialog.owns(request)) else {
+        let Some(at) = self.subscriptions.iter().position(|s| s.dialog.owns(request)) else {
             return false;
         };
-        let mut dialog = self.subscriptions.remove(at);
-        dialog.rises(request);
-        dialog.refresh(request);
+        let mut subscriber = self.subscriptions.remove(at);
+        subscriber.dialog.rises(request);
+        subscriber.dialog.refresh(request);
         let expires = request.expires().unwrap_or(3600);
         let answer = Compose::response_to(request, 200, None)
-            .line(Name::Contact, format!("<{}>", dialog.contact))
+            .line(Name::Contact, format!("<{}>", subscriber.dialog.contact))
             .line(Name::Expires, expires.to_string())
             .finish();
         self.layer.respond(now, server, 200, &answer);
-        let event = request.get(Name::Event).unwrap_or_default().to_owned();
-        self.notify_state(now, &mut dialog, &event, expires);
+        self.notify_state(now, &mut subscriber, expires);
         if expires > 0 {
-            self.subscriptions.push(dialog);
+            self.subscriptions.push(subscriber);
         }
         true
     }
 
-    fn notify_state(&mut self, now: Moment, dialog: &mut Dialog, event: &str, expires: u32) {
+    /// Tells all who watch a user's dialogs how they stand.
+    pub fn tell_watchers(&mut self, now: Moment, user: &str) {
+        for mut subscriber in std::mem::take(&mut self.subscriptions) {
+            if subscriber.user == user {
+                self.notify_state(now, &mut subscriber, 1800);
+            }
+            self.subscriptions.push(subscriber);
+        }
+    }
+
+    fn notify_state(&mut self, now: Moment, subscriber: &mut Subscriber, expires: u32) {
         let state = match expires {
             0 => "terminated;reason=timeout".to_owned(),
             seconds => format!("active;expires={seconds}"),
         };
-        let draft = dialog
+        let (kind, body) = match subscriber.event.as_str() {
+            "dialog" => ("application/dialog-info+xml", self.dialogs_of(subscriber)),
+            _ => ("application/x-story", "all is well\r\n".to_owned()),
+        };
+        subscriber.told += 1;
+        let draft = subscriber
+            .dialog
             .request("NOTIFY")
-            .line(Name::Event, event)
+            .line(Name::Event, &subscriber.event)
             .line(Name::SubscriptionState, state)
-            .body("application/x-story", "all is well\r\n")
+            .body(kind, body)
             .finish();
-        let flow = dialog.way();
+        let flow = subscriber.dialog.way();
         self.send(now, flow, Purpose::Nothing, &draft);
+    }
+
+    /// A user's calls as RFC 4235 writes them.
+    fn dialogs_of(&self, subscriber: &Subscriber) -> String {
+        let user = &subscriber.user;
+        let legs = self.legs.values().filter(|leg| leg.is_up() && leg.user == *user);
+        let dialogs: String = legs
+            .map(|leg| {
+                format!("<dialog id=\"leg{}\"><state>confirmed</state></dialog>\r\n", leg.no.0)
+            })
+            .collect();
+        format!(
+            "<?xml version=\"1.0\"?>\r\n<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" \
+             version=\"{}\" state=\"full\" entity=\"sip:{user}@{}\">\r\n{dialogs}</dialog-info>\r\n",
+            subscriber.told, self.settings.domain
+        )
     }
 
     /// How many subscriptions it has.

@@ -82,6 +82,17 @@ pub(super) struct Target {
     pub flow: Flow,
 }
 
+/// Somebody who is told of events.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    pub dialog: Dialog,
+    pub event: String,
+    /// Whose state is told.
+    pub user: String,
+    /// How many notices there have been.
+    pub told: u32,
+}
+
 /// What the PBX is woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Alarm {
@@ -130,7 +141,7 @@ pub struct Pbx {
     pub(super) relays: Vec<Relay>,
     pub(super) next_relay: u32,
     pub(super) accepted: Vec<Accepted>,
-    pub(super) subscriptions: Vec<Dialog>,
+    pub(super) subscriptions: Vec<Subscriber>,
     pub(super) heard: Vec<Message>,
     pub(super) answers: Vec<Message>,
     pub(super) nonce: String,

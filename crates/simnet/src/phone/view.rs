@@ -104,6 +104,25 @@ impl Phone {
             .map(|s| (s.event.as_str(), s.answer, s.bodies.as_slice(), s.is_over))
     }
 
+    /// The bodies heard in its newest subscription to the dialogs of `user`, oldest first.
+    pub fn watched(&self, user: &str) -> Option<&[String]> {
+        let to = format!("<sip:{user}@");
+        let of =
+            |s: &&super::state::Subscription| s.event == "dialog" && s.dialog.remote.contains(&to);
+        self.subscriptions.iter().rev().find(of).map(|s| s.bodies.as_slice())
+    }
+
+    /// All users whose dialogs it watches, with the body heard last.
+    pub fn watches(&self) -> impl Iterator<Item = (&str, &str)> {
+        let alive = self.subscriptions.iter().filter(|s| {
+            s.event == "dialog" && !s.is_over && s.answer.is_some_and(|status| status < 300)
+        });
+        alive.filter_map(|s| {
+            let user = s.dialog.remote.split("<sip:").nth(1)?.split('@').next()?;
+            Some((user, s.bodies.last()?.as_str()))
+        })
+    }
+
     /// How many SIP transactions it has.
     pub fn transactions(&self) -> usize {
         self.layer.len()

@@ -195,6 +195,46 @@ impl World {
         self
     }
 
+    /// Somebody's lamp for `user` shows this many parked calls, and this many of the PBX's.
+    #[track_caller]
+    pub fn lamp_shows(&mut self, name: &str, user: &str, parked: usize, pbx: usize) -> &mut World {
+        let last = self.phone(name).watched(user).and_then(|bodies| bodies.last()).cloned();
+        let is = last.as_deref().map(lamps_in);
+        self.must(is == Some((parked, pbx)), |_| {
+            format!("{name}'s lamp for {user} shows {is:?} and not {parked}, {pbx}: {last:?}")
+        })
+    }
+
+    /// The versions of what somebody was told of `user` rise one by one (RFC 4235 §4.1.1).
+    #[track_caller]
+    pub fn versions_rise(&mut self, name: &str, user: &str) -> &mut World {
+        let bodies = self.phone(name).watched(user).unwrap_or_default();
+        let versions: Vec<u64> = bodies.iter().filter_map(|body| version_in(body)).collect();
+        let rise = versions.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let whole = versions.len() == bodies.len();
+        self.must(rise && whole, |_| format!("{name} was told versions {versions:?} of {user}"))
+    }
+
+    /// Every lamp for a slot shows as many parked calls as wait there.
+    #[track_caller]
+    pub fn lamps_equal_lots(&mut self) -> &mut World {
+        let parked = self.parked_calls();
+        let names: Vec<String> = self.seats.iter().map(|seat| seat.name.clone()).collect();
+        for name in names {
+            let shown: Vec<(String, String)> =
+                self.phone(&name).watches().map(|(u, b)| (u.to_owned(), b.to_owned())).collect();
+            for (user, body) in shown {
+                let there = parked.iter().filter(|call| call.slot == user).count();
+                let there = if user == "700" { parked.len() } else { there };
+                let is = lamps_in(&body).0;
+                self.must(is == there, |_| {
+                    format!("{name}'s lamp for {user} shows {is} of {there} calls: {body}")
+                });
+            }
+        }
+        self
+    }
+
     /// Somebody has had this many park-info notices.
     #[track_caller]
     pub fn had_notices(&mut self, name: &str, wanted: usize) -> &mut World {
@@ -261,4 +301,17 @@ impl World {
         lines.push(format!("parked: {slots:?}"));
         lines.join("\n")
     }
+}
+
+/// How many living dialogs a body has: of ours, which have a Call-ID here, and of the PBX's.
+fn lamps_in(body: &str) -> (usize, usize) {
+    let alive = body.split("<dialog ").skip(1).filter(|text| !text.contains(">terminated<"));
+    let (ours, theirs): (Vec<&str>, Vec<&str>) =
+        alive.partition(|text| text.split('>').next().unwrap_or_default().contains("call-id="));
+    (ours.len(), theirs.len())
+}
+
+fn version_in(body: &str) -> Option<u64> {
+    let root = body.split("<dialog-info").nth(1)?;
+    root.split("version=\"").nth(1)?.split('"').next()?.parse().ok()
 }

@@ -309,6 +309,14 @@ impl World {
         self
     }
 
+    /// The PBX tells all who watch somebody how many calls they have.
+    #[track_caller]
+    pub fn pbx_tells_of(&mut self, name: &str) -> &mut World {
+        let user = self.number(name);
+        self.with_pbx(|pbx, now| pbx.tell_watchers(now, &user));
+        self
+    }
+
     /// The PBX goes dead, or comes back with its registrations and without its calls.
     pub fn pbx_power(&mut self, on: bool) -> &mut World {
         self.with_pbx(|pbx, _| pbx.power(on));

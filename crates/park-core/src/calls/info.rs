@@ -1,0 +1,238 @@
+//! Asks that come as INFO within a call: a command whose answer is an INFO too, a body that a
+//! configured rule knows, and keys that are pressed one by one until they are a code.
+
+use base::{Flow, Side};
+use dialects::{Codes, InfoAsk, InfoVerb, Key, KeyOutcome, KeySource, Keys, ParkCommand};
+use sip_core::ServerKey;
+use sip_msg::Message;
+
+use crate::calls::leg::With;
+use crate::calls::{own, park, send};
+use crate::contacts::Aor;
+use crate::house::House;
+use crate::keys::{Alarm, Errand, LegKey};
+use crate::lots::{self, Ask, Teller};
+use crate::refusal::Refusal;
+use crate::told::Fact;
+
+/// Takes an INFO of a phone, if it asks something of us; then it has been dealt with.
+pub(crate) fn take(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: &Flow,
+    key: LegKey,
+) -> bool {
+    if flow.side != Side::Phones {
+        return false;
+    }
+    let ask = match InfoAsk::read(request, &house.settings.info_rules) {
+        Ok(Some(ask)) => ask,
+        Ok(None) => return false,
+        Err(bad) => {
+            house.refuse(server, request, &Refusal::Status(bad.status, bad.why.into()));
+            return true;
+        }
+    };
+    match ask {
+        InfoAsk::Command(command) => by_command(house, server, request, key, command),
+        InfoAsk::Matched { asks: InfoVerb::Park, slot, .. } => {
+            by_rule(house, server, request, key, slot.as_deref());
+        }
+        // A call within a call is asked for by dialling.
+        InfoAsk::Matched { asks: InfoVerb::Retrieve, .. } => return false,
+        InfoAsk::Digit { key: pressed, .. } => return press(house, server, request, key, pressed),
+    }
+    true
+}
+
+/// Who asks in a leg, and whether they may.
+fn asker(house: &House, key: LegKey, request: &Message) -> Result<Aor, Refusal> {
+    let leg = house.legs.get(key).ok_or(Refusal::NotAnswered)?;
+    lots::entitled(house, leg, &leg.dialog.flow)?;
+    lots::domain_of(house, key, request).ok_or(Refusal::NotEntitled)
+}
+
+/// A place for a call whose parker has named none, or that one.
+fn place(house: &House, aor: &Aor, slot: Option<&str>) -> Result<Ask, Refusal> {
+    match slot {
+        Some(slot) => lots::park_ask(house, aor, slot)
+            .ok_or(Refusal::Status(404, "no such place to park".into())),
+        None => lots::any_ask(house, aor).ok_or(Refusal::LotFull),
+    }
+}
+
+fn tell_refused(house: &mut House, key: LegKey, request: &Message, refusal: &Refusal) {
+    let who = house.legs.get(key).map(crate::calls::leg::Leg::name).unwrap_or_default();
+    let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
+    house.tell(Some(request.call_id()), fact);
+}
+
+/// A command: answered at once, and its outcome told by an INFO of ours.
+fn by_command(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    key: LegKey,
+    command: ParkCommand,
+) {
+    house.answer(server, request, 200);
+    let parked = asker(house, key, request)
+        .and_then(|aor| place(house, &aor, None))
+        .and_then(|ask| park::do_park(house, key, &ask));
+    match parked {
+        Ok(parked) => {
+            if let Some(call) = house.lots.get_mut(parked) {
+                call.teller = Teller::Command(key, command);
+            }
+            park::go(house, parked);
+        }
+        Err(refusal) => {
+            tell_refused(house, key, request, &refusal);
+            refuse_command(house, key, &command, refusal.status(), &refusal.to_string());
+        }
+    }
+}
+
+/// The parker is told with which number its call is retrieved; then its leg ends.
+pub(crate) fn command_done(house: &mut House, key: LegKey, command: &ParkCommand, number: &str) {
+    let body = command.parked(number);
+    answer_command(house, key, body);
+    house.alarms.set(Alarm::Bye(key), house.at + house.settings.bye_grace);
+}
+
+/// The parker is told that nothing was parked.
+pub(crate) fn refuse_command(
+    house: &mut House,
+    key: LegKey,
+    command: &ParkCommand,
+    status: u16,
+    why: &str,
+) {
+    answer_command(house, key, command.refused(status, why));
+}
+
+fn answer_command(house: &mut House, key: LegKey, body: dialects::Body) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let draft = leg.dialog.request("INFO").body(&body.content_type, body.bytes);
+    send::send_own(house, key, draft, Errand::Answer);
+}
+
+/// A body that a configured rule knows: its own answer tells the outcome.
+fn by_rule(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    key: LegKey,
+    slot: Option<&str>,
+) {
+    let parked = asker(house, key, request)
+        .and_then(|aor| place(house, &aor, slot))
+        .and_then(|ask| park::do_park(house, key, &ask));
+    match parked {
+        Ok(parked) => {
+            if let Some(call) = house.lots.get_mut(parked) {
+                call.teller = Teller::Answer(key, server);
+            }
+            park::go(house, parked);
+        }
+        Err(refusal) => house.refuse(server, request, &refusal),
+    }
+}
+
+/// A key is pressed. It is held back while it may become a code; whether it has been dealt with.
+fn press(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    key: LegKey,
+    pressed: Key,
+) -> bool {
+    let Ok(aor) = asker(house, key, request) else { return false };
+    let lots = lots::with_keys(house, &aor);
+    let in_a_call = house.legs.get(key).is_some_and(|leg| leg.partner().is_some());
+    if lots.is_empty() || !in_a_call {
+        return false;
+    }
+    let (at, patience) = (house.at, house.settings.key_patience);
+    let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
+    let Some(leg) = house.legs.get_mut(key) else { return false };
+    let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new(patience)));
+    let held = keys.held().len();
+    let outcome = keys.press(at, pressed, KeySource::Info, &codes);
+    let is_only_this =
+        matches!(&outcome, KeyOutcome::NotOurs(keys) if keys.as_slice() == [pressed]);
+    if is_only_this && held == 0 {
+        return false;
+    }
+    house.answer(server, request, 200);
+    follow(house, key, outcome);
+    true
+}
+
+/// The pause after the last key is long enough.
+pub(crate) fn pause_over(house: &mut House, key: LegKey) {
+    let Some(aor) = house.legs.get(key).and_then(|leg| leg.aor.clone()) else { return };
+    let lots = lots::with_keys(house, &aor);
+    let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
+    let at = house.at;
+    let Some(keys) = house.legs.get_mut(key).and_then(|leg| leg.keys.as_mut()) else { return };
+    if let Some(outcome) = keys.expire(at, &codes) {
+        follow(house, key, outcome);
+    }
+}
+
+fn follow(house: &mut House, key: LegKey, outcome: KeyOutcome) {
+    match outcome {
+        KeyOutcome::Ours(code) => by_keys(house, key, &code),
+        KeyOutcome::NotOurs(keys) => pass_keys(house, key, &keys),
+        KeyOutcome::Collecting | KeyOutcome::Repeated => {}
+    }
+    let due = house.legs.get(key).and_then(|leg| leg.keys.as_ref()?.wake_at());
+    if let Some(due) = due {
+        house.alarms.set(Alarm::Keys(key), due);
+    } else {
+        house.alarms.stop(Alarm::Keys(key));
+    }
+}
+
+/// Keys that turned out to be no code go on, one INFO each, in their order.
+fn pass_keys(house: &mut House, key: LegKey, keys: &[Key]) {
+    const USUAL_MS: u32 = 160;
+    let Some(With::Leg(other)) = house.legs.get(key).map(|leg| leg.with) else { return };
+    for pressed in keys {
+        let body = pressed.dtmf_relay(USUAL_MS);
+        let Some(leg) = house.legs.get_mut(other) else { return };
+        let draft = leg.dialog.request("INFO").body(&body.content_type, body.bytes);
+        send::send_own(house, other, draft, Errand::Answer);
+    }
+}
+
+/// The keys are a code: the call is parked there, and the parker's leg ended by us.
+fn by_keys(house: &mut House, key: LegKey, code: &str) {
+    let Some(leg) = house.legs.get(key) else { return };
+    let call_id = leg.dialog.call_id().to_string();
+    let Some(aor) = leg.aor.clone() else { return };
+    let parked = lots::park_ask(house, &aor, code)
+        // A retrieve code, in a call: there is nothing that it could mean.
+        .ok_or(Refusal::Status(404, "these keys park nowhere".into()))
+        .and_then(|ask| park::do_park(house, key, &ask));
+    match parked {
+        Ok(parked) => {
+            if let Some(call) = house.lots.get_mut(parked) {
+                call.teller = Teller::Keys(key);
+            }
+            park::go(house, parked);
+        }
+        Err(refusal) => {
+            let who = aor.extension.to_string();
+            let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
+            house.tell(Some(&call_id), fact);
+        }
+    }
+}
+
+/// A call that was parked by keys stands parked: nobody waits for a word, so its leg ends.
+pub(crate) fn keys_done(house: &mut House, key: LegKey) {
+    own::bye(house, key, None);
+}

@@ -1,0 +1,165 @@
+//! An extension's dialog state is the PBX's, and its subscription passes through. What is parked at
+//! that extension is woven into the PBX's bodies, and told in between when it changes: the lamp of one
+//! key then shows both (RFC 4235).
+
+use std::time::Duration;
+
+use base::{Domain, Side, SlotName};
+use bytes::Bytes;
+use dialects::{DialogStyle, ParkedDialog, dialog_info_version};
+use sip_msg::{Message, Name};
+
+use crate::calls::leg::{Leg, Stage, Usage};
+use crate::calls::outcome::EVENTS_GRACE;
+use crate::calls::{send, within};
+use crate::house::House;
+use crate::keys::{Alarm, Errand, LegKey};
+use crate::lots::{self, SlotId, Teller};
+use crate::watches::{self, dialog_of};
+
+const DIALOG_INFO: &str = "application/dialog-info+xml";
+
+/// What a phone that watches an extension has been told.
+#[derive(Debug)]
+pub(crate) struct Woven {
+    /// The extension, as a slot of any lot of its domain.
+    slot: SlotName,
+    domain: Domain,
+    /// What was subscribed to, literally.
+    entity: Box<str>,
+    /// The Event header of the subscription.
+    event: Box<str>,
+    /// The body that the PBX sent last, and its version.
+    last: Option<(Bytes, u64)>,
+    /// How many notices of ours the phone has had beside the PBX's: its versions run ahead by so many.
+    own: u64,
+    /// The ids of the parked calls that the phone was told of last.
+    told: Vec<String>,
+    in_flight: bool,
+    stale: bool,
+}
+
+/// What a SUBSCRIBE that passes watches, if it is an extension's dialog state.
+pub(crate) fn watching(house: &House, request: &Message, phone: &Leg) -> Option<Box<Woven>> {
+    if phone.side != Side::Phones || within::event_of(request) != "dialog" {
+        return None;
+    }
+    let watched = lots::aor_of(house, request.uri(), &phone.dialog.flow)?;
+    let own = phone.aor.as_ref()?;
+    lots::is_extension(house, &watched).then(|| {
+        Box::new(Woven {
+            slot: SlotName::from(watched.extension.as_str()),
+            // The phone may name the PBX by another name than it registers at.
+            domain: own.domain.clone(),
+            entity: request.uri().into(),
+            event: request.get(Name::Event).unwrap_or("dialog").into(),
+            last: None,
+            own: 0,
+            told: Vec::new(),
+            in_flight: false,
+            stale: false,
+        })
+    })
+}
+
+/// The ids of the calls that are parked now, and of those that were told of and have gone.
+fn come_and_gone(woven: &Woven, dialogs: &[ParkedDialog]) -> (Vec<String>, Vec<String>) {
+    let now: Vec<String> = dialogs.iter().map(|dialog| dialog.id.clone()).collect();
+    let gone = woven.told.iter().filter(|id| !now.contains(id)).cloned().collect();
+    (now, gone)
+}
+
+fn parked_at(house: &House, woven: &Woven) -> Vec<ParkedDialog> {
+    let calls = house.lots.iter().map(|(_, call)| call);
+    let here = calls.filter(|call| {
+        call.id.slot == woven.slot
+            && call.id.domain == woven.domain
+            && matches!(call.teller, Teller::Nobody)
+    });
+    here.map(dialog_of).collect()
+}
+
+fn style_of(house: &House, leg: &Leg) -> DialogStyle {
+    watches::profile_of(house, leg.binding).extension_style()
+}
+
+/// The body of a NOTIFY on its way to a phone, with what is parked woven in; `None`: as it is.
+pub(crate) fn passing(house: &mut House, request: &Message, to: LegKey) -> Option<Bytes> {
+    let leg = house.legs.get(to)?;
+    let woven = leg.woven.as_ref()?;
+    let kind = request.content_type()?.split(';').next().unwrap_or_default().trim();
+    if request.cseq().1 != "NOTIFY" || !kind.eq_ignore_ascii_case(DIALOG_INFO) {
+        return None;
+    }
+    let body = request.body();
+    let version = dialog_info_version(&body)?;
+    let (dialogs, style) = (parked_at(house, woven), style_of(house, leg));
+    let woven = house.legs.get_mut(to)?.woven.as_mut()?;
+    woven.last = Some((Bytes::copy_from_slice(&body), version));
+    let (now, gone) = come_and_gone(woven, &dialogs);
+    let version = (woven.own > 0).then_some(version + woven.own);
+    if dialogs.is_empty() && gone.is_empty() && version.is_none() {
+        return None;
+    }
+    woven.told = now;
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    style.weave(&body, version, &dialogs, &gone)
+}
+
+/// What is parked in a slot has changed: whoever watches that extension is told.
+pub(crate) fn changed(house: &mut House, id: &SlotId) {
+    let watches = |leg: &Leg| {
+        leg.usage == Usage::Events
+            && leg.woven.as_ref().is_some_and(|w| w.slot == id.slot && w.domain == id.domain)
+    };
+    let watching: Vec<LegKey> =
+        house.legs.iter().filter(|(_, leg)| watches(leg)).map(|(key, _)| key).collect();
+    for key in watching {
+        tell(house, key);
+    }
+}
+
+fn tell(house: &mut House, key: LegKey) {
+    let Some(leg) = house.legs.get(key).filter(|leg| leg.stage == Stage::Up) else { return };
+    let Some(woven) = &leg.woven else { return };
+    let (dialogs, style) = (parked_at(house, woven), style_of(house, leg));
+    let until = house.alarms.at(Alarm::Events(key)).unwrap_or(house.at);
+    let left = until.since(house.at).saturating_sub(EVENTS_GRACE);
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let Some(woven) = leg.woven.as_mut() else { return };
+    if woven.in_flight {
+        woven.stale = true;
+        return;
+    }
+    // The PBX's first notice says what else there is, and takes ours along.
+    let Some((last, version)) = woven.last.clone() else { return };
+    let (now, gone) = come_and_gone(woven, &dialogs);
+    if woven.told == now || left < Duration::from_secs(1) {
+        return;
+    }
+    woven.told = now;
+    woven.own += 1;
+    woven.in_flight = true;
+    let version = version + woven.own;
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let body = style
+        .weave(&last, Some(version), &dialogs, &gone)
+        .unwrap_or_else(|| style.full(&woven.entity, version, &dialogs).bytes);
+    let event = woven.event.to_string();
+    let draft = leg
+        .dialog
+        .request("NOTIFY")
+        .line(Name::Event, event)
+        .line(Name::SubscriptionState, format!("active;expires={}", left.as_secs()))
+        .body(DIALOG_INFO, body);
+    send::send_own(house, key, draft, Errand::Woven);
+}
+
+/// The phone has answered a notice of ours, or has not.
+pub(crate) fn told(house: &mut House, key: LegKey) {
+    let Some(woven) = house.legs.get_mut(key).and_then(|leg| leg.woven.as_mut()) else { return };
+    woven.in_flight = false;
+    if std::mem::take(&mut woven.stale) {
+        tell(house, key);
+    }
+}

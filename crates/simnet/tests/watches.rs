@@ -1,0 +1,183 @@
+//! Phones that watch slots, lots and extensions: their lamps are true.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use base::Chance;
+use park_core::Command;
+use simnet::{Fault, MUSIC, World, stories};
+
+/// The latest dialog that somebody's lamp shows, as what an INVITE with Replaces needs.
+fn replaces(w: &World, name: &str, user: &str) -> String {
+    let body = w.phone(name).watched(user).unwrap().last().unwrap();
+    let of = |name: &str| {
+        let text = body.split(&format!("{name}=\"")).nth(1).unwrap();
+        text.split('"').next().unwrap().to_owned()
+    };
+    format!("{};to-tag={};from-tag={};early-only", of("call-id"), of("local-tag"), of("remote-tag"))
+}
+
+stories! {
+    fn a_slot_that_nobody_uses_may_be_watched(w) {
+        w.phones(["ben"]);
+        w.subscribe("ben", "dialog", "701").settle();
+        assert_eq!(w.phone("ben").subscriptions().next().unwrap().1, Some(200));
+        w.lamp_shows("ben", "701", 0, 0);
+    }
+
+    fn a_slots_lamp_is_lit_and_put_out(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.subscribe("carl", "dialog", "701").settle();
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.lamp_shows("carl", "701", 1, 0);
+        assert!(w.phone("carl").watched("701").unwrap().last().unwrap().contains("+331760000"));
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl").lamp_shows("carl", "701", 0, 0).lamps_equal_lots();
+    }
+
+    fn a_phone_that_begins_to_watch_is_told_what_waits(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "ben").transfer("ben", "702").settle();
+        w.subscribe("carl", "dialog", "701").settle();
+        w.subscribe("carl", "dialog", "700").settle();
+        w.lamp_shows("carl", "701", 1, 0).lamp_shows("carl", "700", 2, 0);
+    }
+
+    fn a_lot_is_watched_by_its_number(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.subscribe("carl", "dialog", "700").settle();
+        w.talk("anna", "ben").transfer("ben", "705").settle();
+        w.lamp_shows("carl", "700", 1, 0);
+        w.hang_up("anna").settle();
+        w.lamp_shows("carl", "700", 0, 0);
+    }
+
+    fn a_lamp_is_pressed_and_the_call_taken_by_its_ids(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.subscribe("carl", "dialog", "701").settle();
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        let ids = replaces(w, "carl", "701");
+        w.talk("axel", "ben").transfer("ben", "701").settle();
+        w.dial_replacing("carl", "701", &ids).settle();
+        w.talking("anna", "carl").hears("axel", MUSIC).lamp_shows("carl", "701", 1, 0);
+    }
+
+    fn a_watch_is_refreshed_and_ended(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.subscribe("carl", "dialog", "701").settle();
+        w.unsubscribe("carl").settle();
+        assert!(w.phone("carl").subscriptions().next().unwrap().3);
+        assert_eq!(w.counts().watches, 0);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.lamp_shows("carl", "701", 0, 0);
+    }
+
+    fn a_watch_that_nobody_refreshes_ends(w) {
+        w.phones(["ben"]);
+        w.subscribe("ben", "dialog", "701").settle();
+        w.pass(Duration::from_secs(3_700));
+        assert_eq!(w.counts().watches, 0);
+        assert!(w.phone("ben").subscriptions().next().unwrap().3);
+    }
+
+    fn an_extension_that_is_watched_shows_the_pbxs_calls_and_the_parked_ones(w) {
+        w.phones(["ben", "carl", "dora"]).callers(["anna", "axel"]);
+        w.subscribe("carl", "dialog", "103").settle();
+        w.lamp_shows("carl", "103", 0, 0);
+        w.talk("axel", "dora").pbx_tells_of("dora").settle();
+        w.lamp_shows("carl", "103", 0, 1);
+        w.talk("anna", "ben").transfer("ben", "*68103").settle();
+        w.lamp_shows("carl", "103", 1, 1);
+        w.hang_up("dora").settle();
+        w.pbx_tells_of("dora").settle();
+        w.lamp_shows("carl", "103", 1, 0);
+        w.dial("carl", "*88103").settle();
+        w.talking("anna", "carl").lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+    }
+
+    fn what_the_pbx_says_of_an_extension_is_not_touched_while_nothing_is_parked_there(w) {
+        w.phones(["ben", "carl"]);
+        w.subscribe("carl", "dialog", "101").settle();
+        let bodies = w.phone("carl").watched("101").unwrap().to_vec();
+        assert!(bodies[0].starts_with("<?xml version=\"1.0\"?>\r\n<dialog-info xmlns="));
+        assert!(bodies[0].ends_with("entity=\"sip:101@pbx.example\">\r\n</dialog-info>\r\n"));
+    }
+
+    fn a_stranger_may_not_watch(w) {
+        w.phones(["ben"]);
+        w.unregister_all("ben").settle();
+        w.subscribe("ben", "dialog", "701").settle();
+        assert_eq!(w.phone("ben").subscriptions().next().unwrap().1, Some(403));
+    }
+
+    fn another_event_of_a_slot_is_refused(w) {
+        w.phones(["ben"]);
+        w.subscribe("ben", "presence", "701").settle();
+        assert_eq!(w.phone("ben").subscriptions().next().unwrap().1, Some(489));
+    }
+}
+
+#[test]
+fn versions_rise_one_by_one_whoever_tells() {
+    let mut w = World::with_phones(["ben", "carl", "dora"]);
+    w.callers(["anna", "axel"]).subscribe("carl", "dialog", "103").settle();
+    w.subscribe("carl", "dialog", "701").settle();
+    w.talk("anna", "ben").transfer("ben", "*68103").settle();
+    w.talk("axel", "dora").pbx_tells_of("dora").settle();
+    w.hang_up("anna").settle();
+    w.pbx_tells_of("dora").settle();
+    w.transfer("dora", "701").settle();
+    w.versions_rise("carl", "103").versions_rise("carl", "701").lamps_equal_lots();
+}
+
+#[test]
+fn who_watches_is_told_when_the_house_closes() {
+    let mut w = World::with_phones(["ben"]);
+    w.subscribe("ben", "dialog", "701").settle();
+    w.command(Command::EndAll);
+    w.settle();
+    assert!(w.phone("ben").subscriptions().next().unwrap().3);
+    assert_eq!(w.counts().watches, 0);
+}
+
+#[test]
+fn a_phone_that_has_gone_is_watched_no_more() {
+    let mut w = World::with_phones(["ben", "carl"]);
+    w.callers(["anna"]).subscribe("carl", "dialog", "701").settle();
+    w.switch_off("carl");
+    w.talk("anna", "ben").transfer("ben", "701").settle();
+    w.pass(Duration::from_secs(40));
+    assert_eq!(w.counts().watches, 0);
+}
+
+#[test]
+fn a_flood_of_subscriptions_is_limited() {
+    let mut w = World::with_phones(["ben"]);
+    for _ in 0..300 {
+        w.subscribe("ben", "dialog", "701");
+    }
+    w.settle();
+    let refused = w.phone("ben").subscriptions().filter(|s| s.1 == Some(503)).count();
+    assert_eq!((refused, w.counts().watches), (300 - 256, 256));
+}
+
+#[test]
+fn lamps_are_true_after_whatever_happens() {
+    for seed in 1..=40 {
+        let mut chance = Chance::from_seed(seed);
+        let mut w = World::with_phones(["ben", "carl", "dora"]);
+        w.callers(["anna", "axel"]);
+        for user in ["701", "700", "101", "103"] {
+            w.subscribe("carl", "dialog", user).settle();
+        }
+        w.spoil_every(3 + chance.below(9), Fault::ALL[chance.below(4) as usize]);
+        for caller in ["anna", "axel"] {
+            let place = ["701", "*68", "*68103", "700"][chance.below(4) as usize];
+            w.talk(caller, "ben").transfer("ben", place).settle();
+        }
+        w.dial("dora", ["701", "*88101", "*88"][chance.below(3) as usize]).settle();
+        w.spoil_every(0, Fault::Drop).settle();
+        w.lamps_equal_lots();
+    }
+}
