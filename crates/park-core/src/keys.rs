@@ -30,6 +30,8 @@ pub(crate) enum Errand {
     HandOver,
     /// To ring a phone.
     Ring,
+    /// To pass a key on that was held back.
+    Key,
     /// To tell who watches an extension what is parked there.
     Woven,
     /// Our answer to a retriever or to who dials a park code.

@@ -6,7 +6,7 @@ use dialects::{Codes, InfoAsk, InfoVerb, Key, KeyOutcome, KeySource, Keys, ParkC
 use sip_core::ServerKey;
 use sip_msg::Message;
 
-use crate::calls::leg::With;
+use crate::calls::leg::Leg;
 use crate::calls::{own, park, send};
 use crate::contacts::Aor;
 use crate::house::House;
@@ -63,7 +63,7 @@ fn place(house: &House, aor: &Aor, slot: Option<&str>) -> Result<Ask, Refusal> {
 }
 
 fn tell_refused(house: &mut House, key: LegKey, request: &Message, refusal: &Refusal) {
-    let who = house.legs.get(key).map(crate::calls::leg::Leg::name).unwrap_or_default();
+    let who = house.legs.get(key).map(Leg::name).unwrap_or_default();
     let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
     house.tell(Some(request.call_id()), fact);
 }
@@ -150,10 +150,12 @@ fn press(
 ) -> bool {
     let Ok(aor) = asker(house, key, request) else { return false };
     let lots = lots::with_keys(house, &aor);
-    let in_a_call = house.legs.get(key).is_some_and(|leg| leg.partner().is_some());
-    if lots.is_empty() || !in_a_call {
+    let other = house.legs.get(key).and_then(Leg::partner);
+    let Some(other) = other.and_then(|key| house.legs.get(key)) else { return false };
+    if lots.is_empty() {
         return false;
     }
+    let in_order = other.keys_due.is_empty();
     let (at, patience) = (house.at, house.settings.key_patience);
     let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
     let Some(leg) = house.legs.get_mut(key) else { return false };
@@ -162,7 +164,7 @@ fn press(
     let outcome = keys.press(at, pressed, KeySource::Info, &codes);
     let is_only_this =
         matches!(&outcome, KeyOutcome::NotOurs(keys) if keys.as_slice() == [pressed]);
-    if is_only_this && held == 0 {
+    if is_only_this && held == 0 && in_order {
         return false;
     }
     house.answer(server, request, 200);
@@ -196,16 +198,36 @@ fn follow(house: &mut House, key: LegKey, outcome: KeyOutcome) {
     }
 }
 
-/// Keys that turned out to be no code go on, one INFO each, in their order.
+/// Keys that turned out to be no code go on, one INFO each. The next waits for the answer to the one
+/// before: what comes out of order is refused (RFC 3261 §12.2.2).
 fn pass_keys(house: &mut House, key: LegKey, keys: &[Key]) {
-    const USUAL_MS: u32 = 160;
-    let Some(With::Leg(other)) = house.legs.get(key).map(|leg| leg.with) else { return };
-    for pressed in keys {
-        let body = pressed.dtmf_relay(USUAL_MS);
-        let Some(leg) = house.legs.get_mut(other) else { return };
-        let draft = leg.dialog.request("INFO").body(&body.content_type, body.bytes);
-        send::send_own(house, other, draft, Errand::Answer);
+    let other = house.legs.get(key).and_then(Leg::partner);
+    let Some(other) = other.and_then(|key| Some((key, house.legs.get_mut(key)?))) else { return };
+    let (to, leg) = other;
+    let idle = leg.keys_due.is_empty();
+    leg.keys_due.extend(keys);
+    if idle {
+        pass_key(house, to);
     }
+}
+
+fn pass_key(house: &mut House, to: LegKey) {
+    const USUAL_MS: u32 = 160;
+    let Some(leg) = house.legs.get_mut(to) else { return };
+    let Some(key) = leg.keys_due.first() else { return };
+    let body = key.dtmf_relay(USUAL_MS);
+    let draft = leg.dialog.request("INFO").body(&body.content_type, body.bytes);
+    send::send_own(house, to, draft, Errand::Key);
+}
+
+/// A key has arrived, or has not: on to the next.
+pub(crate) fn key_passed(house: &mut House, to: LegKey) {
+    if let Some(leg) = house.legs.get_mut(to)
+        && !leg.keys_due.is_empty()
+    {
+        leg.keys_due.remove(0);
+    }
+    pass_key(house, to);
 }
 
 /// The keys are a code: the call is parked there, and the parker's leg ended by us.

@@ -1,7 +1,7 @@
 //! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
 
 use base::{Moment, Side};
-use dialects::Keys;
+use dialects::{Key, Keys};
 use rustc_hash::FxHashMap;
 use sip_core::{ClientKey, Dialog, ServerKey};
 use sip_msg::{Message, Name, NameAddr, SipUri};
@@ -159,6 +159,8 @@ pub(crate) struct Leg {
     pub(crate) progress: Option<Progress>,
     /// The keys pressed in it that may become a code.
     pub(crate) keys: Option<Box<Keys>>,
+    /// Keys that were held back and go out by this leg one after another; the first is under way.
+    pub(crate) keys_due: Vec<Key>,
     /// For a phone that watches an extension: what it has been told of parked calls there.
     pub(crate) woven: Option<Box<Woven>>,
     /// REFERs that were passed on by this leg, the last one first.
@@ -212,6 +214,7 @@ impl Leg {
             bye_due: None,
             progress: None,
             keys: None,
+            keys_due: Vec::new(),
             woven: None,
             refers: Vec::new(),
         }

@@ -7,8 +7,8 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
+use crate::calls::{info, media, parked, recall, route, weave};
 use crate::calls::{leaving, progress, send};
-use crate::calls::{media, parked, recall, route, weave};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
 
@@ -127,6 +127,7 @@ pub(crate) fn response(
         Errand::HandOver => recall::hand_over_answered(house, key, status),
         Errand::Ring => recall::answered(house, key, client, response, flow),
         Errand::Woven => weave::told(house, key),
+        Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}
     }
 }
@@ -144,6 +145,7 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         Errand::HandOver => recall::hand_over_answered(house, key, 408),
         Errand::Ring => recall::not_answered(house, key),
         Errand::Woven => weave::told(house, key),
+        Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}
     }
 }

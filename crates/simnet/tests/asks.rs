@@ -1,0 +1,150 @@
+//! Phones that ask otherwise than by a code: orbits, commands, keys.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use dialects::{InfoMatcher, InfoRule, InfoVerb};
+use simnet::{MUSIC, World, stories};
+
+const COMMAND: &[u8] = br#"{"request":{"reqid":7,"command":"callpark"}}"#;
+
+/// Presses keys one after another, by INFO.
+fn press(w: &mut World, name: &str, keys: &str) {
+    for key in keys.chars() {
+        let body = format!("Signal={key}\r\nDuration=160\r\n");
+        let body = Some(("application/dtmf-relay", body.as_bytes()));
+        w.ask_in_call(name, "INFO", &[], body).pass(Duration::from_millis(900));
+    }
+}
+
+/// The bodies of the INFOs that somebody has heard.
+fn infos(w: &World, name: &str) -> Vec<String> {
+    let heard = w.phone(name).heard().iter().filter(|message| message.cseq().1 == "INFO");
+    heard.map(|message| String::from_utf8_lossy(&message.body()).into_owned()).collect()
+}
+
+fn keys_park(w: &mut World) {
+    w.lot(|lot| lot.dtmf = true);
+}
+
+stories! {
+    fn an_orbit_beside_callpark_is_a_place_to_park(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").refer("ben", "<sip:callpark@pbx.example;orbit=703>").settle();
+        w.parked_at(&["703"]).hears("anna", MUSIC).transfer_came_to("ben", 200);
+        w.dial("carl", "703").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn a_park_plus_orbit_key_parks_and_is_dialled_to_retrieve(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").refer("ben", "<sip:park+704@pbx.example>").settle();
+        w.parked_at(&["704"]).dial("carl", "park+704").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn an_orbit_that_the_lot_has_not_leaves_the_call_as_it_was(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").refer("ben", "<sip:callpark@pbx.example;orbit=0999>").settle();
+        w.nothing_parked().transfer_came_to("ben", 404).talking("anna", "ben");
+    }
+
+    fn a_slot_is_watched_by_its_orbit(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.subscribe("carl", "dialog", "park+704").settle();
+        w.talk("anna", "ben").transfer("ben", "704").settle();
+        w.lamp_shows("carl", "park+704", 1, 0);
+    }
+
+    fn a_command_parks_and_is_answered_by_an_info(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.ask_in_call("ben", "INFO", &[], Some(("application/json", COMMAND))).settle();
+        w.parked_at(&["701"]).hears("anna", MUSIC).ended("ben");
+        let told = infos(w, "ben");
+        assert!(told.len() == 1 && told[0].contains("\"code\":0") && told[0].contains("701"));
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn a_command_that_cannot_be_done_is_answered_and_the_call_goes_on(w) {
+        w.lot(|lot| { lot.slots = vec![(701, 701, 3)]; lot.max_calls_per_slot = 1; });
+        w.phones(["ben"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "ben");
+        w.ask_in_call("ben", "INFO", &[], Some(("application/json", COMMAND))).settle();
+        w.parked_at(&["701"]).talking("axel", "ben");
+        assert!(infos(w, "ben")[0].contains("\"code\":486"));
+    }
+
+    fn a_configured_rule_parks_where_the_body_says(w) {
+        let rule = InfoRule {
+            content_type: "application/x-desk".into(),
+            package: None,
+            pointer: None,
+            equals: None,
+            regex: Some("^park ([0-9]+)$".into()),
+            slot: Some("1".into()),
+            asks: InfoVerb::Park,
+        };
+        let rule = InfoMatcher::new(&rule).unwrap();
+        w.settings(|s| s.info_rules = vec![rule]);
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.ask_in_call("ben", "INFO", &[], Some(("application/x-desk", b"park 799"))).settle();
+        w.answered_with("ben", "INFO", 404).talking("anna", "ben");
+        w.ask_in_call("ben", "INFO", &[], Some(("application/x-desk", b"park 705"))).settle();
+        w.answered_with("ben", "INFO", 200).parked_at(&["705"]).hears("anna", MUSIC).ended("ben");
+    }
+
+    fn an_info_that_asks_nothing_of_us_passes(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.ask_in_call("ben", "INFO", &[], Some(("application/x-other", b"hello"))).settle();
+        assert_eq!(infos(w, "anna"), ["hello"]);
+    }
+
+    fn the_keys_of_a_code_park(w) {
+        keys_park(w);
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        press(w, "ben", "*68102");
+        w.pass(Duration::from_secs(5));
+        w.parked_at(&["102"]).hears("anna", MUSIC).ended("ben");
+        assert!(infos(w, "anna").is_empty());
+        w.dial("carl", "*88102").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn keys_that_are_no_code_go_on_in_their_order(w) {
+        keys_park(w);
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        press(w, "ben", "*69");
+        w.pass(Duration::from_secs(5));
+        let keys: String = infos(w, "anna").iter().filter_map(|body| {
+            body.split("Signal=").nth(1)?.chars().next()
+        }).collect();
+        assert_eq!(keys, "*69");
+        w.talking("anna", "ben").nothing_parked();
+    }
+
+    fn half_a_code_goes_on_after_the_pause(w) {
+        keys_park(w);
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        press(w, "ben", "*6");
+        assert!(infos(w, "anna").is_empty());
+        w.pass(Duration::from_secs(5));
+        assert_eq!(infos(w, "anna").len(), 2);
+        w.talking("anna", "ben");
+    }
+
+    fn keys_pass_at_once_where_no_lot_wants_them(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        press(w, "ben", "*68");
+        assert_eq!(infos(w, "anna").len(), 3);
+        w.nothing_parked().talking("anna", "ben");
+    }
+}
