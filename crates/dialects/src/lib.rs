@@ -1,7 +1,8 @@
 //! How phones ask to park or retrieve, and how phones are told.
 //!
 //! - [`Codes`] reads what was dialled or named in a transfer: park, group park, retrieve, slots.
-//! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`]).
+//! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`],
+//!   [`InfoAsk`], [`RemoteCc`]). [`Keys`] alone remembers, for whoever owns it: the keys of one call.
 //! - `notices`: one file per way of telling, each a pure writing of one body ([`Templates`] for
 //!   `Event: park-info`, [`callpark_info`] for `call-info`, [`DialogStyle`] for the lamps of slots and
 //!   extensions, [`status_line`] and [`park_monitor`] for Cisco's enterprise phones, [`sipfrag`] for

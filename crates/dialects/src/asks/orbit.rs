@@ -94,14 +94,20 @@ impl Word {
             "callpark" => Word::CallPark,
             "park" => Word::Park,
             "pickup" | "parking" => Word::Pickup,
-            lower => {
-                let snom = lower.strip_prefix("park+");
-                let ring = lower.strip_prefix("prk").filter(|id| is_digits(id));
+            _ => {
+                let snom = behind(user, "park+");
+                let ring = behind(user, "prk").filter(|id| is_digits(id));
                 let number = snom.or(ring).map(plain).filter(|number| !number.is_empty());
                 number.map_or(Word::Other, Word::With)
             }
         }
     }
+}
+
+/// What follows `word`, which is written in any case.
+fn behind<'u>(user: &'u str, word: &str) -> Option<&'u str> {
+    let (first, rest) = user.split_at_checked(word.len())?;
+    first.eq_ignore_ascii_case(word).then_some(rest)
 }
 
 /// What a REFER to `target` asks. Outside a dialog it may be addressed to a park server, which then
