@@ -30,7 +30,8 @@ pub(crate) enum StreamEvent {
     Closed {
         /// Which.
         conn: ConnId,
-        /// The flows, as given, of what was not sent.
+        /// The flows, as given, of what was not sent, and of what was sent by flows that did not
+        /// name this connection: nobody else can tell that what waits there waits in vain.
         unsent: Vec<Flow>,
         /// Why, if it is worth a line.
         why: Option<String>,

@@ -49,8 +49,8 @@ pub(super) struct Carried {
 pub(super) async fn connect(source: SocketAddr, conn: ConnId, carried: Carried) {
     match timeout(CONNECT, connected(source, carried.flow.peer)).await {
         Ok(Ok(stream)) => carry(stream, conn, carried).await,
-        Ok(Err(error)) => end(conn, carried, VecDeque::new(), Some(error.to_string())).await,
-        Err(_) => end(conn, carried, VecDeque::new(), Some("no answer".to_owned())).await,
+        Ok(Err(error)) => end(conn, carried, Vec::new(), Some(error.to_string())).await,
+        Err(_) => end(conn, carried, Vec::new(), Some("no answer".to_owned())).await,
     }
 }
 
@@ -67,6 +67,7 @@ pub(super) async fn carry(stream: TcpStream, conn: ConnId, mut carried: Carried)
     let mut pipe = Pipe {
         framer: Framer::new(),
         waiting: VecDeque::new(),
+        unnamed: Vec::new(),
         written: 0,
         spoken: false,
         heard_at: Instant::now(),
@@ -78,12 +79,12 @@ pub(super) async fn carry(stream: TcpStream, conn: ConnId, mut carried: Carried)
             Err(why) => break why,
         }
     };
-    end(conn, carried, pipe.waiting, why).await;
+    let waiting = pipe.waiting.into_iter().filter_map(|(flow, _)| flow);
+    end(conn, carried, pipe.unnamed.into_iter().chain(waiting).collect(), why).await;
 }
 
-async fn end(conn: ConnId, mut carried: Carried, waiting: VecDeque<Outgoing>, why: Option<String>) {
+async fn end(conn: ConnId, mut carried: Carried, mut unsent: Vec<Flow>, why: Option<String>) {
     carried.orders.close();
-    let mut unsent: Vec<Flow> = waiting.into_iter().filter_map(|(flow, _)| flow).collect();
     while let Ok((flow, _)) = carried.orders.try_recv() {
         unsent.push(flow);
     }
@@ -96,6 +97,9 @@ async fn end(conn: ConnId, mut carried: Carried, waiting: VecDeque<Outgoing>, wh
 struct Pipe {
     framer: Framer,
     waiting: VecDeque<Outgoing>,
+    /// The flows that led here without naming this connection, such as those of what we opened it
+    /// for. Hardly more than one.
+    unnamed: Vec<Flow>,
     /// How much of the first waiting message is written.
     written: usize,
     /// Whether the peer has ever said a whole message.
@@ -129,6 +133,9 @@ impl Pipe {
                 let (flow, bytes) = order.ok_or(None)?;
                 if self.waiting.is_empty() {
                     self.moved_at = Instant::now();
+                }
+                if flow.conn != carried.flow.conn && !self.unnamed.contains(&flow) {
+                    self.unnamed.push(flow);
                 }
                 self.waiting.push_back((Some(flow), bytes));
                 self.write(stream)?;

@@ -106,3 +106,36 @@ impl Streams {
         Some(open.peer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base::Transport;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_sent_on_a_connection_that_we_opened_is_lost_when_it_closes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        let (events, mut told) = mpsc::channel(8);
+        let mut streams = Streams::new(events);
+        let source: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let (side, transport) = (Side::Pbx, Transport::Tcp);
+        let flow = Flow { side, transport, local: source, peer, conn: None };
+        for request in ["first", "second"] {
+            assert!(streams.send(flow, source, Bytes::from(request)));
+        }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heard = [0; 11];
+        stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"firstsecond");
+        drop(stream);
+        let Some(StreamEvent::Closed { conn, unsent, .. }) = told.recv().await else {
+            panic!("it is closed");
+        };
+        assert_eq!(unsent, [flow]);
+        assert_eq!(streams.closed(conn), Some(peer));
+    }
+}
