@@ -8,6 +8,7 @@ mod icmp;
 mod route;
 mod stream;
 mod streams;
+mod trouble;
 mod udp;
 
 pub use ends::CannotBind;

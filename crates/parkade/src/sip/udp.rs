@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use base::{Flow, Side, Transport};
@@ -13,6 +14,7 @@ use tokio::net::UdpSocket;
 
 use crate::sip::batch::{self, BATCH, Batch};
 use crate::sip::icmp;
+use crate::sip::trouble::Trouble;
 
 /// What may wait for a full socket; beyond it datagrams are lost, as on any network.
 const MOST_WAITING: usize = 4096;
@@ -25,7 +27,8 @@ const MOST_RECENT: usize = 256;
 struct UdpEnd {
     side: Side,
     local: SocketAddr,
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
+    trouble: Trouble,
     waiting: VecDeque<(Flow, Bytes)>,
     /// The flows last sent by, in a ring: an ICMP error tells only the peer.
     recent: Vec<Flow>,
@@ -46,9 +49,11 @@ impl UdpEnds {
     }
 
     pub(super) fn add(&mut self, side: Side, local: SocketAddr, socket: UdpSocket) {
+        let socket = Arc::new(socket);
         self.ends.push(UdpEnd {
             side,
             local,
+            trouble: Trouble::of(Arc::clone(&socket)),
             socket,
             waiting: VecDeque::new(),
             recent: Vec::new(),
@@ -66,18 +71,24 @@ impl UdpEnds {
             if !end.waiting.is_empty() {
                 end.flush(cx);
             }
-            // An error stands for datagrams too: taking them brings it to light.
             if end.socket.poll_recv_ready(cx).is_ready() {
                 self.turn = i + 1;
                 return Poll::Ready(i);
             }
         }
-        Poll::Pending
+        // What the network reports does not make a socket readable. While datagrams lie there, taking
+        // them brings it to light.
+        let troubled = self.ends.iter_mut().position(|end| end.trouble.poll(cx).is_ready());
+        troubled.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Takes what lies at socket `i`, and hands each datagram with its flow to `take`.
+    /// Takes what lies at socket `i`, and hands each datagram with its flow to `take`. Hands back the
+    /// flows that turn out to lead nowhere.
     pub(crate) fn receive(&mut self, i: usize, mut take: impl FnMut(Flow, &[u8])) -> Vec<Flow> {
-        let end = &self.ends[i];
+        let end = &mut self.ends[i];
+        if end.trouble.take() {
+            return end.unreachable();
+        }
         let mut taken = Ok(0);
         // Fewer than asked for means that no more lie there: saying so spares a call.
         let _ = end.socket.try_io(Interest::READABLE, || {
@@ -207,5 +218,59 @@ fn as_family_of(local: SocketAddr, peer: SocketAddr) -> SocketAddr {
             SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
         }
         _ => peer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use base::Side;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::config::Listen;
+    use crate::sip::bind;
+
+    fn ends(address: &str) -> (UdpEnds, SocketAddr) {
+        let listen = Listen { transport: Transport::Udp, address: address.parse().unwrap() };
+        let socket = bind::open(listen, true).unwrap();
+        let local = bind::bound(&socket).unwrap();
+        let mut ends = UdpEnds::new();
+        ends.add(Side::Pbx, local, UdpSocket::from_std(socket.into()).unwrap());
+        (ends, local)
+    }
+
+    /// Where nobody listens.
+    fn deserted(address: &str) -> SocketAddr {
+        std::net::UdpSocket::bind(address).unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn that_nobody_listens_is_known_without_sending_again() {
+        for any_port in ["127.0.0.1:0", "[::1]:0"] {
+            let (mut ends, local) = ends(any_port);
+            let (side, transport) = (Side::Pbx, Transport::Udp);
+            // More than once: what was reported must not hide what is reported next.
+            for _ in 0..3 {
+                let flow = Flow { side, transport, local, peer: deserted(any_port), conn: None };
+                assert!(ends.send(flow, Bytes::from_static(b"hello")).is_empty());
+                let mut dead = Vec::new();
+                while dead.is_empty() {
+                    let ready = poll_fn(|cx| ends.poll_ready(cx));
+                    let i = timeout(Duration::from_secs(5), ready).await.expect("a report");
+                    dead = ends.receive(i, |_, _| panic!("nobody has sent anything"));
+                }
+                assert_eq!(dead, [flow]);
+            }
+            // And then there is rest.
+            let ready = poll_fn(|cx| ends.poll_ready(cx));
+            let ready = timeout(Duration::from_millis(50), ready).await;
+            let spurious = ready.is_ok_and(|i| !ends.receive(i, |_, _| {}).is_empty());
+            assert!(!spurious);
+            let ready = poll_fn(|cx| ends.poll_ready(cx));
+            assert!(timeout(Duration::from_millis(50), ready).await.is_err());
+        }
     }
 }
