@@ -1,26 +1,32 @@
 //! The DNS as the system has it: `/etc/resolv.conf` and `/etc/hosts`, read anew for every walk, so
 //! that a change of either is noticed.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use base::Transport;
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
-use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::NetError;
+use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::rdata::NAPTR;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use crate::resolve::names::{Answer, Names, Naptr, Srv};
+use crate::resolve::names::{Answer, Failure, Kind, Names, Naptr, Question, Record, Srv};
 
-/// The system's resolver.
-pub(super) struct Dns(TokioResolver);
+/// How long the name servers have for one answer; it is asked for again at once, as often as
+/// [`AGAIN`] says.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// More would only put off what is to be told: the walk is soon made again as a whole.
+const AGAIN: usize = 2;
+
+/// The system's resolver, or why there is none.
+pub(super) struct Dns(Result<TokioResolver, NetError>);
 
 impl Dns {
     /// Reads the system's configuration. Without one, `/etc/hosts` alone knows names.
-    pub(super) fn open() -> Result<Dns, NetError> {
+    pub(super) fn open() -> Dns {
         let mut builder = match TokioResolver::builder_tokio() {
             Ok(builder) => builder,
             Err(error) => {
@@ -29,33 +35,67 @@ impl Dns {
                 TokioResolver::builder_with_config(empty, TokioRuntimeProvider::default())
             }
         };
-        builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        Ok(Dns(builder.build()?))
+        let options = builder.options_mut();
+        options.timeout = options.timeout.min(PATIENCE);
+        options.attempts = options.attempts.min(AGAIN);
+        Dns(builder.build())
     }
+}
 
-    async fn lookup(&self, name: &str, kind: RecordType) -> Option<Lookup> {
-        match self.0.lookup(name, kind).await {
-            Ok(lookup) => Some(lookup),
+impl Names for Dns {
+    async fn ask(&self, question: &Question) -> Result<Answer, Failure> {
+        let kind = match question.kind {
+            Kind::Naptr => RecordType::NAPTR,
+            Kind::Srv => RecordType::SRV,
+            Kind::A => RecordType::A,
+            Kind::Aaaa => RecordType::AAAA,
+        };
+        let resolver = match &self.0 {
+            Ok(resolver) => resolver,
+            Err(error) => return Err(Failure::Unreached(error.to_string())),
+        };
+        match resolver.lookup(question.name.as_str(), kind).await {
+            Ok(found) => Ok(Answer {
+                list: found.answers().iter().filter_map(|record| read(&record.data)).collect(),
+                holds_for: found.valid_until().saturating_duration_since(Instant::now()),
+            }),
             Err(error) => {
-                tracing::debug!(%name, %kind, %error, "no answer");
-                None
+                tracing::debug!(%question, %error, "no answer");
+                failure(&error)
+                    .map_or_else(|| Ok(Answer { list: Vec::new(), holds_for: Duration::ZERO }), Err)
             }
         }
     }
 }
 
-fn answer<T>(found: Option<Lookup>, read: impl Fn(&RData) -> Option<T>) -> Answer<T> {
-    let Some(found) = found else { return nothing() };
-    let list = found.answers().iter().filter_map(|record| read(&record.data)).collect();
-    Answer { list, holds_for: until(found.valid_until()) }
+/// What went wrong; nothing if the answer is that there are no such records.
+fn failure(error: &NetError) -> Option<Failure> {
+    Some(match error {
+        // Who knows no such type has no such records.
+        NetError::Dns(
+            DnsError::NoRecordsFound(_) | DnsError::ResponseCode(ResponseCode::NotImp),
+        ) => return None,
+        NetError::Dns(DnsError::ResponseCode(code)) => Failure::Said(code.to_string()),
+        NetError::Timeout => Failure::Silent,
+        NetError::NoConnections => Failure::Unreached("/etc/resolv.conf names none".to_owned()),
+        NetError::Io(error) => Failure::Unreached(error.to_string()),
+        other => Failure::Said(other.to_string()),
+    })
 }
 
-fn nothing<T>() -> Answer<T> {
-    Answer { list: Vec::new(), holds_for: Duration::ZERO }
-}
-
-fn until(instant: Instant) -> Duration {
-    instant.saturating_duration_since(Instant::now())
+fn read(data: &RData) -> Option<Record> {
+    match data {
+        RData::NAPTR(record) => naptr(record).map(Record::Naptr),
+        RData::SRV(record) => Some(Record::Srv(Srv {
+            priority: record.priority,
+            weight: record.weight,
+            port: record.port,
+            host: record.target.to_ascii(),
+        })),
+        RData::A(address) => Some(Record::Address(address.0.into())),
+        RData::AAAA(address) => Some(Record::Address(address.0.into())),
+        _ => None,
+    }
 }
 
 fn naptr(record: &NAPTR) -> Option<Naptr> {
@@ -71,37 +111,4 @@ fn naptr(record: &NAPTR) -> Option<Naptr> {
         transport,
         replacement: record.replacement.to_ascii(),
     })
-}
-
-impl Names for Dns {
-    async fn naptr(&self, domain: &str) -> Answer<Naptr> {
-        answer(self.lookup(domain, RecordType::NAPTR).await, |data| match data {
-            RData::NAPTR(record) => naptr(record),
-            _ => None,
-        })
-    }
-
-    async fn srv(&self, name: &str) -> Answer<Srv> {
-        answer(self.lookup(name, RecordType::SRV).await, |data| match data {
-            RData::SRV(record) => Some(Srv {
-                priority: record.priority,
-                weight: record.weight,
-                port: record.port,
-                host: record.target.to_ascii(),
-            }),
-            _ => None,
-        })
-    }
-
-    async fn addresses(&self, host: &str) -> Answer<IpAddr> {
-        match self.0.lookup_ip(host).await {
-            Ok(found) => {
-                Answer { list: found.iter().collect(), holds_for: until(found.valid_until()) }
-            }
-            Err(error) => {
-                tracing::debug!(%host, %error, "no address");
-                nothing()
-            }
-        }
-    }
 }

@@ -1,14 +1,14 @@
 //! Keeps the addresses of every target of the PBX current, for as long as the program runs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::Chance;
 use rustc_hash::FxHashMap;
 use tokio::sync::{Notify, mpsc};
 
 use crate::resolve::dns::Dns;
-use crate::resolve::names::Answer;
+use crate::resolve::memory::Memory;
+use crate::resolve::standing::Standing;
 use crate::resolve::walk::{Hop, literal, walk};
 
 /// The addresses of a target.
@@ -19,16 +19,6 @@ pub(crate) struct Found {
     /// Best first; empty if it leads nowhere.
     pub(crate) hops: Vec<Hop>,
 }
-
-/// A name that leads nowhere is asked for again after this; twice as long each time, up to
-/// [`SELDOM`].
-const OFTEN: Duration = Duration::from_secs(5);
-
-/// At most this much time passes between two walks that found nothing.
-const SELDOM: Duration = Duration::from_secs(60);
-
-/// Records of shorter life are not followed any faster.
-const SHORTEST: Duration = Duration::from_secs(30);
 
 /// One watcher for each target whose host is a name.
 #[derive(Debug)]
@@ -72,45 +62,20 @@ async fn watch(
     told: mpsc::UnboundedSender<Found>,
     mut chance: Chance,
 ) {
-    let mut last: Option<Vec<Hop>> = None;
+    let mut standing = Standing::new(uri);
+    let mut memory = Memory::default();
     let mut asked = true;
-    let mut pause = OFTEN;
     loop {
-        let Answer { list, holds_for } = match Dns::open() {
-            Ok(dns) => walk(&uri, &dns, &mut chance).await,
-            Err(error) => {
-                tracing::warn!(%error, "names cannot be resolved");
-                Answer { list: Vec::new(), holds_for: Duration::ZERO }
-            }
-        };
-        pause = match list.is_empty() {
-            true => (pause * 2).min(SELDOM),
-            false => OFTEN / 2,
-        };
-        let rest = if list.is_empty() { pause } else { holds_for.max(SHORTEST) };
-        let list = match (&last, list.is_empty()) {
-            // A name server that is away for a while must not take the PBX away.
-            (Some(known), true) => known.clone(),
-            _ => list,
-        };
-        // Servers of equal weight change places at every walk: that is no change.
-        let changed = last.as_ref().is_none_or(|last| sorted(last) != sorted(&list));
-        if asked || changed {
-            if told.send(Found { target, hops: list.clone() }).is_err() {
-                return;
-            }
-            last = Some(list);
+        let dns = Dns::open();
+        let walked = walk(standing.uri(), &dns, &mut memory, &mut chance).await;
+        let has_changed = standing.take(walked);
+        if (asked || has_changed) && told.send(Found { target, hops: standing.hops() }).is_err() {
+            return;
         }
         asked = tokio::select! {
             () = now.notified() => true,
-            () = tokio::time::sleep(rest) => false,
+            () = tokio::time::sleep(standing.rest) => false,
             () = told.closed() => return,
         };
     }
-}
-
-fn sorted(hops: &[Hop]) -> Vec<Hop> {
-    let mut sorted = hops.to_vec();
-    sorted.sort_unstable();
-    sorted
 }
