@@ -13,8 +13,8 @@ from processes import find_program
 
 NAME_SERVER = "192.0.2.53"
 # Addresses that documentation may use (RFC 5737, RFC 3849), all of them on this namespace's loopback.
-ADDRESSES = [NAME_SERVER] + [f"192.0.2.{n}" for n in (1, 2, 3, 10, 20, 100)]
-ADDRESSES += [f"2001:db8::{n}" for n in (1, 2, 3, 10, 20, 30)]
+ADDRESSES = [NAME_SERVER] + [f"192.0.2.{n}" for n in (1, 2, 3, 4, 5, 10, 20, 100)]
+ADDRESSES += [f"2001:db8::{n}" for n in (1, 2, 3, 4, 5, 10, 20, 30)]
 
 # Programs, and the Debian packages that have them.
 NEEDS = {"unshare": "util-linux", "setpriv": "util-linux", "ip": "iproute2"}

@@ -3,8 +3,8 @@
 
     resolving.py FOLDER PARKADE DNSMASQ
 
-dnsmasq serves the zone; small SIP ends play the PBX's hosts and the phones. Three Parkades, one for each name, so that
-the waiting for one is the others' time. Prints a line for each step and leaves their count in FOLDER/counts.
+dnsmasq serves the zone; small SIP ends play the PBX's hosts and the phones. A Parkade for each name, so that the
+waiting for one is the others' time. Prints a line for each step and leaves their count in FOLDER/counts.
 """
 
 import json
@@ -29,6 +29,8 @@ SHORTEST = 30
 LOOK_SOON = 5
 # It gives a host that keeps silent this long; longer than it takes where the network says that nobody is there.
 FAILOVER_AFTER = 2
+# It waits this long for the name server.
+DNS_PATIENCE = 6
 
 CONFIG = """\
 [phones]
@@ -66,6 +68,11 @@ host-record=two.pbx.example,192.0.2.20,2001:db8::20
 MOVES = """\
 naptr-record=moves.example,10,10,s,SIP+D2U,,_sip._udp.moves.example
 srv-host=_sip._udp.moves.example,{host}.pbx.example,{port},10,0
+"""
+# Two hosts, and which of them is the better one changes.
+SWAPS = """\
+srv-host=_sip._udp.swaps.example,one.pbx.example,5071,{one},0
+srv-host=_sip._udp.swaps.example,two.pbx.example,5072,{two},0
 """
 # Preferred by TCP, and reached by IPv6 only.
 LATE = """\
@@ -201,19 +208,24 @@ def back(desk, host):
 def play(report, scene):
     """The whole story."""
     with report.story("the PBX is found in the DNS", scene):
-        with report.step("a DNS server, three hosts of the PBX, three Parkades"):
-            scene.serve(PBX, MOVES.format(host="one", port=5071))
+        with report.step("a DNS server, three hosts of the PBX, a Parkade for each name"):
+            scene.serve(PBX, MOVES.format(host="one", port=5071), SWAPS.format(one=10, two=20))
             one = scene.host(["192.0.2.10", "2001:db8::10"], 5071)
             two = scene.host(["192.0.2.20", "2001:db8::20"], 5072)
             six = scene.host(["2001:db8::30"], 5073)
             hosts = [one, two, six]
             moving, mover = scene.start_parkade(2, "moves.example")
             fixed, desk = scene.start_parkade(1, "pbx.example")
+            swapping, swapper = scene.start_parkade(4, "swaps.example")
             late, latecomer = scene.start_parkade(3, "late.example")
         with report.step("a REGISTER for the name that will move comes to the first host"):
             found(mover)
             found_at = time.monotonic()
             registers_at(mover, hosts, one)
+            found(swapper)
+            registers_at(swapper, hosts, one)
+            if "PBX target sip:moves.example is at udp:192.0.2.10:5071" not in moving.text():
+                raise Failure("the log does not say where it is")
         with report.step("a REGISTER goes by UDP to the host of the best priority, at its port"):
             found(desk)
             registers_at(desk, hosts, one)
@@ -230,8 +242,11 @@ def play(report, scene):
             for answer in (latecomer.register(), latecomer.call()):
                 if status(answer) != 503 or not field(answer, "Retry-After"):
                     raise Failure(f"the answer is {answer.splitlines()[0]}, Retry-After {field(answer, 'Retry-After')}")
-        with report.step("the records change: one name moves to the second host, the missing one appears"):
-            scene.serve(PBX, MOVES.format(host="two", port=5072), LATE)
+            said = "the DNS has no records that lead to it (NAPTR, SRV, A, AAAA); see whether pbx.target is spelt right"
+            if late.text().count(said) != 1:
+                raise Failure("the log does not say once why, and what to do")
+        with report.step("the records change: one name moves, two hosts swap priorities, the missing name appears"):
+            scene.serve(PBX, MOVES.format(host="two", port=5072), SWAPS.format(one=20, two=10), LATE)
         with report.step("where nothing listens, the call goes on to the second host, without waiting for long"):
             one.close()
             took = calls_at(desk, hosts, two)
@@ -259,9 +274,25 @@ def play(report, scene):
         with report.step("the name that was missing is found, by TCP, at a host that has only IPv6"):
             found(latecomer, LOOK_SOON + 3)
             registers_at(latecomer, hosts, six, "tcp")
+        with report.step("where the stream is closed without an answer, the REGISTER goes on by UDP at once"):
+            six.hangs_up, since, start = True, marks(hosts), time.monotonic()
+            is_ok(latecomer.register())
+            six.hangs_up, took = False, time.monotonic() - start
+            if not six.heard("REGISTER", since[2]) or not two.heard("REGISTER", since[1]):
+                raise Failure("the two were not both asked")
+            if took >= FAILOVER_AFTER:
+                raise Failure(f"after {took:.2f} s only")
+            back(latecomer, six)
         with report.step("where TCP is refused, the REGISTER goes on by UDP to the next way's host"):
             six.close()
             registers_at(latecomer, hosts, two)
+        with report.step("where no host is left, the answer is 503 at once"):
+            two.close()
+            start = time.monotonic()
+            answer, took = latecomer.register(), time.monotonic() - start
+            two.listen()
+            if status(answer) != 503 or took >= 0.4:
+                raise Failure(f"the answer is {answer.splitlines()[0]}, after {took:.2f} s")
         life = f"its records hold {TTL} s, Parkade asks every {SHORTEST} s"
         with report.step(f"the name that has moved is followed ({life})"):
             again = ("SRV", "_sip._udp.moves.example")
@@ -269,8 +300,19 @@ def play(report, scene):
             back(mover, two)
             registers_at(mover, hosts, two)
             calls_at(mover, hosts, two)
+            if "PBX target sip:moves.example has moved to udp:192.0.2.20:5072" not in moving.text():
+                raise Failure("the log does not say where it is now")
+        with report.step("and so are the priorities that have changed"):
+            back(swapper, two)
+            registers_at(swapper, hosts, two)
+        with report.step("a name server that is dead is told in the log, once, with what to do"):
+            drop_packets_to([NAME_SERVER])
+            deaf, _ = scene.start_parkade(5, "deaf.example")
+            said = "asked for NAPTR deaf.example, no name server answers; see whether the name servers in"
+            until("a line in the log", lambda: said in deaf.text(), DNS_PATIENCE + 2)
+            drop_nothing()
         with report.step("the Parkades end well"):
-            for program in (fixed, moving, late):
+            for program in (fixed, moving, swapping, late, deaf):
                 if program.stop() != 0:
                     raise Failure(f"{program.name} {program.state()}")
 

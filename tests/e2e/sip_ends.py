@@ -37,7 +37,7 @@ def _with_body(lines, body=""):
 class Host:
     """One host of the PBX, on one port by UDP and by TCP, on all of its addresses; it keeps a journal.
 
-    It answers 200 OK; while `busy`, 503.
+    It answers 200 OK; while `busy`, 503; while it `hangs_up`, nothing, and closes the stream by which it was asked.
     """
 
     def __init__(self, addresses, port):
@@ -45,6 +45,7 @@ class Host:
         self.port = port
         self.journal = []  # (transport, local address, method, whole request)
         self.busy = False
+        self.hangs_up = False
         self.ends = []  # (socket, the thread that reads it)
         self.listen()
 
@@ -116,6 +117,9 @@ class Host:
                     break
                 kept = rest[length:]
                 answer = self._answer("tcp", address, text)
+                if self.hangs_up:
+                    stream.shutdown(socket.SHUT_RDWR)
+                    return
                 if answer:
                     stream.sendall(answer)
 
