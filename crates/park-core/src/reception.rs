@@ -2,13 +2,13 @@
 //! through the house, a registration, or something that simply passes.
 
 use base::{Flow, Side};
-use dialects::{Dialled, Invite, Place};
+use dialects::{Dialled, Invite, Place, RemoteCc, SoftKey};
 use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
-    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, find_by_ids, held_call, open, reserve,
-    start, uri_towards_pbx,
+    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_soft_key, find_by_ids, held_call,
+    meant_by_soft_key, open, reserve, soft_key_noted, start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -61,6 +61,9 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
         return register::pass_on(house, server, request, flow);
     }
     let (aor, binding) = lots::asker(house, &request, &flow);
+    if method == "REFER" && soft_key(house, server, &request, flow, binding) {
+        return;
+    }
     if method == "SUBSCRIBE"
         && let Some(watched) = aor.as_ref().and_then(|aor| watches::watched(house, &request, aor))
     {
@@ -81,6 +84,45 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
     }
     let uri = uri_towards_pbx(house, &request, &flow, hops.first());
     go_through(house, server, request, flow, binding, Callee { hops, uri, binding: None });
+}
+
+/// A soft key of a Cisco phone that is about a call through the house; then it has been dealt with.
+fn soft_key(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    binding: Option<BindingKey>,
+) -> bool {
+    let asked = match RemoteCc::read(request) {
+        Ok(asked) => asked,
+        Err(bad) => {
+            house.refuse(server, request, &Refusal::Status(bad.status, bad.why.into()));
+            return true;
+        }
+    };
+    match asked {
+        Some(RemoteCc::SoftKey {
+            key: key @ (SoftKey::Park | SoftKey::ParkMonitor),
+            call: Some(call),
+        }) => match meant_by_soft_key(house, binding, &call) {
+            Some(leg) => {
+                let monitored = key == SoftKey::ParkMonitor;
+                by_soft_key(house, server, request, flow, leg, monitored);
+                true
+            }
+            // It may be a call that does not go through us: the PBX may know.
+            None => false,
+        },
+        // The outcome of a REFER of ours, which named us.
+        Some(RemoteCc::News)
+            if SipUri::read(request.uri()).is_some_and(|uri| house.is_us(&uri, &flow)) =>
+        {
+            soft_key_noted(house, server, request);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// What an INVITE of a phone asks of us.

@@ -23,6 +23,30 @@ fn infos(w: &World, name: &str) -> Vec<String> {
     heard.map(|message| String::from_utf8_lossy(&message.body()).into_owned()).collect()
 }
 
+/// Presses a soft key of a Cisco phone in somebody's call.
+fn soft_key(w: &mut World, name: &str, key: &str) {
+    let call = w.phone(name).current().unwrap();
+    let (call_id, ours) = (&call.dialog.call_id, &call.dialog.local_tag);
+    let theirs = call.dialog.remote_tag.clone().unwrap();
+    let body = format!(
+        "<?xml version=\"1.0\"?>\r\n<x-cisco-remotecc-request><softkeyeventmsg>\
+         <softkeyevent>{key}</softkeyevent><dialogid><callid>{call_id}</callid>\
+         <localtag>{ours}</localtag><remotetag>{theirs}</remotetag></dialogid>\
+         </softkeyeventmsg></x-cisco-remotecc-request>"
+    );
+    let kind = "application/x-cisco-remotecc-request+xml";
+    let lines = ["Refer-To: <cid:park1@10.0.0.101>"];
+    w.ask(name, "REFER", "", &lines, Some((kind, body.as_bytes()))).settle();
+}
+
+/// The bodies of what somebody has heard with this method and type.
+fn bodies(w: &World, name: &str, method: &str, kind: &str) -> Vec<String> {
+    let heard = w.phone(name).heard().iter().filter(|message| {
+        message.cseq().1 == method && message.content_type().is_some_and(|k| k.contains(kind))
+    });
+    heard.map(|message| String::from_utf8_lossy(&message.body()).into_owned()).collect()
+}
+
 fn keys_park(w: &mut World) {
     w.lot(|lot| lot.dtmf = true);
 }
@@ -146,5 +170,38 @@ stories! {
         press(w, "ben", "*68");
         assert_eq!(infos(w, "anna").len(), 3);
         w.nothing_parked().talking("anna", "ben");
+    }
+
+    fn a_park_soft_key_parks_and_the_screen_says_where(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        soft_key(w, "ben", "Park");
+        w.answered_with("ben", "REFER", 202).parked_at(&["701"]).hears("anna", MUSIC);
+        w.pass(Duration::from_secs(3)).ended("ben");
+        let shown = bodies(w, "ben", "REFER", "remotecc-request");
+        assert!(shown.len() == 1 && shown[0].contains("701"), "{shown:?}");
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn a_monitored_park_is_told_from_its_begin_to_its_end(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        soft_key(w, "ben", "ParkMonitor");
+        w.parked_at(&["701"]).pass(Duration::from_secs(3)).ended("ben");
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+        let told = bodies(w, "ben", "NOTIFY", "dialog-info");
+        assert!(told.first().unwrap().contains("parked"), "{told:?}");
+        assert!(told.last().unwrap().contains("retrieved"), "{told:?}");
+    }
+
+    fn a_park_soft_key_that_finds_no_room_leaves_the_call_as_it_was(w) {
+        w.lot(|lot| { lot.slots = vec![(701, 701, 3)]; lot.max_calls_per_slot = 1; });
+        w.phones(["ben"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "ben");
+        soft_key(w, "ben", "ParkMonitor");
+        w.answered_with("ben", "REFER", 486).parked_at(&["701"]).talking("axel", "ben");
     }
 }

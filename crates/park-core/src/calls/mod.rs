@@ -21,6 +21,7 @@ mod retrieve;
 mod route;
 mod send;
 mod setup;
+mod soft_key;
 mod weave;
 mod within;
 
@@ -41,5 +42,8 @@ pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
 pub(crate) use send::ALLOW;
 pub(crate) use setup::{Callee, cancelled, open};
+pub(crate) use soft_key::{
+    Monitor, meant as meant_by_soft_key, noted as soft_key_noted, park as by_soft_key,
+};
 pub(crate) use weave::changed as weave_changed;
 pub(crate) use within::{events_over, in_dialog, leg_of};

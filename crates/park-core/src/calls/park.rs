@@ -1,12 +1,12 @@
 //! Park: a parker's leg steps aside, the parkee's goes into a slot and hears music, and the parker is
 //! told. On any failure the call stays up exactly as it was.
 
-use dialects::{Place, Refer};
+use dialects::{ParkEvent, Place, Refer};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{ids, info, media, own, parked, progress};
+use crate::calls::{ids, info, media, own, parked, progress, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -129,6 +129,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         watch_id: house.chance.token(20).into(),
         retrieve,
         teller: Teller::Nobody,
+        monitor: None,
         asked_for_codec: false,
         claim: None,
         recall: if policy.after.is_zero() { Recall::Over } else { Recall::Waiting },
@@ -195,6 +196,7 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
             let number = call.retrieve.clone();
             info::command_done(house, parker, &command, &number);
         }
+        Teller::SoftKey(parker) => soft_key::done(house, key, parker),
         Teller::Keys(parker) => info::keys_done(house, parker),
         Teller::Dialled(parker, dialled) => {
             let until = house.at + house.settings.confirm;
@@ -221,7 +223,7 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
         return;
     }
     let status = if (400..700).contains(&status) { status } else { 488 };
-    let Some(call) = parked::take_out(house, key, None) else { return };
+    let Some(call) = parked::take_out(house, key, None, ParkEvent::Error) else { return };
     let parker = match call.teller {
         Teller::Nobody => return,
         Teller::Progress(parker) => {
@@ -239,7 +241,7 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
             info::refuse_command(house, parker, command, status, "not parked");
             parker
         }
-        Teller::Keys(parker) => parker,
+        Teller::SoftKey(parker) | Teller::Keys(parker) => parker,
         Teller::Dialled(parker, dialled) => {
             own::bye(house, dialled, Some("not parked"));
             parker
@@ -278,7 +280,7 @@ pub(crate) fn parkee_left(house: &mut House, call: &ParkedCall) {
             info::refuse_command(house, parker, command, gone.status(), "the parkee has gone");
             parker
         }
-        Teller::Keys(parker) => parker,
+        Teller::SoftKey(parker) | Teller::Keys(parker) => parker,
         Teller::Dialled(parker, dialled) => {
             own::bye(house, dialled, None);
             parker

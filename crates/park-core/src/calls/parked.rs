@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use base::Side;
+use dialects::ParkEvent;
 use sip_core::ClientKey;
 use sip_msg::{Direction, Message};
 
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, leaving};
-use crate::calls::{answer, media, own, park, recall, retrieve};
+use crate::calls::{answer, media, own, park, recall, retrieve, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -18,17 +19,19 @@ use crate::refusal::Refusal;
 use crate::told::Fact;
 
 /// Takes a parked call out of its slot: its alarms stopped, its recall called off, lamps told.
-/// The parkee's leg stays.
+/// The parkee's leg stays. `end` is why, for the phone that monitors it.
 pub(crate) fn take_out(
     house: &mut House,
     key: ParkedKey,
     keep: Option<LegKey>,
+    end: ParkEvent,
 ) -> Option<ParkedCall> {
     for alarm in [Alarm::Recall(key), Alarm::Ring(key), Alarm::HandOver(key)] {
         house.alarms.stop(alarm);
     }
     recall::call_off(house, key, keep);
-    let call = house.lots.remove(key)?;
+    let mut call = house.lots.remove(key)?;
+    soft_key::over(house, &mut call, end);
     lamps::changed(house, &call);
     Some(call)
 }
@@ -52,7 +55,7 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
 
 fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
-    let Some(call) = take_out(house, parked, None) else {
+    let Some(call) = take_out(house, parked, None, ParkEvent::Abandoned) else {
         return leaving::end_leg(house, key);
     };
     if let Some(claim) = call.claim {
@@ -71,7 +74,7 @@ fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
 /// Whatever ends a parkee's leg frees its slot, and tells who must be told. Nothing to do where the
 /// call has been taken out before.
 pub(crate) fn leg_ends(house: &mut House, parked: ParkedKey, call_id: &str) {
-    let Some(call) = take_out(house, parked, None) else { return };
+    let Some(call) = take_out(house, parked, None, ParkEvent::Abandoned) else { return };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
@@ -83,7 +86,7 @@ pub(crate) fn leg_ends(house: &mut House, parked: ParkedKey, call_id: &str) {
 pub(crate) fn lost(house: &mut House, key: LegKey) {
     let Some(with) = house.legs.get(key).map(|leg| leg.with) else { return };
     if let With::Parked(parked) = with {
-        let call = take_out(house, parked, None);
+        let call = take_out(house, parked, None, ParkEvent::Abandoned);
         let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
         if let Some(call) = call {
             if let Some(claim) = call.claim {
@@ -102,7 +105,7 @@ pub(crate) fn lost(house: &mut House, key: LegKey) {
 
 /// Hangs up a parked call ourselves.
 pub(crate) fn hang_up(house: &mut House, key: ParkedKey, why: &str) {
-    let Some(call) = take_out(house, key, None) else { return };
+    let Some(call) = take_out(house, key, None, ParkEvent::Abandoned) else { return };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use base::{Extension, Flow, Side};
+use dialects::ParkEvent;
 use sip_core::{ClientKey, Dialog, Party};
 use sip_msg::{Compose, Direction, Message, Name};
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use smallvec::SmallVec;
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::{leaving, send};
-use crate::calls::{media, own, park, parked, pbx_domain, retrieve};
+use crate::calls::{media, own, park, parked, pbx_domain, retrieve, soft_key};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
@@ -64,6 +65,7 @@ fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]
     };
     let call_id = house.legs.get(leg).map(|leg| leg.dialog.call_id().to_string());
     house.tell(call_id.as_deref(), fact);
+    soft_key::news(house, key, ParkEvent::Reminder);
     for binding in bindings {
         // A phone that cannot be rung for want of a port does not keep the others from ringing.
         let _ = ring_one(house, key, *binding);
@@ -350,7 +352,7 @@ pub(crate) fn hand_over_progress(house: &mut House, key: LegKey, request: &Messa
 /// The PBX has the parkee: because we asked for it in a recall, or because the parker had transferred
 /// it before it parked it.
 fn handed_over(house: &mut House, key: LegKey, parked: ParkedKey) {
-    let Some(call) = parked::take_out(house, parked, None) else { return };
+    let Some(call) = parked::take_out(house, parked, None, ParkEvent::Forwarded) else { return };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }

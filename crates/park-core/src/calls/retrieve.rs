@@ -2,6 +2,7 @@
 //! whatever fails puts it back where it was.
 
 use base::Flow;
+use dialects::ParkEvent;
 use sip_core::ServerKey;
 use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 
@@ -269,7 +270,9 @@ pub(crate) fn acked(house: &mut House, request: &Message, key: LegKey, parked: P
 
 /// Joins a parkee with who took it.
 pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: bool) {
-    let Some(call) = parked::take_out(house, parked, Some(key)) else { return };
+    let Some(call) = parked::take_out(house, parked, Some(key), ParkEvent::Retrieved) else {
+        return;
+    };
     if house.legs.get(call.leg).is_none() {
         house.bug(None, "a parked call without its leg");
         return own::bye(house, key, Some("the parkee has gone"));

@@ -5,7 +5,7 @@ use dialects::ParkCommand;
 use sip_core::ServerKey;
 use smallvec::SmallVec;
 
-use crate::calls::Identity;
+use crate::calls::{Identity, Monitor};
 use crate::keys::LegKey;
 use crate::settings::RecallSettings;
 
@@ -28,6 +28,8 @@ pub(crate) enum Teller {
     Answer(LegKey, ServerKey),
     /// The parker's leg, by an INFO that answers its command.
     Command(LegKey, ParkCommand),
+    /// The parker's leg, whose phone pressed a soft key.
+    SoftKey(LegKey),
     /// The parker's leg, which pressed the code's keys: it is only ended.
     Keys(LegKey),
     /// The parker's leg, which dialled the park code with another one.
@@ -86,6 +88,8 @@ pub(crate) struct ParkedCall {
     /// What a phone dials to take it.
     pub(crate) retrieve: String,
     pub(crate) teller: Teller,
+    /// The phone that is told what becomes of it.
+    pub(crate) monitor: Option<Box<Monitor>>,
     /// The PBX was once asked for a codec in which there is music.
     pub(crate) asked_for_codec: bool,
     pub(crate) claim: Option<Claim>,

@@ -1,0 +1,196 @@
+//! The Park soft key of Cisco's enterprise phones: a REFER out of dialog names the call by its ids. One
+//! kind of phone is told where the call is by a line on its screen, before its leg ends; the other by
+//! NOTIFYs in the dialog of its REFER, from the park to its end.
+
+use std::time::Duration;
+
+use base::Flow;
+use dialects::{
+    CiscoCall, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
+};
+use sip_core::{Dialog, Oversize, ServerKey};
+use sip_msg::{Compose, Message, Name};
+
+use crate::calls::leg::{Leg, Usage};
+use crate::calls::park;
+use crate::house::House;
+use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
+use crate::lots::{self, ParkedCall, Teller};
+use crate::refusal::Refusal;
+use crate::watches;
+
+/// For how long the screen shows the slot, in seconds.
+const SHOWN_S: u8 = 10;
+/// How long the phone has to take that in before its leg ends.
+const BEFORE_THE_END: Duration = Duration::from_secs(1);
+/// What a monitored park's NOTIFYs promise, in seconds.
+const MONITORED_S: u32 = 3600;
+
+/// The dialog of a phone's REFER, by which it is told what becomes of the parked call.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    dialog: Dialog,
+    binding: Option<BindingKey>,
+    version: u64,
+}
+
+/// The leg of this phone that a soft key means.
+pub(crate) fn meant(
+    house: &House,
+    binding: Option<BindingKey>,
+    call: &CiscoCall,
+) -> Option<LegKey> {
+    let is_it = |leg: &Leg| {
+        let (ours, theirs) = (leg.dialog.local.tag(), leg.dialog.remote.tag());
+        leg.usage == Usage::Call
+            && binding.is_some()
+            && leg.binding == binding
+            && call.is(leg.dialog.call_id(), theirs.unwrap_or_default(), ours.unwrap_or_default())
+    };
+    house.legs.iter().find(|(_, leg)| is_it(leg)).map(|(key, _)| key)
+}
+
+/// Parks the call of a leg. A refusal is the answer to the REFER, and the call goes on.
+pub(crate) fn park(
+    house: &mut House,
+    server: ServerKey,
+    request: &Message,
+    flow: Flow,
+    key: LegKey,
+    monitored: bool,
+) {
+    let parked =
+        may_park(house, request, &flow, key).and_then(|ask| park::do_park(house, key, &ask));
+    let parked = match parked {
+        Ok(parked) => parked,
+        Err(refusal) => return house.refuse(server, request, &refusal),
+    };
+    let mut dialog = Dialog::heard(request, flow);
+    dialog.local.set_tag(&house.chance.token(10));
+    let own = house.contact(&flow, "park");
+    let draft = Compose::response_to(request, 202, None)
+        .to_tag(dialog.local.tag().unwrap_or_default())
+        .line(Name::Contact, format!("<{own}>"))
+        .finish();
+    house.layer.respond(house.at, server, 202, &draft);
+    let binding = house.legs.get(key).and_then(|leg| leg.binding);
+    if let Some(call) = house.lots.get_mut(parked) {
+        call.teller = Teller::SoftKey(key);
+        call.monitor = monitored.then(|| Box::new(Monitor { dialog, binding, version: 0 }));
+    }
+    park::go(house, parked);
+}
+
+fn may_park(
+    house: &House,
+    request: &Message,
+    flow: &Flow,
+    key: LegKey,
+) -> Result<lots::Ask, Refusal> {
+    let leg = house.legs.get(key).ok_or(Refusal::NotAnswered)?;
+    lots::entitled(house, leg, flow)?;
+    let aor = lots::domain_of(house, key, request).ok_or(Refusal::NotEntitled)?;
+    lots::any_ask(house, &aor).ok_or(Refusal::LotFull)
+}
+
+/// The park stands: the phone is told where, and then its leg ends.
+pub(crate) fn done(house: &mut House, key: ParkedKey, parker: LegKey) {
+    let Some(call) = house.lots.get(key) else { return };
+    if call.monitor.is_some() {
+        news(house, key, ParkEvent::Parked);
+    } else {
+        let slot = call.id.slot.to_string();
+        show(house, parker, &slot);
+    }
+    let grace = house.settings.bye_grace.max(BEFORE_THE_END);
+    house.alarms.set(Alarm::Bye(parker), house.at + grace);
+}
+
+/// Tells a line on the phone's screen: a REFER out of dialog, which wants no subscription.
+fn show(house: &mut House, parker: LegKey, slot: &str) {
+    let Some(leg) = house.legs.get(parker) else { return };
+    let Some(bound) = leg.binding.and_then(|key| house.contacts.get(key)) else { return };
+    let (flow, contact) = (bound.flow, bound.contact.to_string());
+    let phone = PhoneDialog {
+        call_id: leg.dialog.call_id(),
+        local_tag: leg.dialog.remote.tag().unwrap_or_default(),
+        remote_tag: leg.dialog.local.tag().unwrap_or_default(),
+    };
+    let body = status_line(phone, StatusText::ParkedAt(slot), SHOWN_S);
+    let to = format!("<sip:{}@{}>", bound.aor.extension, bound.aor.domain);
+    let domain = bound.aor.domain.to_string();
+    let (call_id, tag) = (house.chance.token(24), house.chance.token(10));
+    let id = format!("{}@{domain}", house.chance.token(12));
+    let own = house.contact(&flow, "park");
+    let draft = Compose::request("REFER", &contact)
+        .line(Name::From, format!("<sip:park@{domain}>;tag={tag}"))
+        .line(Name::To, to)
+        .line(Name::CallId, call_id)
+        .line(Name::CSeq, "1 REFER")
+        .line(Name::Contact, format!("<{own}>"))
+        .line(Name::MaxForwards, "70")
+        .line(Name::ReferTo, format!("<cid:{id}>"))
+        .other("Content-ID", format!("<{id}>"))
+        .line(Name::Require, "norefersub")
+        .line(Name::Expires, "0")
+        .body(&body.content_type, body.bytes)
+        .finish();
+    debug_assert_eq!(body.content_type, REMOTECC_REQUEST);
+    house.layer.request(house.at, flow, Owner::Leg(parker, Errand::Answer), &draft, Oversize::Stay);
+}
+
+/// News of a parked call for the phone that monitors it.
+pub(crate) fn news(house: &mut House, key: ParkedKey, event: ParkEvent) {
+    let Some(call) = house.lots.get_mut(key) else { return };
+    let Some(mut monitor) = call.monitor.take() else { return };
+    let uris = uris_of(call);
+    let leg = call.leg;
+    send(house, leg, &mut monitor, event, &uris);
+    if let Some(call) = house.lots.get_mut(key) {
+        call.monitor = Some(monitor);
+    }
+}
+
+/// The last word about a call that has left its slot.
+pub(crate) fn over(house: &mut House, call: &mut ParkedCall, event: ParkEvent) {
+    if let Some(mut monitor) = call.monitor.take() {
+        send(house, call.leg, &mut monitor, event, &uris_of(call));
+    }
+}
+
+/// The slot's URI, and the parkee's.
+fn uris_of(call: &ParkedCall) -> (String, String) {
+    (format!("sip:{}@{}", call.id.slot, call.id.domain), call.parkee.uri.to_string())
+}
+
+fn send(
+    house: &mut House,
+    leg: LegKey,
+    monitor: &mut Monitor,
+    event: ParkEvent,
+    (slot, parkee): &(String, String),
+) {
+    let spelling = watches::profile_of(house, monitor.binding).quirks.cisco_spelling;
+    let body = park_monitor(spelling, monitor.version, event, slot, parkee);
+    monitor.version += 1;
+    let state = match event.is_last() {
+        true => "terminated;reason=noresource".to_owned(),
+        false => format!("active;expires={MONITORED_S}"),
+    };
+    let flow = monitor.dialog.flow;
+    let own = house.contact(&flow, "park");
+    let draft = monitor
+        .dialog
+        .request("NOTIFY")
+        .line(Name::Contact, format!("<{own}>"))
+        .line(Name::Event, "refer")
+        .line(Name::SubscriptionState, state)
+        .body(&body.content_type, body.bytes)
+        .finish();
+    house.layer.request(house.at, flow, Owner::Leg(leg, Errand::Answer), &draft, Oversize::Stay);
+}
+
+/// A soft key that asks nothing of a call is only taken note of.
+pub(crate) fn noted(house: &mut House, server: ServerKey, request: &Message) {
+    house.answer(server, request, 202);
+}
