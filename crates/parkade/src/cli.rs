@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dialects::Profiles;
 use park_core::{Command, Reply};
 
 use crate::admin::{ask, table};
@@ -13,6 +14,7 @@ use crate::config::{
 };
 use crate::demo;
 use crate::logging::Log;
+use crate::profiles::{as_json, as_text};
 use crate::shell::{CannotStart, Program};
 use crate::signals::{self, Source};
 
@@ -81,6 +83,19 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// List what Parkade knows of each kind of phone: how its lamps light, and how sure that is.
+    ///
+    /// The profiles stand in the order in which they are tried: those of the configuration, then
+    /// those that are built in. The first whose pattern fits a phone's User-Agent holds for it.
+    #[command(after_help = EXIT_CODES)]
+    Profiles {
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        /// The configuration; without it those that are built in.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 /// Does what the command line says.
@@ -99,6 +114,7 @@ pub fn main() -> ExitCode {
         Verb::Check { file } => check(&file),
         Verb::Demo => demo(),
         Verb::Parked { json, socket, config } => parked(json, socket, config.as_deref()),
+        Verb::Profiles { json, config } => profiles(json, config.as_deref()),
     }
 }
 
@@ -196,4 +212,18 @@ fn parked(json: bool, socket: Option<PathBuf>, config: Option<&Path>) -> ExitCod
         Ok(_) => failed(&"the running parkade answered something else"),
         Err(error) => failed(&error),
     }
+}
+
+fn profiles(json: bool, config: Option<&Path>) -> ExitCode {
+    let profiles = match config.map(|file| load(file, None)).transpose() {
+        Ok(None) => Profiles::default(),
+        Ok(Some(settings)) => settings.engine.profiles,
+        Err(problems) => return bad(&problems),
+    };
+    if json {
+        tell(&format!("{}\n", serde_json::json!({ "profiles": as_json(&profiles) })));
+    } else {
+        tell(&as_text(&profiles));
+    }
+    ExitCode::SUCCESS
 }

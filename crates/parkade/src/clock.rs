@@ -1,6 +1,6 @@
-//! The one clock: turns the system's time into moments and back.
+//! The one clock: turns the system's time into moments and back; and what the date is good for.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base::Moment;
 use tokio::time::Instant;
@@ -22,5 +22,31 @@ impl Clock {
         // A moment beyond what the system's clock can say is never.
         let after = at.since(Moment::ZERO).min(Duration::from_secs(u64::from(u32::MAX)));
         self.0 + after
+    }
+}
+
+/// 2026-01-01T00:00:00Z.
+const YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
+
+/// With which version the notices of new subscriptions begin if the program starts at `now`: the
+/// seconds since 2026, so that those of a later start are higher. A clock that is further back than
+/// that, as on a machine that does not know the time yet, means 0.
+pub(crate) fn first_version(now: SystemTime) -> u32 {
+    let begin = SystemTime::UNIX_EPOCH + YEAR_2026;
+    let since = now.duration_since(begin).unwrap_or_default();
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_the_seconds_since_2026_and_stay_within_their_bounds() {
+        let at = |seconds| first_version(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), 0);
+        assert_eq!(at(1_767_225_600), 0);
+        assert_eq!(at(1_767_225_661), 61);
+        assert_eq!(at(u64::from(u32::MAX) * 3), u32::MAX);
     }
 }

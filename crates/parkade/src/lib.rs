@@ -2,7 +2,8 @@
 //! ([`Program`] binds them), the clock, DNS, threads, files and the terminal. One task on one thread
 //! feeds the engine one input at a time and does what it wants done; media runs on threads of its
 //! own. Configuration is TOML, checked whole before anything is bound ([`check`], [`Problems`]).
-//! - `cli`: the command line; `config`: settings; `logging`: one line per fact;
+//! - `cli`: the command line; `config`: settings; `profiles`: phones' kinds as a list; `logging`: one
+//!   line per fact;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
 //! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together;
 //! - `demo`: the program among simulated phones, verified.
@@ -15,6 +16,7 @@ mod demo;
 mod limits;
 mod logging;
 mod media;
+mod profiles;
 mod resolve;
 mod shell;
 mod signals;

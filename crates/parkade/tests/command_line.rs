@@ -37,6 +37,11 @@ fn sockets_ports_and_files_are_held_against_each_other() {
 }
 
 #[test]
+fn ways_to_ask_and_profiles_are_told_with_all_that_is_wrong_and_no_key_without_effect() {
+    insta::assert_snapshot!(problems("dialects.toml"));
+}
+
+#[test]
 fn text_that_is_no_toml_is_told_with_its_lines() {
     insta::assert_snapshot!(problems("syntax.toml"));
 }
@@ -55,7 +60,13 @@ fn a_good_file_has_no_problems() {
 
 #[test]
 fn the_help_tells_the_exit_codes() {
-    for verb in [&["--help"][..], &["run", "--help"], &["check", "--help"], &["parked", "--help"]] {
+    for verb in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["check", "--help"],
+        &["parked", "--help"],
+        &["profiles", "--help"],
+    ] {
         let output = parkade(verb);
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -98,4 +109,44 @@ fn parked_says_when_nobody_is_there_to_be_asked() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("no running parkade at /nowhere/parkade.sock"), "{told}");
+}
+
+#[track_caller]
+fn profiles(more: &[&str]) -> String {
+    let output = parkade(&[&["profiles"], more].concat());
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn profiles_are_listed_in_the_order_in_which_they_are_tried() {
+    insta::assert_snapshot!(profiles(&["--config", "profiles.toml"]));
+}
+
+#[test]
+fn without_a_configuration_the_built_in_profiles_are_listed() {
+    let (own, built_in) = (profiles(&["--config", "profiles.toml"]), profiles(&[]));
+    let names = |text: &str| -> Vec<String> {
+        text.lines().filter(|l| !l.starts_with(' ') && !l.is_empty()).map(Into::into).collect()
+    };
+    assert_eq!(names(&own)[0], "lobby");
+    assert_eq!(names(&own)[1..], names(&built_in));
+}
+
+#[test]
+fn profiles_are_listed_for_programs_too() {
+    let text = profiles(&["--json", "--config", "profiles.toml"]);
+    let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let list = list["profiles"].as_array().unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&list[0]).unwrap());
+    let last = list.last().unwrap();
+    assert_eq!(last["name"], "unknown");
+    assert!(last["user_agent"].is_null());
+    assert_eq!(last["empty_has_ended"], true);
+}
+
+#[test]
+fn profiles_of_a_configuration_with_problems_are_not_listed() {
+    assert_eq!(parkade(&["profiles", "--config", "dialects.toml"]).status.code(), Some(78));
 }

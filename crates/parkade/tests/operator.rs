@@ -4,11 +4,12 @@
 mod rig;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -163,6 +164,62 @@ fn a_reload_takes_what_can_change_and_says_what_cannot() {
     binary.told("nothing is reloaded");
     assert_eq!(binary.ask("{\"command\":\"counts\"}")["reply"], "counts");
     binary.signal(Signal::SIGINT);
+    assert_eq!(binary.ended().0, Some(0));
+}
+
+/// The phone subscribes to slot 701 and answers the notice: its body.
+fn watches(phone: &UdpSocket, house: SocketAddr, call: &str) -> String {
+    let at = phone.local_addr().unwrap();
+    let text = request("SUBSCRIBE", "sip:701@pbx.example", "UDP", at, call)
+        .replace("Contact:", "Event: dialog\r\nExpires: 300\r\nContact:");
+    phone.send_to(text.as_bytes(), house).unwrap();
+    let (mut accepted, mut body) = (false, None);
+    while !accepted || body.is_none() {
+        let (heard, from) = hear(phone);
+        if heard.starts_with("NOTIFY ") {
+            phone.send_to(answer(&heard, "200 OK").as_bytes(), from).unwrap();
+            body = heard.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        } else {
+            assert!(heard.starts_with("SIP/2.0 200"), "{heard}");
+            accepted = true;
+        }
+    }
+    body.unwrap()
+}
+
+fn begin_of_2026() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
+}
+
+fn version(body: &str) -> u64 {
+    body.split("version=\"").last().unwrap().split('"').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_reload_changes_what_phones_of_a_kind_are_told_and_versions_never_go_back() {
+    let pbx = udp("127.0.0.1");
+    let mut binary = Binary::with("", pbx.local_addr().unwrap());
+    let phone = udp("127.0.0.1");
+    let agent = "User-Agent: Lobby 1.0\r\nContact:";
+    let text = request("REGISTER", "sip:pbx.example", "UDP", phone.local_addr().unwrap(), "here");
+    phone.send_to(text.replace("Contact:", agent).as_bytes(), binary.phones).unwrap();
+    let (heard, from) = hear(&pbx);
+    pbx.send_to(answer(&heard, "200 OK").as_bytes(), from).unwrap();
+    assert!(hear(&phone).0.starts_with("SIP/2.0 200"));
+    let first = watches(&phone, binary.phones, "first");
+    assert!(!first.contains("<dialog "), "{first}");
+    let began = begin_of_2026().elapsed().unwrap_or_default().as_secs();
+    assert!((began.saturating_sub(60)..=began).contains(&version(&first)), "{first}");
+    let file = binary.folder.path().join("parkade.toml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text += "[[profile]]\nname = \"lobby\"\nuser_agent = \"^Lobby\"\nempty_has_ended = true\n";
+    std::fs::write(&file, text).unwrap();
+    binary.signal(Signal::SIGHUP);
+    binary.told("settings reloaded");
+    let second = watches(&phone, binary.phones, "second");
+    assert!(second.contains("terminated"), "{second}");
+    assert_eq!(version(&second), version(&first), "both are the first of their subscriptions");
+    binary.signal(Signal::SIGTERM);
     assert_eq!(binary.ended().0, Some(0));
 }
 

@@ -12,11 +12,10 @@ use rtp_flow::Codec;
 use sip_msg::SipUri;
 use toml::de::DeTable;
 
-use crate::config::lots;
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
 use crate::config::settings::{Listen, LogFormat, LogSettings, Settings};
-use crate::config::words;
+use crate::config::{dialect, lots, profiles, words};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -73,7 +72,9 @@ pub(super) fn examine(
     pbx(&root, &mut settings, target);
     settings.engine.lots = lots::read(&root, &mut settings.media.music, folder);
     park(&root, &mut settings.engine);
+    dialect::read(&root, &mut settings.engine);
     settings.engine.templates = notices(&root, folder);
+    settings.engine.profiles = profiles::read(&root);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();

@@ -64,6 +64,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
             .number("max_calls_per_slot", 1..=1000)
             .map_or(usual.max_calls_per_slot, |n| n as usize),
         notify_parker: table.flag("notify_parker").unwrap_or(usual.notify_parker),
+        dtmf: table.flag("dtmf").unwrap_or(usual.dtmf),
         tune,
         recall: usual.recall,
         groups: Vec::new(),
@@ -268,17 +269,11 @@ fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> R
         attempts: table.number("attempts", 1..=100).unwrap_or(usual.attempts),
         group,
         then: table.parsed("then", words::then).unwrap_or_else(|| usual.then.clone()),
-        prefix: one_line(table, "prefix").unwrap_or_else(|| usual.prefix.clone()),
-        alert_info: one_line(table, "alert_info").unwrap_or_else(|| usual.alert_info.clone()),
+        prefix: table.parsed("prefix", words::one_line).unwrap_or_else(|| usual.prefix.clone()),
+        alert_info: table
+            .parsed("alert_info", words::one_line)
+            .unwrap_or_else(|| usual.alert_info.clone()),
     }
-}
-
-/// What goes into a header must not end it.
-fn one_line(table: &Table<'_, '_>, key: &'static str) -> Option<String> {
-    table.parsed(key, |text| match text.chars().find(|c| c.is_control()) {
-        Some(_) => Err(format!("{text:?} holds a control character")),
-        None => Ok(text.to_owned()),
-    })
 }
 
 /// Extensions and numbers in a list; or the name of a group of this lot, or one number.

@@ -1,8 +1,10 @@
 //! Configuration: TOML, checked whole before anything is bound.
 
 mod check;
+mod dialect;
 mod lots;
 mod problem;
+mod profiles;
 mod raw;
 mod settings;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use dialects::LampState;
 use park_core::{RecallThen, RecallTo};
 use toml::de::{DeTable, DeValue};
 
@@ -128,6 +129,44 @@ fn lots_have_tunes_of_their_own() {
     assert_eq!(read.media.music, [Music::BuiltIn, Music::Path("Cargo.toml".into())]);
     let tunes: Vec<u16> = read.engine.lots.iter().map(|lot| lot.tune).collect();
     assert_eq!(tunes, [1, 0, 1]);
+}
+
+#[test]
+fn keys_and_rules_reach_the_engine() {
+    let engine = settings(&format!(
+        "{PBX}[dialect]\nkey_patience = \"500ms\"\n[[dialect.info]]\ncontent_type = \"text/plain\"\n\
+         regex = \"^park (.+)$\"\nslot = \"1\"\nasks = \"park\"\n[[lot]]\nname = \"a\"\ndtmf = true\n"
+    ))
+    .engine;
+    assert_eq!(engine.key_patience.as_millis(), 500);
+    assert_eq!(engine.info_rules.len(), 1);
+    assert!(engine.lots[0].dtmf);
+}
+
+#[test]
+fn a_profile_follows_the_one_that_it_is_like_and_comes_before_it() {
+    let profiles = settings(&format!(
+        "{PBX}[[profile]]\nname = \"lobby\"\nuser_agent = \"^Fanvil X7\"\nlike = \"fanvil\"\n\
+         lamp = \"early\"\n[[profile]]\nname = \"unknown\"\nextension_lamp = \"early\"\n"
+    ))
+    .engine
+    .profiles;
+    let lobby = profiles.of(Some("Fanvil X7A 2.12"));
+    assert_eq!(lobby.name, "lobby");
+    assert_eq!(lobby.slot_style().lamp, LampState::Early);
+    assert!(lobby.extension_style().callpark, "as fanvil says");
+    assert_eq!(profiles.of(Some("Fanvil X3")).name, "fanvil");
+    assert_eq!(profiles.of(Some("?")).extension_style().lamp, LampState::Early);
+}
+
+#[test]
+fn all_that_is_wrong_with_a_rule_is_told_at_once() {
+    let found = problems(&format!(
+        "{PBX}[[dialect.info]]\ncontent_type = \"json\"\npointer = \"a\"\nslot = \"a\"\nasks = \"dance\"\n"
+    ));
+    let keys: Vec<&str> = found.iter().filter_map(|p| p.split(':').next()).collect();
+    let all = ["content_type", "pointer", "slot", "asks"].map(|key| format!("dialect.info.{key}"));
+    assert_eq!(keys, all);
 }
 
 #[test]

@@ -190,12 +190,22 @@ pub(super) fn then(text: &str) -> Result<RecallThen, String> {
     ))
 }
 
+/// What goes into a header or on a terminal must not end its line.
+pub(super) fn one_line(text: &str) -> Result<String, String> {
+    match text.chars().find(|c| c.is_control()) {
+        Some(_) => Err(format!("{text:?} holds a control character")),
+        None => Ok(text.to_owned()),
+    }
+}
+
 /// A regular expression.
 pub(super) fn pattern(text: &str) -> Result<regex::Regex, String> {
-    regex::Regex::new(text).map_err(|error| {
-        let why = error.to_string();
-        let last = why.lines().last().unwrap_or_default().trim();
-        let last = last.strip_prefix("error: ").unwrap_or(last);
-        format!("{text:?} is no pattern: {last}")
-    })
+    regex::Regex::new(text).map_err(|error| no_pattern(text, &error.to_string()))
+}
+
+/// Why this is no regular expression. What the library says ends with its reason.
+pub(super) fn no_pattern(text: &str, why: &str) -> String {
+    let last = why.lines().last().unwrap_or_default().trim();
+    let last = last.strip_prefix("error: ").unwrap_or(last);
+    format!("{text:?} is no pattern: {last}")
 }

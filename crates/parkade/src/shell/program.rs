@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base::{Chance, Side, Transport};
 use park_core::Engine;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::admin::Door;
-use crate::clock::Clock;
+use crate::clock::{Clock, first_version};
 use crate::config::{Settings, default_sockets};
 use crate::limits::raise_open_files;
 use crate::logging::LevelOfLog;
@@ -39,7 +39,7 @@ impl Program {
     ///
     /// # Errors
     /// What cannot be opened; nothing is left open then.
-    pub fn open(settings: Settings, level: Option<LevelOfLog>) -> Result<Program, CannotStart> {
+    pub fn open(mut settings: Settings, level: Option<LevelOfLog>) -> Result<Program, CannotStart> {
         let targets = settings.engine.pbx_targets.join(", then ");
         tracing::info!("parkade {}, for the PBX at {targets}", env!("CARGO_PKG_VERSION"));
         raise_open_files();
@@ -56,6 +56,7 @@ impl Program {
         let (admin, admin_orders) = mpsc::channel(MOST_WAITING);
         let resolver = Resolver::new(told, Chance::from_seed(chance.u64()));
         let clock = Clock::start();
+        settings.engine.first_version = first_version(SystemTime::now());
         let engine = Engine::new(settings.engine.clone(), chance, clock.now());
         let inbox = Inbox {
             streams,

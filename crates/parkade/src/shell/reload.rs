@@ -24,6 +24,8 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     merged.phones_listen.clone_from(&old.phones_listen);
     merged.pbx_listen.clone_from(&old.pbx_listen);
     merged.engine.pbx_targets.clone_from(&old.engine.pbx_targets);
+    // It is of this start of the program, not of the file.
+    merged.engine.first_version = old.engine.first_version;
     let music = std::mem::take(&mut merged.media.music);
     merged.media.clone_from(&old.media);
     merged.media.music = music;
@@ -56,6 +58,24 @@ mod tests {
         assert_eq!(merged.media, old.media);
         assert_eq!(merged.engine.lots[0].slots, [(801, 810, 3)]);
         assert_eq!(merged.log.level, tracing::Level::DEBUG);
+    }
+
+    #[test]
+    fn ways_to_ask_and_profiles_change_and_the_first_version_stays_that_of_the_start() {
+        let mut old = settings("");
+        old.engine.first_version = 4711;
+        let new = settings(
+            "[dialect]\nkey_patience = \"1s\"\n[[dialect.info]]\ncontent_type = \"text/plain\"\n\
+             regex = \"park\"\nasks = \"park\"\n[[lot]]\nname = \"office\"\ndtmf = true\n\
+             [[profile]]\nname = \"lobby\"\nuser_agent = \"^X7\"",
+        );
+        let (merged, left) = merge(&old, new);
+        assert!(left.is_empty(), "{left:?}");
+        assert_eq!(merged.engine.key_patience.as_secs(), 1);
+        assert_eq!(merged.engine.info_rules.len(), 1);
+        assert!(merged.engine.lots[0].dtmf);
+        assert_eq!(merged.engine.profiles.of(Some("X7")).name, "lobby");
+        assert_eq!(merged.engine.first_version, 4711);
     }
 
     #[test]
