@@ -29,8 +29,8 @@ mod words;
 pub use command::{Command, Counts, ParkedView, Reply};
 pub use engine::Engine;
 pub use settings::{
-    Anchor, GroupSettings, LotSettings, Network, NoticeTemplate, RecallSettings, RecallThen,
-    RecallTo, Settings,
+    Anchor, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, RecallSettings,
+    RecallThen, RecallTo, Settings,
 };
 pub use told::{Fact, Told};
 pub use words::{Input, Output};

@@ -149,6 +149,11 @@ fn invite(
         && let Some(parked) = find_by_ids(house, id)
     {
         entitled()?;
+        let lot = house.lots.get(parked).map(|call| call.id.lot.clone());
+        let lot = house.settings.lots.iter().position(|known| Some(&known.name) == lot.as_ref());
+        if !lot.is_none_or(|lot| lots::may_retrieve(house, lot, aor)) {
+            return Err(Refusal::MayNotRetrieve);
+        }
         return Ok(Some(Wish::Retrieve(parked)));
     }
     let Some((lot, dialled)) = lots::invite_ask(house, aor, &asked)? else { return Ok(None) };
@@ -173,6 +178,9 @@ fn invite(
             }
         }
     };
+    if matches!(wish, Wish::Retrieve(_)) && !lots::may_retrieve(house, lot, aor) {
+        return Err(Refusal::MayNotRetrieve);
+    }
     Ok(Some(wish))
 }
 

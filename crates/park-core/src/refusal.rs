@@ -11,6 +11,9 @@ pub(crate) enum Refusal {
     /// The asker has no live binding by this flow, or may not speak on this side.
     #[error("not from a registered phone's own address")]
     NotEntitled,
+    /// The lot names who may retrieve, and not this one.
+    #[error("this extension may not retrieve here")]
+    MayNotRetrieve,
     /// The call that is to be parked has not been answered.
     #[error("the call is not answered yet")]
     NotAnswered,
@@ -65,7 +68,7 @@ impl Refusal {
     /// The status that says so.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Refusal::NotEntitled => 403,
+            Refusal::NotEntitled | Refusal::MayNotRetrieve => 403,
             Refusal::NotAnswered | Refusal::OfferOpen => 491,
             Refusal::NoSuchPlace(_) | Refusal::SlotEmpty | Refusal::NoGroup(_) => 404,
             Refusal::SlotTaken(_) | Refusal::LotFull => 486,

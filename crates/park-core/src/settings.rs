@@ -108,6 +108,10 @@ pub struct LotSettings {
     pub any_slot: Option<String>,
     /// Ranges of slots, both ends in it; numbers keep the width of the first (`001`).
     pub slots: Vec<(u32, u32, usize)>,
+    /// Which free slot the park number takes.
+    pub find_slot: FindSlot,
+    /// Who may retrieve; empty: anybody who may park.
+    pub retrievers: Vec<Extension>,
     /// How many calls may wait in one slot.
     pub max_calls_per_slot: usize,
     /// Whether the parker gets notices of a group park too.
@@ -120,6 +124,17 @@ pub struct LotSettings {
     pub recall: RecallSettings,
     /// Park groups.
     pub groups: Vec<GroupSettings>,
+}
+
+/// Which of a lot's free slots a call takes that was given none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindSlot {
+    /// The first: few numbers are in use, and users know them.
+    First,
+    /// The one after the last taken: a number that was just called out is not used again at once.
+    Next,
+    /// Any: a number says nothing about how many wait.
+    Random,
 }
 
 /// A park group.
@@ -162,6 +177,9 @@ pub struct RecallSettings {
     pub after: Duration,
     /// To whom.
     pub to: RecallTo,
+    /// Whether only the very phone is rung that parked the call, as long as it is registered; else all
+    /// phones of the parker's extension.
+    pub same_phone: bool,
     /// How long each attempt rings.
     pub ring: Duration,
     /// How long between attempts.
@@ -228,6 +246,8 @@ impl Default for LotSettings {
             extensions: any_extension(),
             any_slot: Some("700".into()),
             slots: vec![(701, 720, 3)],
+            find_slot: FindSlot::First,
+            retrievers: Vec::new(),
             max_calls_per_slot: 5,
             notify_parker: false,
             dtmf: false,
@@ -243,6 +263,7 @@ impl Default for RecallSettings {
         RecallSettings {
             after: Duration::from_secs(300),
             to: RecallTo::Parker,
+            same_phone: false,
             ring: Duration::from_secs(30),
             pause: Duration::from_secs(10),
             attempts: 3,

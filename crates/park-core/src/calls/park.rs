@@ -105,6 +105,8 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     let aor =
         leg.aor.clone().or_else(|| lots::aor_of(house, leg.dialog.remote.uri(), &leg.dialog.flow));
     let aor = aor.ok_or(Refusal::NotEntitled)?;
+    let (parker_phone, parker_who) = (leg.binding, leg.who.clone());
+    let parkee = parkee.who.clone();
     let lot = house.settings.lots.get(ask.lot).cloned().ok_or(Refusal::LotFull)?;
     let (slot, group) = crate::lots::place(house, &lot, &aor, &ask.place)?;
     let policy = crate::lots::policy_of(&lot, group.as_deref());
@@ -121,8 +123,9 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         id: SlotId { lot: lot.name.clone(), domain: aor.domain.clone(), slot },
         group,
         parker: aor.extension.clone(),
-        parker_who: leg.who.clone(),
-        parkee: parkee.who.clone(),
+        parker_phone,
+        parker_who,
+        parkee,
         since: house.at,
         tune: lot.tune,
         notify_parker: lot.notify_parker,

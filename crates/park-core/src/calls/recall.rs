@@ -40,13 +40,16 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
         RecallStage::Group => call.policy.group.clone(),
     };
     let domain = call.id.domain.clone();
-    let bindings: Vec<BindingKey> = targets
-        .iter()
-        .flat_map(|target| {
-            let extension = Extension::from(target.as_str());
-            house.contacts.of(&Aor { extension, domain: domain.clone() })
-        })
-        .collect();
+    let phone =
+        call.parker_phone.filter(|_| call.policy.same_phone && call.stage == RecallStage::Parker);
+    let of = |target: &String| {
+        let extension = Extension::from(target.as_str());
+        house.contacts.of(&Aor { extension, domain: domain.clone() })
+    };
+    let bindings: Vec<BindingKey> = match phone.filter(|key| house.contacts.get(*key).is_some()) {
+        Some(phone) => vec![phone],
+        None => targets.iter().flat_map(of).collect(),
+    };
     match (bindings.is_empty(), targets.first()) {
         (true, Some(target)) => hand_over(house, key, &target.clone(), false),
         (true, None) => attempt_over(house, key),

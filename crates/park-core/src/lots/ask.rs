@@ -155,6 +155,12 @@ pub(crate) fn is_trusted(house: &House, flow: &Flow) -> bool {
     house.settings.phones_trusted.iter().any(|network| network.contains(flow.peer.ip()))
 }
 
+/// Whether an extension may retrieve from a lot.
+pub(crate) fn may_retrieve(house: &House, lot: usize, aor: &Aor) -> bool {
+    let named = house.settings.lots.get(lot).map(|lot| &lot.retrievers);
+    named.is_none_or(|named| named.is_empty() || named.contains(&aor.extension))
+}
+
 /// The parked call that is wanted: by slot, or what is parked for an extension, else for its group.
 ///
 /// # Errors

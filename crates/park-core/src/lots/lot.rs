@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use base::{Domain, LotName, SlotName};
 use slotmap::SlotMap;
 
 use crate::keys::{LegKey, ParkedKey};
@@ -14,6 +15,8 @@ use crate::refusal::Refusal;
 pub(crate) struct Lots {
     calls: SlotMap<ParkedKey, ParkedCall>,
     slots: BTreeMap<SlotId, Vec<ParkedKey>>,
+    /// The slot that was last found for a call, by lot and domain.
+    last_found: BTreeMap<(LotName, Domain), SlotName>,
 }
 
 impl Lots {
@@ -30,6 +33,16 @@ impl Lots {
         let key = self.calls.insert(call);
         self.slots.entry(id).or_default().push(key);
         Ok(key)
+    }
+
+    /// Keeps in mind which slot was found for a call that was given none.
+    pub(crate) fn found(&mut self, id: SlotId) {
+        self.last_found.insert((id.lot, id.domain), id.slot);
+    }
+
+    /// The slot that was last found.
+    pub(crate) fn last_found(&self, lot: &LotName, domain: &Domain) -> Option<&SlotName> {
+        self.last_found.get(&(lot.clone(), domain.clone()))
     }
 
     /// How many calls wait in a slot.

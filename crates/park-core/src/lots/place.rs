@@ -8,7 +8,7 @@ use crate::contacts::Aor;
 use crate::house::House;
 use crate::lots::SlotId;
 use crate::refusal::Refusal;
-use crate::settings::{LotSettings, RecallSettings};
+use crate::settings::{FindSlot, LotSettings, RecallSettings};
 
 pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>) -> RecallSettings {
     let own = lot.groups.iter().find(|candidate| Some(candidate.name.as_str()) == group);
@@ -25,7 +25,7 @@ pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>) -> RecallSetting
 
 /// The slot that is meant, and the group if it is a group park.
 pub(crate) fn place(
-    house: &House,
+    house: &mut House,
     lot: &LotSettings,
     aor: &Aor,
     place: &Place,
@@ -46,15 +46,33 @@ pub(crate) fn place(
     }
 }
 
-fn any_slot(house: &House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Refusal> {
-    let mut slots = lot.slots.iter().flat_map(|&(first, last, width)| {
-        (first..=last).map(move |number| SlotName::from(format!("{number:0width$}")))
-    });
-    let free = |slot: &SlotName| {
-        let id = SlotId { lot: lot.name.clone(), domain: aor.domain.clone(), slot: slot.clone() };
-        house.lots.waiting(&id) == 0
+/// A free slot, as the lot looks for one.
+fn any_slot(house: &mut House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Refusal> {
+    let mut slots: Vec<SlotName> = lot
+        .slots
+        .iter()
+        .flat_map(|&(first, last, width)| {
+            (first..=last).map(move |number| SlotName::from(format!("{number:0width$}")))
+        })
+        .collect();
+    let id = |slot: &SlotName| SlotId {
+        lot: lot.name.clone(),
+        domain: aor.domain.clone(),
+        slot: slot.clone(),
     };
-    slots.find(free).ok_or(Refusal::LotFull)
+    let from = match (lot.find_slot, house.lots.last_found(&lot.name, &aor.domain)) {
+        (FindSlot::First, _) | (FindSlot::Next, None) => 0,
+        (FindSlot::Next, Some(last)) => {
+            slots.iter().position(|slot| slot == last).map_or(0, |at| at + 1)
+        }
+        (FindSlot::Random, _) => house.chance.below(slots.len().max(1) as u64) as usize,
+    };
+    let from = from.min(slots.len());
+    slots.rotate_left(from);
+    let found = slots.into_iter().find(|slot| house.lots.waiting(&id(slot)) == 0);
+    let found = found.ok_or(Refusal::LotFull)?;
+    house.lots.found(id(&found));
+    Ok(found)
 }
 
 /// Hunts from the first assigned member: one that is registered and has nothing parked, else one that

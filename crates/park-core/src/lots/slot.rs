@@ -6,7 +6,7 @@ use sip_core::ServerKey;
 use smallvec::SmallVec;
 
 use crate::calls::{Identity, Monitor};
-use crate::keys::LegKey;
+use crate::keys::{BindingKey, LegKey};
 use crate::settings::RecallSettings;
 
 /// A slot, separate per lot and domain.
@@ -78,6 +78,8 @@ pub(crate) struct ParkedCall {
     /// The park group by which it was parked.
     pub(crate) group: Option<String>,
     pub(crate) parker: Extension,
+    /// The very phone that parked it.
+    pub(crate) parker_phone: Option<BindingKey>,
     pub(crate) parker_who: Identity,
     pub(crate) parkee: Identity,
     pub(crate) since: Moment,
