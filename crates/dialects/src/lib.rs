@@ -20,8 +20,9 @@ mod notices;
 mod profiles;
 
 pub use asks::{
-    BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key, KeyOutcome,
-    KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey, info_status, orbit_uri,
+    BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key,
+    KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey,
+    info_status, orbit_uri,
 };
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dialects::{NoticeKind, Profile, Profiles};
+use dialects::{CiscoSpelling, NoticeKind, Profile, Profiles};
 use serde_json::{Value, json};
 
 /// A paragraph a profile, in the order in which they are tried.
@@ -60,10 +60,19 @@ fn object(profile: &Profile) -> Value {
         "callpark": extension.callpark,
         "names_parkee": slot.names_parkee,
         "empty_has_ended": slot.empty_has_ended,
+        "cisco_spelling": spelling(profile),
         "notices": notices(profile).collect::<Vec<_>>(),
         "certainty": profile.certainty.word(),
         "source": profile.source,
     })
+}
+
+/// The word for it in a configuration.
+fn spelling(profile: &Profile) -> &'static str {
+    match profile.quirks.cisco_spelling {
+        CiscoSpelling::Params => "params",
+        CiscoSpelling::Parmams => "parmams",
+    }
 }
 
 /// None: it fits every phone that got as far as this.

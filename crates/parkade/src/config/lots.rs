@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::{Extension, LotName};
-use park_core::{GroupSettings, LotSettings, RecallSettings, RecallTo};
+use park_core::{FindSlot, GroupSettings, LotSettings, RecallSettings, RecallTo};
 
 use crate::config::raw::{Placed, Table, meant, nearest};
 use crate::config::settings::Music;
@@ -60,6 +60,17 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         extensions: table.parsed("extensions", words::pattern).unwrap_or(usual.extensions),
         any_slot,
         slots: table.parsed("slots", words::slots).unwrap_or(usual.slots),
+        find_slot: table
+            .choice(
+                "find_slot",
+                &[
+                    ("first", FindSlot::First),
+                    ("next", FindSlot::Next),
+                    ("random", FindSlot::Random),
+                ],
+            )
+            .unwrap_or(usual.find_slot),
+        retrievers: Vec::new(),
         max_calls_per_slot: table
             .number("max_calls_per_slot", 1..=1000)
             .map_or(usual.max_calls_per_slot, |n| n as usize),
@@ -69,6 +80,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         recall: usual.recall,
         groups: Vec::new(),
     };
+    lot.retrievers = retrievers(table, &lot);
     numbers(table, &lot);
     let groups = groups(table, &mut lot);
     let recall = table.table("recall");
@@ -79,6 +91,19 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         group.close();
     }
     lot
+}
+
+fn retrievers(table: &Table<'_, '_>, lot: &LotSettings) -> Vec<Extension> {
+    let named = table.texts("retrievers").unwrap_or_default();
+    let extension = |Placed { value, span }: Placed<String>| {
+        if lot.extensions.is_match(&value) {
+            return Some(Extension::from(value));
+        }
+        let what = format!("{value:?} is no extension, by {:?}", lot.extensions.as_str());
+        table.doubt_at(span, "retrievers", what);
+        None
+    };
+    named.into_iter().filter_map(extension).collect()
 }
 
 fn tune(music: &mut Vec<Music>, wanted: Music) -> u16 {
@@ -264,6 +289,7 @@ fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> R
     RecallSettings {
         after,
         to,
+        same_phone: table.flag("same_phone").unwrap_or(usual.same_phone),
         ring: table.duration("ring", SECOND..=600 * SECOND).unwrap_or(usual.ring),
         pause: table.duration("pause", Duration::ZERO..=3600 * SECOND).unwrap_or(usual.pause),
         attempts: table.number("attempts", 1..=100).unwrap_or(usual.attempts),

@@ -50,6 +50,7 @@ fn profile(table: &Table<'_, '_>, earlier: &[ProfileText]) -> ProfileText {
         }
     }
     let lamps = ["early", "confirmed"].map(|word| (word, word.to_owned()));
+    let spellings = ["params", "parmams"].map(|word| (word, word.to_owned()));
     ProfileText {
         // What has been told need not be found again.
         name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| "?".to_owned()),
@@ -60,6 +61,7 @@ fn profile(table: &Table<'_, '_>, earlier: &[ProfileText]) -> ProfileText {
         callpark: table.flag("callpark"),
         names_parkee: table.flag("names_parkee"),
         empty_has_ended: table.flag("empty_has_ended"),
+        cisco_spelling: table.choice("cisco_spelling", &spellings),
         ..ProfileText::default()
     }
 }

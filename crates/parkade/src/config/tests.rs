@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use base::Extension;
 use dialects::LampState;
-use park_core::{RecallThen, RecallTo};
+use park_core::{FindSlot, RecallThen, RecallTo};
 use toml::de::{DeTable, DeValue};
 
 use crate::config::check::{check, examine};
@@ -141,6 +142,19 @@ fn keys_and_rules_reach_the_engine() {
     assert_eq!(engine.key_patience.as_millis(), 500);
     assert_eq!(engine.info_rules.len(), 1);
     assert!(engine.lots[0].dtmf);
+}
+
+#[test]
+fn a_lot_says_how_a_slot_is_found_who_may_retrieve_and_whose_phone_is_recalled() {
+    let engine = settings(&format!(
+        "{PBX}[[lot]]\nname = \"a\"\nfind_slot = \"next\"\nretrievers = [\"101\"]\n\
+         [lot.recall]\nsame_phone = true\n"
+    ))
+    .engine;
+    let lot = &engine.lots[0];
+    assert_eq!(lot.find_slot, FindSlot::Next);
+    assert_eq!(lot.retrievers, [Extension::from("101")]);
+    assert!(lot.recall.same_phone);
 }
 
 #[test]

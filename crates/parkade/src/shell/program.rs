@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::admin::Door;
 use crate::clock::{Clock, first_version};
 use crate::config::{Settings, default_sockets};
-use crate::limits::raise_open_files;
+use crate::limits::{raise_open_files, take_small_pages};
 use crate::logging::LevelOfLog;
 use crate::resolve::Resolver;
 use crate::shell::failure::CannotStart;
@@ -43,6 +43,7 @@ impl Program {
         let targets = settings.engine.pbx_targets.join(", then ");
         tracing::info!("parkade {}, for the PBX at {targets}", env!("CARGO_PKG_VERSION"));
         raise_open_files();
+        take_small_pages();
         let mut chance = seeded()?;
         let (stream_events, streams) = mpsc::channel(MOST_WAITING);
         let phones = settings.phones_listen.iter().map(|l| (Side::Phones, *l));
