@@ -372,6 +372,7 @@ fn tell(house: &mut House, key: WatchKey) {
     calls.hash(&mut hasher);
     let state = hasher.finish();
     let style = style_of(house, watch.binding);
+    let bound = watch.binding.and_then(|key| house.contacts.get(key)).map(|bound| bound.flow);
     let Some(watch) = house.watches.watches.get_mut(key) else { return };
     if watch.in_flight {
         watch.stale = !watch.closing;
@@ -390,7 +391,8 @@ fn tell(house: &mut House, key: WatchKey) {
     };
     let body = style.full(&watch.entity, u64::from(watch.version), &dialogs);
     watch.version = watch.version.wrapping_add(1);
-    let flow = watch.dialog.flow;
+    // A phone that has lost its connection registers anew, long before it refreshes this.
+    let flow = bound.unwrap_or(watch.dialog.flow);
     let (draft, token) = (watch.dialog.request("NOTIFY"), watch.token.to_string());
     let event = watch.event.to_string();
     let contact = house.contact(&flow, &token);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use base::Chance;
+use base::{Chance, Transport};
 use park_core::Command;
 use simnet::{Fault, MUSIC, World, stories};
 
@@ -180,4 +180,17 @@ fn lamps_are_true_after_whatever_happens() {
         w.spoil_every(0, Fault::Drop).settle();
         w.lamps_equal_lots();
     }
+}
+
+#[test]
+fn a_phone_that_lost_its_connection_is_told_by_the_new_one() {
+    let mut w = World::new();
+    w.phones(["ben"]).new_phones(["carl"]).callers(["anna"]);
+    w.account("carl", |account| account.transport = Transport::Tcp);
+    w.register("carl", 3600).settle();
+    w.subscribe("carl", "dialog", "701").settle();
+    w.disconnect("carl").settle();
+    w.register("carl", 3600).settle();
+    w.talk("anna", "ben").transfer("ben", "701").settle();
+    w.lamp_shows("carl", "701", 1, 0);
 }

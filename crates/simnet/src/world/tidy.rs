@@ -59,6 +59,7 @@ impl World {
         let left = [
             ("legs", counts.legs),
             ("parked calls", counts.parked),
+            ("watches", counts.watches),
             ("pending requests", counts.pending),
             ("transactions", counts.transactions),
             ("port pairs", counts.pairs),
