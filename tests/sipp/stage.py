@@ -19,6 +19,7 @@ from scenario import compose, compose_over_tcp
 HOST = "127.0.0.1"
 DOMAIN = "pbx.example"
 PATIENCE = 20.0  # seconds until a story gives up waiting for anything
+TRACED = re.compile(rb"^\w+ message (sent|received) [(\[](\d+)[\])]? bytes\)? ?:\n\n", re.MULTILINE)
 HOPELESS = re.compile("Aborting call|Failed regexp|Invalid XML|Overall|max_retrans|timed out", re.IGNORECASE)
 
 CONFIG = """
@@ -155,16 +156,15 @@ class Sipp:
         if failed:
             raise StoryFailed(f"{self.name} failed, so this did not happen: {what}")
 
-    def messages(self):
-        """The messages as (direction, text), in order."""
+    def raw_messages(self):
+        """The messages as (direction, bytes), in order."""
         file = self.folder / f"{self.name}.messages"
-        if not file.exists():
-            return []
-        text = file.read_text(encoding="utf-8", errors="replace")
-        found = re.findall(
-            r"^\w+ message (sent|received) .*?\n\n(.*?)(?=^-{20,}|\Z)", text, re.MULTILINE | re.DOTALL
-        )
-        return [(direction, body.replace("\r", "")) for direction, body in found]
+        traced = file.read_bytes() if file.exists() else b""
+        return [(found[1].decode(), traced[found.end():found.end() + int(found[2])]) for found in TRACED.finditer(traced)]
+
+    def messages(self):
+        """The messages as (direction, text), in order; their lines end with a plain newline."""
+        return [(way, raw.decode(errors="replace").replace("\r", "")) for way, raw in self.raw_messages()]
 
     def end(self):
         if self.process.poll() is None:

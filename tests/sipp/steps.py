@@ -43,6 +43,16 @@ def talk(stage, phone, phone_end, pbx, pbx_end, call=0):
     hears(pbx_end, phone_end.hertz, pbx.name)
 
 
+def retrieve(stage, device, dials, pbx, caller, **how):
+    """That phone takes the parked caller, talks, and hangs up."""
+    alice = stage.end(ALICE)
+    retriever = stage.phone("phone_retrieves", device, alice, dials=dials, **how)
+    check(retriever.fact("identity") == OUTSIDE, f"the retriever is shown {retriever.fact('identity')}")
+    talk(stage, retriever, alice, pbx, caller)
+    stage.cue(retriever)
+    retriever.done()
+
+
 def hears_nothing(end, who):
     try:
         eventually(f"{who} hears nothing", end.hears_nothing, 5)

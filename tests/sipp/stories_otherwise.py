@@ -3,18 +3,8 @@
 from stage import HOST, eventually
 from steps import (
     ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, PARKED,
-    check, hears, hears_music, hears_nothing, talk, unbroken,
+    check, hears, hears_music, hears_nothing, retrieve, talk, unbroken,
 )
-
-
-def retrieve(stage, device, dials, pbx, caller, **how):
-    """That phone takes the parked caller, talks, and hangs up."""
-    alice = stage.end(ALICE)
-    retriever = stage.phone("phone_retrieves", device, alice, dials=dials, **how)
-    check(retriever.fact("identity") == OUTSIDE, f"the retriever is shown {retriever.fact('identity')}")
-    talk(stage, retriever, alice, pbx, caller)
-    stage.cue(retriever)
-    retriever.done()
 
 
 def hold(stage, phone, end, pbx, caller, way):
