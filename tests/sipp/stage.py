@@ -160,7 +160,8 @@ class Sipp:
         """The messages as (direction, bytes), in order."""
         file = self.folder / f"{self.name}.messages"
         traced = file.read_bytes() if file.exists() else b""
-        return [(found[1].decode(), traced[found.end():found.end() + int(found[2])]) for found in TRACED.finditer(traced)]
+        found = ((trace[1].decode(), trace.end(), int(trace[2])) for trace in TRACED.finditer(traced))
+        return [(way, traced[start:start + length]) for way, start, length in found]
 
     def messages(self):
         """The messages as (direction, text), in order; their lines end with a plain newline."""
