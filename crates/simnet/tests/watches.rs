@@ -132,6 +132,20 @@ fn versions_rise_one_by_one_whoever_tells() {
 }
 
 #[test]
+fn our_notices_promise_no_more_than_the_pbxs_last_one() {
+    let mut w = World::with_phones(["ben", "carl", "dora"]);
+    w.callers(["anna"]).subscribe("carl", "dialog", "103").settle();
+    w.pbx_tells_of("dora").settle();
+    w.talk("anna", "ben").transfer("ben", "*68103").settle();
+    w.lamp_shows("carl", "103", 1, 0);
+    let notices = w.phone("carl").heard().iter().filter(|m| m.cseq().1 == "NOTIFY");
+    let states: Vec<&str> =
+        notices.filter_map(|m| m.get(sip_msg::Name::SubscriptionState)).collect();
+    let last = states.last().unwrap().strip_prefix("active;expires=").unwrap();
+    assert!(last.parse::<u32>().unwrap() <= 1_800, "{states:?}");
+}
+
+#[test]
 fn who_watches_is_told_when_the_house_closes() {
     let mut w = World::with_phones(["ben"]);
     w.subscribe("ben", "dialog", "701").settle();

@@ -133,9 +133,11 @@ fn passed(house: &mut House, pass: &Pass, response: &Message) {
     if method == "SUBSCRIBE" {
         subscribed(house, pass, response);
     }
-    if method == "NOTIFY" && is_last_notify(&pass.request) {
-        // The answer to the SUBSCRIBE that ended it may still be under way.
-        let until = house.at + EVENTS_GRACE;
+    if method == "NOTIFY"
+        && let Some(left) = lasts(&pass.request)
+    {
+        // A last one, too: the answer to the SUBSCRIBE that ended it may still be under way.
+        let until = house.at + left + EVENTS_GRACE;
         for key in [pass.from, pass.to].into_iter().flatten() {
             if house.legs.get(key).is_some_and(|leg| leg.usage == Usage::Events) {
                 house.alarms.set(Alarm::Events(key), until);
@@ -144,9 +146,16 @@ fn passed(house: &mut House, pass: &Pass, response: &Message) {
     }
 }
 
-fn is_last_notify(request: &Message) -> bool {
-    let state = request.get(Name::SubscriptionState).unwrap_or_default().trim_start();
-    state.get(..10).is_some_and(|word| word.eq_ignore_ascii_case("terminated"))
+/// How long a subscription lasts from now on, by its NOTIFY, whose word counts (RFC 6665 §4.1.3).
+fn lasts(request: &Message) -> Option<Duration> {
+    let mut parts = request.get(Name::SubscriptionState)?.split(';').map(str::trim);
+    if parts.next()?.eq_ignore_ascii_case("terminated") {
+        return Some(Duration::ZERO);
+    }
+    let (_, seconds) = parts
+        .filter_map(|param| param.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("expires"))?;
+    seconds.trim().parse::<u32>().ok().map(|seconds| Duration::from_secs(u64::from(seconds)))
 }
 
 fn subscribed(house: &mut House, pass: &Pass, response: &Message) {
