@@ -260,12 +260,11 @@ fn resolve(house: &mut House, target: usize) {
 
 fn resolved(house: &mut House, target: usize, hops: Vec<Flow>) {
     let after: Duration = if hops.is_empty() { LOOK_SOON } else { LOOK_AGAIN };
-    if hops.is_empty()
+    if house.uplink.resolved(target, hops)
         && let Some(target) = house.uplink.uri(target).map(ToString::to_string)
     {
         house.tell(None, Fact::PbxUnresolved { target });
     }
-    house.uplink.resolved(target, hops);
     house.alarms.set(Alarm::Resolve(target), house.at + after);
 }
 

@@ -17,7 +17,8 @@ pub(crate) const LOOK_SOON: Duration = Duration::from_secs(5);
 struct Target {
     uri: String,
     hops: Vec<Flow>,
-    answered: bool,
+    /// The last look-up led nowhere.
+    lost: bool,
 }
 
 /// The PBX's targets and their addresses.
@@ -44,14 +45,15 @@ impl Uplink {
         self.targets.get(number).map(|target| target.uri.as_str())
     }
 
-    /// Where a target has been found to be. An empty answer leaves what was known.
-    pub(crate) fn resolved(&mut self, number: usize, hops: Vec<Flow>) {
-        if let Some(target) = self.targets.get_mut(number) {
-            target.answered = true;
-            if !hops.is_empty() {
-                target.hops = hops;
-            }
+    /// Where a target has been found to be. An empty answer leaves what was known; says whether that is
+    /// news.
+    pub(crate) fn resolved(&mut self, number: usize, hops: Vec<Flow>) -> bool {
+        let Some(target) = self.targets.get_mut(number) else { return false };
+        let was_lost = std::mem::replace(&mut target.lost, hops.is_empty());
+        if !hops.is_empty() {
+            target.hops = hops;
         }
+        target.lost && !was_lost
     }
 
     /// The hops to try, best first: those that have kept silent lately come last.
