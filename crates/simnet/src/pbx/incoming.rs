@@ -1,6 +1,7 @@
 //! Requests that reach the back-to-back PBX: new calls, and what comes within them.
 
 use base::{Flow, Moment};
+use bytes::Bytes;
 use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, NameAddr, ReplacesId};
 
@@ -72,6 +73,7 @@ impl Pbx {
             request: None,
             client: None,
             offered_late: false,
+            given: Bytes::new(),
             peer: None,
             forks: Vec::new(),
             caller: None,
@@ -135,6 +137,7 @@ impl Pbx {
         }
         let said = source.map(|leg| leg.said.clone()).unwrap_or_default();
         leg.offered_late = said.1.is_empty();
+        leg.given = said.1.clone();
         if !leg.offered_late {
             invite = invite.body(&said.0, said.1);
         }

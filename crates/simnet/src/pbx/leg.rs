@@ -49,6 +49,8 @@ pub(super) struct Leg {
     pub client: Option<ClientKey>,
     /// Whether that INVITE carried no offer.
     pub offered_late: bool,
+    /// The description in that INVITE: it may be out of date when the call is answered.
+    pub given: Bytes,
     /// Whom it is connected with.
     pub peer: Option<LegNo>,
     /// For a caller: the legs that are being tried.

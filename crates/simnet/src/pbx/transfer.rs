@@ -89,7 +89,9 @@ impl Pbx {
             leg.peer = None;
         }
         self.tell_progress(now, asked, 200);
-        self.join(now, asked.transferee, no, true);
+        let said = self.legs.get(&asked.transferee).map(|leg| &leg.said.1);
+        let knows = said == self.legs.get(&no).map(|leg| &leg.given);
+        self.join(now, asked.transferee, no, knows);
         if self.settings.byes_after_transfer {
             self.hang_up(now, asked.referrer, None);
         }
