@@ -134,8 +134,12 @@ impl House {
         }
         draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
         self.layer.respond(self.at, server, status, &draft.finish());
-        let who = request.from().uri().to_string();
-        let fact = Fact::Refused { status, who, why: refusal.to_string() };
-        self.tell(Some(request.call_id()), fact);
+        self.tell_refused(request.call_id(), request.from().uri().to_string(), refusal);
+    }
+
+    /// Tells that `who` was refused in a call.
+    pub(crate) fn tell_refused(&mut self, call_id: &str, who: String, refusal: &Refusal) {
+        let (status, why) = (refusal.status(), refusal.to_string());
+        self.tell(Some(call_id), Fact::Refused { status, who, why });
     }
 }

@@ -13,7 +13,7 @@ use crate::calls::weave_changed;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, Owner, ParkedKey};
-use crate::lots::{ParkedCall, SlotId, Teller};
+use crate::lots::{ParkedCall, SlotId};
 use crate::told::Fact;
 use crate::watches;
 
@@ -105,7 +105,7 @@ pub(crate) fn refresh(house: &mut House, key: BindingKey) {
 fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
     let is_for = |call: &ParkedCall| {
         call.id.domain == aor.domain
-            && matches!(call.teller, Teller::Nobody)
+            && call.stands()
             && (call.id.slot.as_str() == aor.extension.as_str()
                 || if call.parker == aor.extension {
                     // Always a member of the group that it parks for: only the lot's word decides.

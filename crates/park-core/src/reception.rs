@@ -8,7 +8,7 @@ use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
     ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_soft_key, find_by_ids, held_call,
-    meant_by_soft_key, open, reserve, soft_key_noted, start, uri_towards_pbx,
+    meant_by_soft_key, open, reserve, start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -118,7 +118,7 @@ fn soft_key(
         Some(RemoteCc::News)
             if SipUri::read(request.uri()).is_some_and(|uri| house.is_us(&uri, &flow)) =>
         {
-            soft_key_noted(house, server, request);
+            house.answer(server, request, 202);
             true
         }
         _ => false,

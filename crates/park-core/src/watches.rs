@@ -13,10 +13,11 @@ use sip_core::{Dialog, NotOurs, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name, SipUri};
 use slotmap::SlotMap;
 
+use crate::calls::event_of;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Owner, ParkedKey, WatchKey};
-use crate::lots::{self, ParkedCall, SlotId, Teller};
+use crate::lots::{self, ParkedCall, SlotId};
 use crate::refusal::Refusal;
 
 /// The event package that is told.
@@ -155,7 +156,7 @@ pub(crate) fn open(
     if let Err(refusal) = may_open(house, request, &flow, binding) {
         return house.refuse(server, request, &refusal);
     }
-    if event(request) != DIALOG {
+    if event_of(request) != DIALOG {
         let tag = house.chance.token(10);
         let draft = Compose::response_to(request, 489, None)
             .to_tag(&tag)
@@ -245,11 +246,6 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
         house.alarms.set(Alarm::Watch(key), until);
     }
     tell(house, key);
-}
-
-fn event(request: &Message) -> String {
-    let event = request.get(Name::Event).unwrap_or_default();
-    event.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The subscription that a Request-URI of ours names.
@@ -342,10 +338,7 @@ fn calls_of<'h>(
         Watched::Slot(slot) => id == slot,
         Watched::Lot(lot, domain) => id.lot == *lot && id.domain == *domain,
     };
-    house
-        .lots
-        .iter()
-        .filter(move |(_, call)| shows(&call.id) && matches!(call.teller, Teller::Nobody))
+    house.lots.iter().filter(move |(_, call)| shows(&call.id) && call.stands())
 }
 
 /// A parked call as a dialog: by its ids, its target or its number it can be retrieved.

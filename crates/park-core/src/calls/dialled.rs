@@ -72,10 +72,7 @@ pub(crate) fn by_dial(
         }
         Ok(parked) => {
             send_answer(house, server, request, dialled);
-            if let Some(call) = house.lots.get_mut(parked) {
-                call.teller = Teller::Dialled(parker, dialled);
-            }
-            park::go(house, parked);
+            park::go(house, parked, Teller::Dialled(parker, dialled));
         }
     }
 }

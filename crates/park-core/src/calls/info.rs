@@ -10,10 +10,9 @@ use crate::calls::leg::Leg;
 use crate::calls::{own, park, send};
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::{Alarm, Errand, LegKey};
-use crate::lots::{self, Ask, Teller};
+use crate::keys::{Alarm, Errand, LegKey, ParkedKey};
+use crate::lots::{self, Teller};
 use crate::refusal::Refusal;
-use crate::told::Fact;
 
 /// Takes an INFO of a phone, if it asks something of us; then it has been dealt with.
 pub(crate) fn take(
@@ -53,19 +52,20 @@ fn asker(house: &House, key: LegKey, request: &Message) -> Result<Aor, Refusal> 
     lots::domain_of(house, key, request).ok_or(Refusal::NotEntitled)
 }
 
-/// A place for a call whose parker has named none, or that one.
-fn place(house: &House, aor: &Aor, slot: Option<&str>) -> Result<Ask, Refusal> {
-    match slot {
-        Some(slot) => lots::park_ask(house, aor, slot)
-            .ok_or(Refusal::Status(404, "no such place to park".into())),
-        None => lots::any_ask(house, aor).ok_or(Refusal::LotFull),
-    }
-}
-
-fn tell_refused(house: &mut House, key: LegKey, request: &Message, refusal: &Refusal) {
-    let who = house.legs.get(key).map(Leg::name).unwrap_or_default();
-    let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
-    house.tell(Some(request.call_id()), fact);
+/// Parks the call of a leg at `slot`, or where there is room if the parker has named no place.
+pub(crate) fn park_at(
+    house: &mut House,
+    key: LegKey,
+    request: &Message,
+    slot: Option<&str>,
+) -> Result<ParkedKey, Refusal> {
+    let aor = asker(house, key, request)?;
+    let ask = match slot {
+        Some(slot) => lots::park_ask(house, &aor, slot)
+            .ok_or(Refusal::Status(404, "no such place to park".into()))?,
+        None => lots::any_ask(house, &aor).ok_or(Refusal::LotFull)?,
+    };
+    park::do_park(house, key, &ask)
 }
 
 /// A command: answered at once, and its outcome told by an INFO of ours.
@@ -77,18 +77,11 @@ fn by_command(
     command: ParkCommand,
 ) {
     house.answer(server, request, 200);
-    let parked = asker(house, key, request)
-        .and_then(|aor| place(house, &aor, None))
-        .and_then(|ask| park::do_park(house, key, &ask));
-    match parked {
-        Ok(parked) => {
-            if let Some(call) = house.lots.get_mut(parked) {
-                call.teller = Teller::Command(key, command);
-            }
-            park::go(house, parked);
-        }
+    match park_at(house, key, request, None) {
+        Ok(parked) => park::go(house, parked, Teller::Command(key, command)),
         Err(refusal) => {
-            tell_refused(house, key, request, &refusal);
+            let who = house.legs.get(key).map(Leg::name).unwrap_or_default();
+            house.tell_refused(request.call_id(), who, &refusal);
             refuse_command(house, key, &command, refusal.status(), &refusal.to_string());
         }
     }
@@ -126,16 +119,8 @@ fn by_rule(
     key: LegKey,
     slot: Option<&str>,
 ) {
-    let parked = asker(house, key, request)
-        .and_then(|aor| place(house, &aor, slot))
-        .and_then(|ask| park::do_park(house, key, &ask));
-    match parked {
-        Ok(parked) => {
-            if let Some(call) = house.lots.get_mut(parked) {
-                call.teller = Teller::Answer(key, server);
-            }
-            park::go(house, parked);
-        }
+    match park_at(house, key, request, slot) {
+        Ok(parked) => park::go(house, parked, Teller::Answer(key, server)),
         Err(refusal) => house.refuse(server, request, &refusal),
     }
 }
@@ -240,16 +225,9 @@ fn by_keys(house: &mut House, key: LegKey, code: &str) {
         .ok_or(Refusal::Status(404, "these keys park nowhere".into()))
         .and_then(|ask| park::do_park(house, key, &ask));
     match parked {
-        Ok(parked) => {
-            if let Some(call) = house.lots.get_mut(parked) {
-                call.teller = Teller::Keys(key);
-            }
-            park::go(house, parked);
-        }
+        Ok(parked) => park::go(house, parked, Teller::Keys(key)),
         Err(refusal) => {
-            let who = aor.extension.to_string();
-            let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
-            house.tell(Some(&call_id), fact);
+            house.tell_refused(&call_id, aor.extension.to_string(), &refusal);
         }
     }
 }

@@ -42,8 +42,6 @@ pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
 pub(crate) use send::ALLOW;
 pub(crate) use setup::{Callee, cancelled, open};
-pub(crate) use soft_key::{
-    Monitor, meant as meant_by_soft_key, noted as soft_key_noted, park as by_soft_key,
-};
+pub(crate) use soft_key::{Monitor, meant as meant_by_soft_key, park as by_soft_key};
 pub(crate) use weave::changed as weave_changed;
-pub(crate) use within::{events_over, in_dialog, leg_of};
+pub(crate) use within::{event_of, events_over, in_dialog, leg_of};

@@ -67,10 +67,7 @@ pub(crate) fn by_refer(
                 progress::tell_progress(house, key, 100, false);
                 Teller::Progress(key)
             };
-            if let Some(call) = house.lots.get_mut(parked) {
-                call.teller = teller;
-            }
-            go(house, parked);
+            go(house, parked, teller);
         }
     }
     if let Some(consult) = consult {
@@ -87,8 +84,7 @@ fn consultation(house: &House, key: LegKey, id: &sip_msg::ReplacesId) -> Option<
 fn refused(house: &mut House, key: LegKey, request: &Message, refusal: &Refusal) {
     let who = house.legs.get(key).and_then(|leg| leg.aor.clone());
     let who = who.map_or_else(|| request.from().uri().into(), |aor| aor.extension.to_string());
-    let fact = Fact::Refused { status: refusal.status(), who, why: refusal.to_string() };
-    house.tell(Some(request.call_id()), fact);
+    house.tell_refused(request.call_id(), who, refusal);
 }
 
 /// Puts the parkee of a leg into its slot. On refusal nothing has changed.
@@ -154,9 +150,11 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     Ok(parked)
 }
 
-/// The parkee is in its slot: music on, its PBX asked to listen if it must be.
-pub(crate) fn go(house: &mut House, key: ParkedKey) {
-    let Some(call) = house.lots.get(key) else { return };
+/// The parkee is in its slot: music on, its PBX asked to listen if it must be. `teller` waits to hear
+/// whether the park stands.
+pub(crate) fn go(house: &mut House, key: ParkedKey, teller: Teller) {
+    let Some(call) = house.lots.get_mut(key) else { return };
+    call.teller = teller;
     let leg = call.leg;
     media::plan(house, leg);
     own::keep_session(house, leg);
@@ -222,33 +220,14 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
 /// parkee hears what the PBX plays. Where media never came to us the park is undone.
 pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
     let Some(call) = house.lots.get(key) else { return };
-    if matches!(call.teller, Teller::Nobody) {
+    if call.stands() {
         return;
     }
     let status = if (400..700).contains(&status) { status } else { 488 };
     let Some(call) = parked::take_out(house, key, None, ParkEvent::Error) else { return };
-    let parker = match call.teller {
-        Teller::Nobody => return,
-        Teller::Progress(parker) => {
-            progress::outcome(house, parker, status);
-            parker
-        }
-        Teller::Answer(parker, server) => {
-            if let Some(request) = house.layer.request_of(server).cloned() {
-                let why = "the PBX refused to send its media here";
-                house.refuse(server, &request, &Refusal::Status(status, why.into()));
-            }
-            parker
-        }
-        Teller::Command(parker, ref command) => {
-            info::refuse_command(house, parker, command, status, "not parked");
-            parker
-        }
-        Teller::SoftKey(parker) | Teller::Keys(parker) => parker,
-        Teller::Dialled(parker, dialled) => {
-            own::bye(house, dialled, Some("not parked"));
-            parker
-        }
+    let refusal = Refusal::Status(status, "the PBX refused to send its media here".into());
+    let Some(parker) = tell_failed(house, &call.teller, &refusal, Some("not parked")) else {
+        return;
     };
     if house.legs.get(parker).is_none() {
         // The parker has hung up meanwhile; nobody else holds the parkee.
@@ -267,27 +246,40 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
 /// The parkee has gone before the parker was told: there is no call any more, and so it is told.
 pub(crate) fn parkee_left(house: &mut House, call: &ParkedCall) {
     let gone = Refusal::Status(480, "the parkee has gone".into());
-    let parker = match call.teller {
-        Teller::Nobody => return,
+    if let Some(parker) = tell_failed(house, &call.teller, &gone, None) {
+        own::bye(house, parker, None);
+    }
+}
+
+/// Tells whoever waits for it that the park does not stand, in the words of its dialect; gives the
+/// parker's leg. `why` is for a leg that only dialled the code, and ends.
+fn tell_failed(
+    house: &mut House,
+    teller: &Teller,
+    refusal: &Refusal,
+    why: Option<&str>,
+) -> Option<LegKey> {
+    match *teller {
+        Teller::Nobody => None,
         Teller::Progress(parker) => {
-            progress::outcome(house, parker, gone.status());
-            parker
+            progress::outcome(house, parker, refusal.status());
+            Some(parker)
         }
         Teller::Answer(parker, server) => {
             if let Some(request) = house.layer.request_of(server).cloned() {
-                house.refuse(server, &request, &gone);
+                house.refuse(server, &request, refusal);
             }
-            parker
+            Some(parker)
         }
         Teller::Command(parker, ref command) => {
-            info::refuse_command(house, parker, command, gone.status(), "the parkee has gone");
-            parker
+            let words = why.map_or_else(|| refusal.to_string(), Into::into);
+            info::refuse_command(house, parker, command, refusal.status(), &words);
+            Some(parker)
         }
-        Teller::SoftKey(parker) | Teller::Keys(parker) => parker,
+        Teller::SoftKey(parker) | Teller::Keys(parker) => Some(parker),
         Teller::Dialled(parker, dialled) => {
-            own::bye(house, dialled, None);
-            parker
+            own::bye(house, dialled, why);
+            Some(parker)
         }
-    };
-    own::bye(house, parker, None);
+    }
 }

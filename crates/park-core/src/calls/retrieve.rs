@@ -12,7 +12,7 @@ use crate::calls::{answer, media, own, parked, recall, setup};
 use crate::calls::{leaving, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
-use crate::lots::{Recall, Teller};
+use crate::lots::Recall;
 use crate::refusal::Refusal;
 use crate::told::Fact;
 
@@ -47,7 +47,7 @@ pub(crate) fn by_invite(
     if let Some(call) = house.lots.get(parked)
         && (matches!(call.recall, Recall::HandingOver { .. })
             // It is not certain yet that it is parked at all.
-            || !matches!(call.teller, Teller::Nobody))
+            || !call.stands())
     {
         return house.refuse(server, request, &Refusal::BeingTaken);
     }

@@ -12,7 +12,7 @@ use sip_core::{Dialog, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name};
 
 use crate::calls::leg::{Leg, Usage};
-use crate::calls::park;
+use crate::calls::{info, park};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lots::{self, ParkedCall, Teller};
@@ -59,9 +59,9 @@ pub(crate) fn park(
     key: LegKey,
     monitored: bool,
 ) {
-    let parked =
-        may_park(house, request, &flow, key).and_then(|ask| park::do_park(house, key, &ask));
-    let parked = match parked {
+    let may = house.legs.get(key).ok_or(Refusal::NotAnswered);
+    let may = may.and_then(|leg| lots::entitled(house, leg, &flow));
+    let parked = match may.and_then(|()| info::park_at(house, key, request, None)) {
         Ok(parked) => parked,
         Err(refusal) => return house.refuse(server, request, &refusal),
     };
@@ -75,22 +75,9 @@ pub(crate) fn park(
     house.layer.respond(house.at, server, 202, &draft);
     let binding = house.legs.get(key).and_then(|leg| leg.binding);
     if let Some(call) = house.lots.get_mut(parked) {
-        call.teller = Teller::SoftKey(key);
         call.monitor = monitored.then(|| Box::new(Monitor { dialog, binding, version: 0 }));
     }
-    park::go(house, parked);
-}
-
-fn may_park(
-    house: &House,
-    request: &Message,
-    flow: &Flow,
-    key: LegKey,
-) -> Result<lots::Ask, Refusal> {
-    let leg = house.legs.get(key).ok_or(Refusal::NotAnswered)?;
-    lots::entitled(house, leg, flow)?;
-    let aor = lots::domain_of(house, key, request).ok_or(Refusal::NotEntitled)?;
-    lots::any_ask(house, &aor).ok_or(Refusal::LotFull)
+    park::go(house, parked, Teller::SoftKey(key));
 }
 
 /// The park stands: the phone is told where, and then its leg ends.
@@ -188,9 +175,4 @@ fn send(
         .body(&body.content_type, body.bytes)
         .finish();
     house.layer.request(house.at, flow, Owner::Leg(leg, Errand::Answer), &draft, Oversize::Stay);
-}
-
-/// A soft key that asks nothing of a call is only taken note of.
-pub(crate) fn noted(house: &mut House, server: ServerKey, request: &Message) {
-    house.answer(server, request, 202);
 }

@@ -100,3 +100,10 @@ pub(crate) struct ParkedCall {
     pub(crate) attempt: u32,
     pub(crate) policy: RecallSettings,
 }
+
+impl ParkedCall {
+    /// Whether the park stands: until whoever waits for that has been told, nobody else is.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(self.teller, Teller::Nobody)
+    }
+}

@@ -229,10 +229,7 @@ impl Task {
     fn datagrams(&mut self, socket: usize) {
         let mut taken = std::mem::take(&mut self.taken);
         let dead = self.ends.udp.receive(socket, |flow, bytes| {
-            // Blank datagrams keep a way through a NAT open, and want no answer.
-            if !bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                taken.push((flow, Bytes::copy_from_slice(bytes)));
-            }
+            taken.push((flow, Bytes::copy_from_slice(bytes)));
         });
         self.pending.extend(dead.into_iter().map(|flow| Input::Unreachable { flow }));
         for (flow, bytes) in taken.drain(..) {
