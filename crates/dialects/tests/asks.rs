@@ -1,27 +1,14 @@
 //! Requests as phones send them, in files, and what they ask.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use bytes::Bytes;
 use dialects::{BadAsk, Invite, Refer};
 use proptest::prelude::*;
 use sip_msg::{Message, ReplacesId};
 
-/// Lines of samples end in LF; on the wire they end in CRLF.
-fn message(sample: &str) -> Message {
-    Message::read(Bytes::from(sample.replace('\n', "\r\n"))).unwrap()
-}
-
-macro_rules! refer {
-    ($name:literal) => {
-        Refer::read(&message(include_str!(concat!("samples/refer/", $name, ".sip"))))
-    };
-}
-
-macro_rules! invite {
-    ($name:literal) => {
-        Invite::read(&message(include_str!(concat!("samples/invite/", $name, ".sip"))))
-    };
-}
+use shared::{invite, message, refer};
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())

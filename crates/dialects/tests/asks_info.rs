@@ -1,6 +1,8 @@
 //! INFOs as phones send them, in files, and what they ask.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use bytes::Bytes;
 use dialects::{
     BadAsk, BadInfoRule, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Key, ParkCommand, info_status,
@@ -8,14 +10,11 @@ use dialects::{
 use proptest::prelude::*;
 use sip_msg::Message;
 
-/// Lines of samples end in LF; on the wire they end in CRLF.
-fn message(sample: &str) -> Message {
-    Message::read(Bytes::from(sample.replace('\n', "\r\n"))).unwrap()
-}
+use shared::{message, sample};
 
 macro_rules! info {
     ($name:literal) => {
-        message(include_str!(concat!("samples/info/", $name, ".sip")))
+        sample!("info", $name)
     };
 }
 

@@ -1,6 +1,8 @@
 //! Keys pressed in a call: which are a park code, and which are given back.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use std::time::Duration;
 
 use base::Moment;
@@ -11,14 +13,7 @@ use regex::Regex;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 fn office() -> Codes {
-    Codes {
-        park: "*68".into(),
-        group_park: "*58".into(),
-        retrieve: "*88".into(),
-        any_slot: Some("700".into()),
-        slots: vec![(701, 720, 3)],
-        extensions: Regex::new("^1[0-9]{2}$").unwrap(),
-    }
+    shared::office("^1[0-9]{2}$")
 }
 
 /// A lot with one code, behind which nothing is expected.

@@ -1,39 +1,18 @@
 //! Orbits as phones name them, in files, and what they mean in a lot.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use base::{Extension, SlotName};
 use bytes::Bytes;
 use dialects::{BadAsk, Codes, Dialled, Invite, OrbitAsk, Place, Refer, orbit_uri};
 use proptest::prelude::*;
-use regex::Regex;
 use sip_msg::Message;
 
-/// Lines of samples end in LF; on the wire they end in CRLF.
-fn message(sample: &str) -> Message {
-    Message::read(Bytes::from(sample.replace('\n', "\r\n"))).unwrap()
-}
-
-macro_rules! refer {
-    ($name:literal) => {
-        Refer::read(&message(include_str!(concat!("samples/refer/", $name, ".sip"))))
-    };
-}
-
-macro_rules! invite {
-    ($name:literal) => {
-        Invite::read(&message(include_str!(concat!("samples/invite/", $name, ".sip"))))
-    };
-}
+use shared::{invite, refer};
 
 fn office() -> Codes {
-    Codes {
-        park: "*68".into(),
-        group_park: "*58".into(),
-        retrieve: "*88".into(),
-        any_slot: Some("700".into()),
-        slots: vec![(701, 720, 3)],
-        extensions: Regex::new("^[1-9][0-9]{1,3}$").unwrap(),
-    }
+    shared::office("^[1-9][0-9]{1,3}$")
 }
 
 /// A lot whose numbers are written with a star.

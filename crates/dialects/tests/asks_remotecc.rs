@@ -1,19 +1,18 @@
 //! Soft keys of Cisco's enterprise phones, in files, and what they ask.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use bytes::Bytes;
 use dialects::{BadAsk, CiscoCall, Refer, RemoteCc, SoftKey};
 use proptest::prelude::*;
 use sip_msg::Message;
 
-/// Lines of samples end in LF; on the wire they end in CRLF.
-fn message(sample: &str) -> Message {
-    Message::read(Bytes::from(sample.replace('\n', "\r\n"))).unwrap()
-}
+use shared::{message, sample};
 
 macro_rules! remotecc {
     ($name:literal) => {
-        RemoteCc::read(&message(include_str!(concat!("samples/remotecc/", $name, ".sip"))))
+        RemoteCc::read(&sample!("remotecc", $name))
     };
 }
 

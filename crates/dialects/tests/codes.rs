@@ -1,20 +1,14 @@
 //! What numbers mean, as a table.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod shared;
+
 use base::{Extension, SlotName};
 use dialects::{Codes, Dialled, Place};
 use proptest::prelude::*;
-use regex::Regex;
 
 fn office() -> Codes {
-    Codes {
-        park: "*68".into(),
-        group_park: "*58".into(),
-        retrieve: "*88".into(),
-        any_slot: Some("700".into()),
-        slots: vec![(701, 720, 3)],
-        extensions: Regex::new("^[1-9][0-9]{1,5}$").unwrap(),
-    }
+    shared::office("^[1-9][0-9]{1,5}$")
 }
 
 fn park(place: Place) -> Option<Dialled> {
