@@ -8,7 +8,7 @@ use dialects::{BadAsk, Invite, Refer};
 use proptest::prelude::*;
 use sip_msg::{Message, ReplacesId};
 
-use shared::{invite, message, refer};
+use shared::{invite, refer};
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
