@@ -4,7 +4,7 @@
 //! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`],
 //!   [`InfoAsk`], [`RemoteCc`]). [`Keys`] alone remembers, for whoever owns it: the keys of one call.
 //! - `notices`: one file per way of telling, each a pure writing of one body ([`Templates`] for
-//!   `Event: park-info`, [`callpark_info`] for `call-info`, [`DialogStyle`] for the lamps of slots and
+//!   `Event: park-info`, [`DialogStyle`] for the lamps of slots and
 //!   extensions, [`status_line`] and [`park_monitor`] for Cisco's enterprise phones, [`sipfrag`] for
 //!   the outcome of a REFER).
 //! - `profiles`: which phone understands which of them, by its `User-Agent` ([`Profiles`]).
@@ -22,13 +22,11 @@ mod profiles;
 pub use asks::{
     BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key,
     KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey,
-    info_status, orbit_uri,
 };
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{
-    BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DialogStyle, LampState, NoticeCall,
-    PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST, StatusText,
-    Template, Templates, callpark_info, dialog_info, dialog_info_version, idle_appearances,
-    park_monitor, sipfrag, status_line, weave,
+    BadTemplate, Body, CiscoSpelling, DialogStyle, LampState, NoticeCall, PARK_INFO, ParkEvent,
+    ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST, StatusText, Template, Templates,
+    dialog_info, dialog_info_version, park_monitor, sipfrag, status_line, weave,
 };
 pub use profiles::{BadProfile, Certainty, NoticeKind, Profile, ProfileText, Profiles, Quirks};

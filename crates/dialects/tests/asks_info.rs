@@ -4,9 +4,7 @@
 mod shared;
 
 use bytes::Bytes;
-use dialects::{
-    BadAsk, BadInfoRule, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Key, ParkCommand, info_status,
-};
+use dialects::{BadAsk, BadInfoRule, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Key, ParkCommand};
 use proptest::prelude::*;
 use sip_msg::Message;
 
@@ -231,15 +229,6 @@ fn an_info_of_a_package_is_only_for_the_rule_that_names_it() {
 }
 
 #[test]
-fn an_info_that_cannot_pass_on_has_an_answer() {
-    assert_eq!(info_status(&info!("package")), 469);
-    assert_eq!(info_status(&info!("unknown")), 415);
-    for message in [info!("empty"), info!("empty-of-no-type"), info!("dtmf"), info!("news")] {
-        assert_eq!(info_status(&message), 200);
-    }
-}
-
-#[test]
 fn a_body_that_is_too_long_or_coded_is_not_read() {
     let sample = include_str!("samples/info/park-command.sip");
     let long = sample.replace("Content-Length: 46", "Content-Length: 16385");
@@ -311,7 +300,6 @@ proptest! {
         for body in [body.as_slice(), words.as_bytes()] {
             if let Ok(message) = Message::read(Bytes::from([head.as_bytes(), body].concat())) {
                 let _ = InfoAsk::read(&message, &rules);
-                let _ = info_status(&message);
             }
         }
     }

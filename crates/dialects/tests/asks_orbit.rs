@@ -5,7 +5,7 @@ mod shared;
 
 use base::{Extension, SlotName};
 use bytes::Bytes;
-use dialects::{BadAsk, Codes, Dialled, Invite, OrbitAsk, Place, Refer, orbit_uri};
+use dialects::{BadAsk, Codes, Dialled, Invite, OrbitAsk, Place, Refer};
 use proptest::prelude::*;
 use sip_msg::Message;
 
@@ -181,17 +181,6 @@ fn a_uri_by_itself_names_the_slot_that_is_watched() {
     }
 }
 
-#[test]
-fn a_park_server_sends_the_asker_to_another_orbit() {
-    let to = |server| orbit_uri(server, "703").unwrap();
-    assert_eq!(to("sip:park@pbx.example"), "sip:park@pbx.example;orbit=703");
-    assert_eq!(
-        to("sip:park@pbx.example:5070;Orbit=9;transport=tcp?Subject=a"),
-        "sip:park@pbx.example:5070;transport=tcp;orbit=703"
-    );
-    assert_eq!(orbit_uri("tel:705", "703"), None);
-}
-
 proptest! {
     #[test]
     fn no_orbit_ever_means_another_slot(
@@ -227,7 +216,6 @@ proptest! {
     ) {
         let uri = format!("sip:{user}@pbx.example{behind}");
         let _ = OrbitAsk::of_uri(&uri);
-        let _ = orbit_uri(&uri, &to);
         for (sample, old) in [
             (include_str!("samples/refer/orbit-linksys.sip"), "sip:callpark@pbx.example;orbit=705"),
             (include_str!("samples/refer/park-server.sip"), "sip:park@pbx.example;orbit=705"),

@@ -117,15 +117,6 @@ fn the_first_template_that_fits_the_phone_is_taken() {
 }
 
 #[test]
-fn the_template_of_the_profile_is_taken_where_no_configured_one_fits() {
-    let templates = Templates::new(&[template("^Fanvil", "text/plain", "fanvil")]).unwrap();
-    let body = |agent, built_in| templates.render_or(Some(agent), built_in, &one_call());
-    assert_eq!(&body("Fanvil X5U", "broadworks").bytes[..], b"fanvil\r\n");
-    assert_eq!(body("snom370/8", "text").content_type, "text/plain");
-    assert_eq!(body("snom370/8", "nothing"), Templates::default().render(None, &one_call()));
-}
-
-#[test]
 fn hostile_names_are_escaped_as_the_type_demands() {
     let mut hostile = one_call();
     hostile.calls[0].parkee_name = Some("</x>\r\nEvil: 1\u{0}\"\\".into());

@@ -88,21 +88,6 @@ impl InfoAsk {
     }
 }
 
-/// The status of an INFO in a call that has nobody on its other side, so that it cannot pass on:
-/// 469 for a package (with an empty `Recv-Info`: we asked for none; RFC 6086 §4.2.2), 200 for what
-/// phones send without asking whether anybody reads it, and for an empty body, 415 for the rest.
-pub fn info_status(request: &Message) -> u16 {
-    if request.has(Name::InfoPackage) {
-        return 469;
-    }
-    let kind = request.content_type().map(|content_type| media_type(content_type).0);
-    match kind {
-        _ if request.body().is_empty() => 200,
-        Some(kind) if is_dtmf(&kind) || is_json(&kind) => 200,
-        _ => 415,
-    }
-}
-
 fn is_json(kind: &str) -> bool {
     kind == "application/json"
 }

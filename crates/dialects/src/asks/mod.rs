@@ -18,12 +18,12 @@ mod replaces;
 
 pub use bad::BadAsk;
 pub use command::ParkCommand;
-pub use info::{InfoAsk, info_status};
+pub use info::InfoAsk;
 pub use info_rule::{BadInfoRule, InfoMatcher, InfoRule, InfoVerb};
 pub use invite::Invite;
 pub use key::Key;
 pub use keyed::Keyed;
 pub use keys::{KeyOutcome, KeySource, Keys};
-pub use orbit::{OrbitAsk, orbit_uri};
+pub use orbit::OrbitAsk;
 pub use refer::Refer;
 pub use remotecc::{CiscoCall, RemoteCc, SoftKey};

@@ -50,26 +50,6 @@ impl OrbitAsk {
     }
 }
 
-/// The URI of a park server with another orbit: the Contact of the `302` by which the BLISS draft
-/// has the server choose a slot. None if `server` is no SIP URI.
-pub fn orbit_uri(server: &str, orbit: &str) -> Option<String> {
-    let uri = SipUri::read(server)?;
-    let mut text = uri.without_headers(false).to_owned();
-    for (name, value) in uri.params().iter_raw() {
-        if !name.eq_ignore_ascii_case(ORBIT) && !name.is_empty() {
-            text.push(';');
-            text.push_str(name);
-            if let Some(value) = value {
-                text.push('=');
-                text.push_str(value);
-            }
-        }
-    }
-    text.push_str(";orbit=");
-    text.push_str(&sip_msg::escape_header_value(orbit));
-    Some(text)
-}
-
 const ORBIT: &str = "orbit";
 const FIFO: &str = "fifo";
 

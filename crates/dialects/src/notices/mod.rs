@@ -1,7 +1,6 @@
 //! How phones are told: one file per kind of body. A new one is a new file here.
 
 mod body;
-mod call_info;
 mod cisco;
 mod dialog_element;
 mod dialog_info;
@@ -14,11 +13,9 @@ mod weave;
 mod xml;
 
 pub use body::Body;
-pub use call_info::{CALL_INFO, CALLPARK_INFO, callpark_info, idle_appearances};
 pub use cisco::{
     CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
 };
-pub(crate) use dialog_info::DIALOG_INFO;
 pub use dialog_info::{DialogStyle, LampState, ParkedDialog, dialog_info, weave};
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::sipfrag;

@@ -72,15 +72,9 @@ impl Templates {
     /// The body of `notice` for a phone of that `User-Agent`. A template that fails on this notice
     /// gives way to the built-in one: the phone is told in any case.
     pub fn render(&self, user_agent: Option<&str>, notice: &ParkNotice) -> Body {
-        self.render_or(user_agent, BUILT_IN[0].0, notice)
-    }
-
-    /// As [`Templates::render`], but where none of the operator's templates fits, the built-in one of
-    /// that name is taken: that of the phone's [`Profile`](crate::Profile).
-    pub fn render_or(&self, user_agent: Option<&str>, built_in: &str, notice: &ParkNotice) -> Body {
         let user_agent = user_agent.unwrap_or_default();
         let chosen = self.choices.iter().find(|choice| choice.user_agent.is_match(user_agent));
-        let own = BUILT_IN.iter().find(|(name, ..)| *name == built_in).unwrap_or(&BUILT_IN[0]);
+        let own = BUILT_IN[0];
         let (name, content_type) =
             chosen.map_or((own.0, own.1), |c| (c.name.as_str(), c.content_type.as_str()));
         match self.text(name, notice) {

@@ -1,7 +1,5 @@
 //! The ways of telling that a phone may understand, and how sure a profile is of it.
 
-use crate::notices::{CALL_INFO, CALLPARK_INFO, DIALOG_INFO, PARK_INFO, REMOTECC_REQUEST};
-
 /// A way of telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NoticeKind {
@@ -37,30 +35,6 @@ impl NoticeKind {
     /// The kind that a word in a profile means.
     pub fn read(word: &str) -> Option<NoticeKind> {
         NoticeKind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word.trim()))
-    }
-
-    /// The value of `Event` in its NOTIFY.
-    pub fn event(self) -> &'static str {
-        match self {
-            NoticeKind::ParkInfo => PARK_INFO,
-            NoticeKind::CallInfo => CALL_INFO,
-            NoticeKind::DialogInfo => "dialog",
-            NoticeKind::CiscoRemoteCc => "refer",
-        }
-    }
-
-    /// The type of its body; for `park-info` that of the built-in template.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            NoticeKind::ParkInfo | NoticeKind::CallInfo => CALLPARK_INFO,
-            NoticeKind::DialogInfo => DIALOG_INFO,
-            NoticeKind::CiscoRemoteCc => REMOTECC_REQUEST,
-        }
-    }
-
-    /// Whether a phone is told so only if it has asked for it with a SUBSCRIBE.
-    pub fn needs_subscription(self) -> bool {
-        matches!(self, NoticeKind::CallInfo | NoticeKind::DialogInfo)
     }
 }
 

@@ -91,16 +91,4 @@ impl Profile {
             ..self.slot_style()
         }
     }
-
-    /// The notice to try after the phone has refused `kind`, or none. What needs a subscription is
-    /// among them: whether there is one is not known here.
-    pub fn after(&self, kind: NoticeKind) -> Option<NoticeKind> {
-        let at = self.notices.iter().position(|notice| *notice == kind)?;
-        self.notices.get(at + 1).copied()
-    }
-
-    /// Whether such a phone may understand `kind`.
-    pub fn understands(&self, kind: NoticeKind) -> bool {
-        self.notices.contains(&kind)
-    }
 }
