@@ -43,6 +43,15 @@ def talk(stage, phone, phone_end, pbx, pbx_end, call=0):
     hears(pbx_end, phone_end.hertz, pbx.name)
 
 
+def james_calls_out(stage, scenario, pbx_scenario, **how):
+    """103 calls somebody outside and talks; returns its phone and its end, the PBX and the caller's end."""
+    james, caller = stage.end(JAMES), stage.end(CALLER)
+    pbx = stage.pbx(pbx_scenario, caller)
+    phone = stage.phone(scenario, "103", james, **{"dials": OUTSIDE, **how})
+    talk(stage, phone, james, pbx, caller)
+    return phone, james, pbx, caller
+
+
 def retrieve(stage, device, dials, pbx, caller, **how):
     """That phone takes the parked caller, talks, and hangs up."""
     alice = stage.end(ALICE)

@@ -5,7 +5,8 @@ Names of scenarios are files in scenarios/.
 
 from stage import HOST, eventually
 from steps import (
-    ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, PARKED, check, hears, hears_music, talk, unbroken,
+    ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, PARKED,
+    check, hears, hears_music, james_calls_out, talk, unbroken,
 )
 
 
@@ -20,10 +21,7 @@ def a_phone_registers_with_digest(stage):
 def a_call_from_a_phone_passes_through(stage):
     stage.open(LOT)
     stage.register("103")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers", caller)
-    phone = stage.phone("phone_calls", "103", james, dials=OUTSIDE)
-    talk(stage, phone, james, pbx, caller)
+    phone, james, pbx, caller = james_calls_out(stage, "phone_calls", "pbx_answers")
     for ours, theirs, what in [
         (phone.fact("call-id"), pbx.fact("call-id"), "the Call-ID"),
         (phone.fact("to-tag"), pbx.fact("our-tag"), "the To tag"),
@@ -42,10 +40,9 @@ def a_call_from_a_phone_passes_through(stage):
 def a_call_over_tcp_passes_through_to_udp(stage):
     stage.open(LOT)
     stage.register("103")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers_and_hangs_up", caller)
-    phone = stage.phone("phone_calls_until_hung_up", "103", james, dials=OUTSIDE, over="tcp")
-    talk(stage, phone, james, pbx, caller)
+    phone, _, pbx, _ = james_calls_out(
+        stage, "phone_calls_until_hung_up", "pbx_answers_and_hangs_up", over="tcp"
+    )
     stage.cue(pbx)
     pbx.done()
     phone.done()
@@ -255,10 +252,7 @@ def an_answer_that_crosses_the_cancel_leaves_no_call(stage):
 def a_cancel_that_crosses_the_answer_changes_nothing(stage):
     stage.open(LOT)
     stage.register("103")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers", caller)
-    phone = stage.phone("phone_cancels_after_the_answer", "103", james, dials=OUTSIDE)
-    talk(stage, phone, james, pbx, caller)
+    phone, james, pbx, caller = james_calls_out(stage, "phone_cancels_after_the_answer", "pbx_answers")
     stage.cue(phone)
     phone.done()
     pbx.done()

@@ -4,7 +4,7 @@ import json
 
 from stage import DOMAIN, eventually
 from steps import (
-    CALLER, JAMES, LOT, OTHER, OUTSIDE, check, hears, hears_music, retrieve, talk, unbroken,
+    CALLER, JAMES, LOT, OTHER, OUTSIDE, check, hears, hears_music, james_calls_out, retrieve, talk, unbroken,
 )
 
 
@@ -60,10 +60,7 @@ def an_orbit_that_nobody_has_keeps_the_call(stage):
 def a_command_parks_and_its_answer_names_the_slot(stage):
     stage.open(LOT)
     stage.register("103", "105")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers", caller)
-    parker = stage.phone("phone_parks_by_command", "103", james, dials=OUTSIDE)
-    talk(stage, parker, james, pbx, caller)
+    parker, james, pbx, caller = james_calls_out(stage, "phone_parks_by_command", "pbx_answers")
     stage.cue(parker)
     answer = json.loads(parker.fact("answer"))["response"]
     check((answer["reqid"], answer["command"]) == ("q-17", "callpark"), f"it is answered: {answer}")
@@ -79,10 +76,7 @@ def a_command_parks_and_its_answer_names_the_slot(stage):
 def keys_that_are_no_code_pass_in_their_order_and_a_code_parks(stage):
     stage.open('[dialect]\nkey_patience = "500ms"\n' + LOT + "dtmf = true\n")
     stage.register("103", "105")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_hears_keys", caller)
-    parker = stage.phone("phone_parks_by_keys", "103", james, dials=OUTSIDE)
-    talk(stage, parker, james, pbx, caller)
+    parker, james, pbx, caller = james_calls_out(stage, "phone_parks_by_keys", "pbx_hears_keys")
     stage.cue(parker)
     parker.fact("pressed")
     eventually("three keys have passed", lambda: len(pbx.facts("key")) == 3)

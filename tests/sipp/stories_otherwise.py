@@ -3,7 +3,7 @@
 from stage import HOST, eventually
 from steps import (
     ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, PARKED,
-    check, hears, hears_music, hears_nothing, retrieve, talk, unbroken,
+    check, hears, hears_music, hears_nothing, james_calls_out, retrieve, talk, unbroken,
 )
 
 
@@ -22,10 +22,7 @@ def hold(stage, phone, end, pbx, caller, way):
 def a_hold_and_a_resume_pass_through(stage):
     stage.open(LOT)
     stage.register("103")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers_offers", caller)
-    phone = stage.phone("phone_holds_and_resumes", "103", james, dials=OUTSIDE, hold="sendonly")
-    talk(stage, phone, james, pbx, caller)
+    phone, james, pbx, caller = james_calls_out(stage, "phone_holds_and_resumes", "pbx_answers_offers", hold="sendonly")
     hold(stage, phone, james, pbx, caller, "sendonly")
     hears_nothing(james, "the phone that holds")
     hears(caller, JAMES, "the held caller")
