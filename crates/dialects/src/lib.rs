@@ -4,8 +4,7 @@
 //! - `asks`: one file per way of asking, each a pure reading of one message ([`Refer`], [`Invite`],
 //!   [`InfoAsk`], [`RemoteCc`]). [`Keys`] alone remembers, for whoever owns it: the keys of one call.
 //! - `notices`: one file per way of telling, each a pure writing of one body ([`Templates`] for
-//!   `Event: park-info`, [`DialogStyle`] for the lamps of slots and
-//!   extensions, [`status_line`] and [`park_monitor`] for Cisco's enterprise phones, [`sipfrag`] for
+//!   `Event: park-info` and for `call-info`, [`DialogStyle`] for the lamps of slots and extensions, [`status_line`] and [`park_monitor`] for Cisco's enterprise phones, [`sipfrag`] for
 //!   the outcome of a REFER).
 //! - `profiles`: which phone understands which of them, by its `User-Agent` ([`Profiles`]).
 //!
@@ -25,8 +24,9 @@ pub use asks::{
 };
 pub use codes::{Codes, Dialled, Place};
 pub use notices::{
-    BadTemplate, Body, CiscoSpelling, DialogStyle, LampState, NoticeCall, PARK_INFO, ParkEvent,
-    ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST, StatusText, Template, Templates,
-    dialog_info, dialog_info_version, park_monitor, sipfrag, status_line, weave,
+    BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DIALOG, DialogStyle, LampState,
+    NoticeCall, PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST,
+    StatusText, Template, Templates, dialog_info, dialog_info_version, idle_appearances,
+    park_monitor, sipfrag, status_line, wants_callpark_info, weave,
 };
 pub use profiles::{BadProfile, Certainty, NoticeKind, Profile, ProfileText, Profiles, Quirks};

@@ -16,6 +16,7 @@ use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
 use crate::keys::{Alarm, Owner};
 use crate::lots::{Lots, Recall};
+use crate::patience::Taken;
 use crate::settings::Settings;
 use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
@@ -212,18 +213,18 @@ fn take(house: &mut House, heard: Heard<Owner>) {
                 calls::own_response(house, leg, errand, client, &response, flow);
             }
             Owner::Notice(binding) if response.status() >= 200 => {
-                lamps::answered(house, binding, response.status());
+                lamps::answered(house, binding, Taken::of(&response));
             }
             Owner::Watch(watch) if response.status() >= 200 => {
-                watches::answered(house, watch, response.status());
+                watches::answered(house, watch, Taken::of(&response));
             }
             Owner::Notice(_) | Owner::Watch(_) => {}
         },
         Heard::Failed { client, owner, why } => match owner {
             Owner::Pass(pass, _) => calls::pass_failed(house, pass, client, why),
             Owner::Leg(leg, errand) => calls::own_failed(house, leg, errand),
-            Owner::Notice(binding) => lamps::answered(house, binding, 408),
-            Owner::Watch(watch) => watches::answered(house, watch, 408),
+            Owner::Notice(binding) => lamps::answered(house, binding, Taken::NOT_ANSWERED),
+            Owner::Watch(watch) => watches::answered(house, watch, Taken::NOT_ANSWERED),
         },
         Heard::Unacknowledged { server, .. } => calls::unacknowledged(house, server),
         Heard::Absorbed => {}

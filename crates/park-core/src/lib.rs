@@ -5,7 +5,7 @@
 //! - `register` and `contacts` know who is registered where;
 //! - `calls` holds the legs, passes requests between them, and parks, retrieves and recalls;
 //! - `lots` settles who gets a slot and who gets a call;
-//! - `lamps` tells phones what is parked for them;
+//! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
 //! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod house;
 mod keys;
 mod lamps;
 mod lots;
+mod patience;
 mod reception;
 mod refusal;
 mod register;

@@ -7,6 +7,9 @@ use crate::notices::dialog_element::{Spelling, ended_element, parked_element};
 use crate::notices::weave::weave_in;
 use crate::notices::xml::xml_text;
 
+/// The event package of dialogs (RFC 4235).
+pub const DIALOG: &str = "dialog";
+
 /// The type of a dialog-info body.
 pub(crate) const DIALOG_INFO: &str = "application/dialog-info+xml";
 
@@ -72,9 +75,21 @@ impl DialogStyle {
     /// All that is parked at `entity`, which is written as the phone named it in its SUBSCRIBE:
     /// some compare it letter by letter.
     pub fn full(&self, entity: &str, version: u64, dialogs: &[ParkedDialog]) -> Body {
+        self.full_after(entity, version, dialogs, &[])
+    }
+
+    /// The same, and `ended`, the ids of calls that were told before and are parked no more: phones
+    /// that keep dialogs apart see each one end.
+    pub fn full_after(
+        &self,
+        entity: &str,
+        version: u64,
+        dialogs: &[ParkedDialog],
+        ended: &[&str],
+    ) -> Body {
         let nothing = ["park"];
-        let ended: &[&str] =
-            if dialogs.is_empty() && self.empty_has_ended { &nothing } else { &[] };
+        let is_empty = dialogs.is_empty() && ended.is_empty();
+        let ended = if is_empty && self.empty_has_ended { &nothing } else { ended };
         self.document(entity, version, "full", dialogs, ended)
     }
 

@@ -1,6 +1,7 @@
 //! How phones are told: one file per kind of body. A new one is a new file here.
 
 mod body;
+mod call_info;
 mod cisco;
 mod dialog_element;
 mod dialog_info;
@@ -13,10 +14,11 @@ mod weave;
 mod xml;
 
 pub use body::Body;
+pub use call_info::{CALL_INFO, CALLPARK_INFO, idle_appearances, wants_callpark_info};
 pub use cisco::{
     CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
 };
-pub use dialog_info::{DialogStyle, LampState, ParkedDialog, dialog_info, weave};
+pub use dialog_info::{DIALOG, DialogStyle, LampState, ParkedDialog, dialog_info, weave};
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::sipfrag;
 pub use template::{BadTemplate, Template};

@@ -6,6 +6,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use regex::Regex;
 
 use crate::notices::body::Body;
+use crate::notices::call_info::CALLPARK_INFO;
 use crate::notices::notice::{NoticeCall, ParkNotice};
 use crate::notices::number::is_number_to_dial;
 use crate::notices::template::{BadTemplate, Template};
@@ -14,11 +15,7 @@ use crate::notices::xml::xml_text;
 /// Name, content type and text of the templates that need not be configured. The first is used for
 /// phones that no configured template fits.
 const BUILT_IN: [(&str, &str, &str); 2] = [
-    (
-        "broadworks",
-        "application/x-broadworks-callpark-info+xml",
-        include_str!("templates/broadworks.xml"),
-    ),
+    ("broadworks", CALLPARK_INFO, include_str!("templates/broadworks.xml")),
     ("text", "text/plain", include_str!("templates/text.txt")),
 ];
 
@@ -79,8 +76,14 @@ impl Templates {
             chosen.map_or((own.0, own.1), |c| (c.name.as_str(), c.content_type.as_str()));
         match self.text(name, notice) {
             Ok(text) => body(content_type, &text),
-            Err(_) => body(BUILT_IN[0].1, &self.text(BUILT_IN[0].0, notice).unwrap_or_default()),
+            Err(_) => self.callpark_info(notice),
         }
+    }
+
+    /// The body of `call-info`: the calls parked for an extension, first in first; none of them is an
+    /// empty `callpark`, which puts the phone's light out.
+    pub fn callpark_info(&self, notice: &ParkNotice) -> Body {
+        body(BUILT_IN[0].1, &self.text(BUILT_IN[0].0, notice).unwrap_or_default())
     }
 
     fn text(&self, name: &str, notice: &ParkNotice) -> Result<String, minijinja::Error> {

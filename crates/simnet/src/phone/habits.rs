@@ -61,6 +61,8 @@ pub struct Habits {
     pub formats: Vec<u8>,
     /// With what it answers a NOTIFY that it did not subscribe to.
     pub notice_status: u16,
+    /// The same for single events, where they differ.
+    pub notice_statuses: Vec<(&'static str, u16)>,
     /// The address that it says in Contact, where a NAT hides the one that it has.
     pub says_address: Option<SocketAddr>,
     /// Lines that it adds to each INVITE that begins a call: `Name: value`.
@@ -83,8 +85,17 @@ impl Default for Habits {
             session_expires: None,
             formats: vec![8, 0],
             notice_status: 200,
+            notice_statuses: Vec::new(),
             says_address: None,
             extra_lines: Vec::new(),
         }
+    }
+}
+
+impl Habits {
+    /// With what a NOTIFY of this event is answered that was not subscribed to.
+    pub(crate) fn notice_status_of(&self, event: &str) -> u16 {
+        let own = self.notice_statuses.iter().find(|(known, _)| *known == event);
+        own.map_or(self.notice_status, |(_, status)| *status)
     }
 }

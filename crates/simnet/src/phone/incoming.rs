@@ -375,15 +375,16 @@ impl Phone {
 
     /// A NOTIFY that belongs to no subscription: a notice.
     fn notice(&mut self, now: Moment, server: ServerKey, request: &Message) {
-        let status = self.habits.notice_status;
+        let event = request.get(Name::Event).unwrap_or_default().to_owned();
+        let status = self.habits.notice_status_of(&event);
         self.say(now, server, request, status);
         if status < 300 {
-            self.notices.push(Notice {
-                at: now,
-                event: request.get(Name::Event).unwrap_or_default().to_owned(),
-                content_type: request.content_type().unwrap_or_default().to_owned(),
-                body: String::from_utf8_lossy(&request.body()).into_owned(),
-            });
+            let body = String::from_utf8_lossy(&request.body()).into_owned();
+            if ["park-info", "call-info", "dialog"].contains(&event.as_str()) {
+                self.screen.clone_from(&body);
+            }
+            let content_type = request.content_type().unwrap_or_default().to_owned();
+            self.notices.push(Notice { at: now, event, content_type, body });
         }
     }
 }

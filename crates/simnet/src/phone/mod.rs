@@ -16,3 +16,4 @@ mod view;
 pub use call::{Call, CallNo, CallState, Transfer};
 pub use habits::{Account, Habits};
 pub use state::{Notice, Phone};
+pub(crate) use view::{calls_in, is_ours};

@@ -48,6 +48,9 @@ pub(super) struct Registration {
 #[derive(Debug, Clone)]
 pub(super) struct Subscription {
     pub event: String,
+    /// The types of bodies that it asked for; none: it did not say.
+    pub accept: Option<&'static str>,
+    pub user: String,
     pub dialog: Dialog,
     pub answer: Option<u16>,
     pub bodies: Vec<String>,
@@ -92,6 +95,8 @@ pub struct Phone {
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) errands: Vec<Errand>,
     pub(super) notices: Vec<Notice>,
+    /// The body by which it was told last what is parked for its own extension.
+    pub(super) screen: String,
     pub(super) heard: Vec<Message>,
     pub(super) is_off: bool,
     pub(super) speaking: bool,
@@ -124,6 +129,7 @@ impl Phone {
             subscriptions: Vec::new(),
             errands: Vec::new(),
             notices: Vec::new(),
+            screen: String::new(),
             heard: Vec::new(),
             is_off: false,
             speaking: false,

@@ -87,8 +87,15 @@ impl Phone {
         }
     }
 
-    /// Subscribes to `event` of `user` (RFC 6665).
-    pub fn subscribe(&mut self, now: Moment, event: &str, user: &str, expires: u32) {
+    /// Subscribes to `event` of `user` (RFC 6665), and says which types of bodies it takes.
+    pub fn subscribe(
+        &mut self,
+        now: Moment,
+        event: &str,
+        user: &str,
+        accept: Option<&'static str>,
+        expires: u32,
+    ) {
         let uri = format!("sip:{user}@{}", self.account.domain);
         let dialog = Dialog::asked(
             self.proxy(),
@@ -102,6 +109,8 @@ impl Phone {
         let no = self.subscriptions.len() as u32;
         self.subscriptions.push(Subscription {
             event: event.to_owned(),
+            accept,
+            user: user.to_owned(),
             dialog,
             answer: None,
             bodies: Vec::new(),
@@ -119,10 +128,22 @@ impl Phone {
         }
     }
 
+    /// Refreshes all subscriptions.
+    pub fn subscribe_again(&mut self, now: Moment, expires: u32) {
+        for no in 0..self.subscriptions.len() {
+            if !self.subscriptions[no].is_over {
+                self.send_subscribe(now, no as u32, expires);
+            }
+        }
+    }
+
     fn send_subscribe(&mut self, now: Moment, no: u32, expires: u32) {
         let proxy = self.proxy();
         let Some(subscription) = self.subscriptions.get_mut(no as usize) else { return };
-        let request = subscription.dialog.request("SUBSCRIBE");
+        let mut request = subscription.dialog.request("SUBSCRIBE");
+        if let Some(types) = subscription.accept {
+            request = request.line(Name::Accept, types);
+        }
         let draft = request
             .line(Name::Event, &subscription.event)
             .line(Name::Expires, expires.to_string())
@@ -165,7 +186,11 @@ impl Phone {
         }
         let state = request.get(Name::SubscriptionState).unwrap_or_default();
         subscription.is_over = state.trim_start().starts_with("terminated");
-        subscription.bodies.push(String::from_utf8_lossy(&request.body()).into_owned());
+        let body = String::from_utf8_lossy(&request.body()).into_owned();
+        subscription.bodies.push(body.clone());
+        if subscription.event == "call-info" && subscription.user == self.account.user {
+            self.screen = body;
+        }
         self.say(now, server, request, 200);
         true
     }

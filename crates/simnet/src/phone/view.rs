@@ -76,10 +76,20 @@ impl Phone {
         &self.notices
     }
 
-    /// What its screen shows of parked calls: the body of the latest `park-info`, if calls are in it.
+    /// What its screen shows of parked calls: the body by which it was told last what is parked for
+    /// its extension, however it was told, if calls are in it.
     pub fn parked_shown(&self) -> Option<&str> {
-        let latest = self.notices.iter().rev().find(|notice| notice.event == "park-info")?;
-        latest.body.contains("<parked>").then_some(latest.body.as_str())
+        (calls_in(&self.screen) > 0).then_some(self.screen.as_str())
+    }
+
+    /// Whether it is there and has registered.
+    pub fn is_registered(&self) -> bool {
+        !self.is_off && self.registered == Some(200) && self.registration.expires > 0
+    }
+
+    /// Whether it takes a NOTIFY of this event that it did not subscribe to.
+    pub fn takes_notice(&self, event: &str) -> bool {
+        self.habits.notice_status_of(event) < 300
     }
 
     /// All requests that it heard, oldest first.
@@ -112,15 +122,13 @@ impl Phone {
         self.subscriptions.iter().rev().find(of).map(|s| s.bodies.as_slice())
     }
 
-    /// All users whose dialogs it watches, with the body heard last.
-    pub fn watches(&self) -> impl Iterator<Item = (&str, &str)> {
-        let alive = self.subscriptions.iter().filter(|s| {
-            s.event == "dialog" && !s.is_over && s.answer.is_some_and(|status| status < 300)
-        });
-        alive.filter_map(|s| {
-            let user = s.dialog.remote.split("<sip:").nth(1)?.split('@').next()?;
-            Some((user, s.bodies.last()?.as_str()))
-        })
+    /// All that it watches: the event, the user, and the body heard last.
+    pub fn watches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let alive = self
+            .subscriptions
+            .iter()
+            .filter(|s| !s.is_over && s.answer.is_some_and(|status| status < 300));
+        alive.filter_map(|s| Some((s.event.as_str(), s.user.as_str(), s.bodies.last()?.as_str())))
     }
 
     /// How many SIP transactions it has.
@@ -155,4 +163,20 @@ impl Phone {
         let living = self.calls.iter().filter(|call| call.is_alive());
         living.filter_map(|call| call.media.next()).min()
     }
+}
+
+/// How many parked calls a body tells of, in whatever words: BroadWorks' call park XML, dialogs that
+/// have not ended, or lines of text.
+pub(crate) fn calls_in(body: &str) -> usize {
+    if body.contains("<dialog-info") {
+        let dialogs = body.split("<dialog ").skip(1);
+        return dialogs.filter(|text| is_ours(text) && !text.contains(">terminated<")).count();
+    }
+    let lines = body.lines().filter(|line| line.starts_with("Parked: ") && *line != "Parked: none");
+    body.matches("<parked>").count() + lines.count()
+}
+
+/// Whether a dialog is a parked call's: those of the PBX here have no Call-ID.
+pub(crate) fn is_ours(dialog: &str) -> bool {
+    dialog.split('>').next().unwrap_or_default().contains("call-id=")
 }

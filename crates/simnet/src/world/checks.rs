@@ -1,10 +1,11 @@
 //! What must be true at a point of a story.
 
+use dialects::NoticeKind;
 use park_core::{Command, Counts, Fact, ParkedView, Reply};
 
 use super::hearing::Source;
 use super::state::World;
-use crate::phone::CallState;
+use crate::phone::{CallState, Phone, calls_in, is_ours};
 
 impl World {
     #[track_caller]
@@ -165,34 +166,57 @@ impl World {
         self.must(shown.is_none(), |_| format!("{name}'s screen still shows {shown:?}"))
     }
 
-    /// Every registered phone shows what is parked for its extension or its group, and nothing else.
+    /// Every registered phone shows what is parked for its extension or its group, and nothing else,
+    /// if it takes any of the notices that its kind is sent, or has subscribed.
     #[track_caller]
     pub fn screens_equal_lots(&mut self) -> &mut World {
-        let parked = self.parked_calls();
-        let lots = self.settings.lots.clone();
         for at in 0..self.seats.len() {
-            let phone = &self.seats[at].phone;
-            if !self.seats[at].is_phone || phone.registered() != Some(200) {
+            let (seat, phone) = (&self.seats[at], &self.seats[at].phone);
+            let (name, user) = (seat.name.clone(), phone.account().user.clone());
+            let has_subscribed =
+                phone.watches().any(|(event, of, _)| event == "call-info" && of == user);
+            let can_be_told = has_subscribed || self.takes_a_notice(phone);
+            if !seat.is_phone || !phone.is_registered() || !can_be_told {
                 continue;
             }
-            let (name, user) = (self.seats[at].name.clone(), phone.account().user.clone());
-            let is_for = |view: &&ParkedView| {
-                let lot = lots.iter().find(|lot| lot.name.as_str() == view.lot);
-                let mut groups = lot.into_iter().flat_map(|lot| &lot.groups);
-                let group = groups.find(|group| Some(&group.name) == view.group.as_ref());
-                let is_member =
-                    group.is_some_and(|group| group.members.iter().any(|m| m.as_str() == user));
-                let tells_parker = lot.is_some_and(|lot| lot.notify_parker);
-                view.slot == user || (is_member && (view.parker != user || tells_parker))
-            };
-            let wanted: Vec<String> =
-                parked.iter().filter(is_for).map(|view| view.parkee.clone()).collect();
             let shown = phone.parked_shown().unwrap_or_default().to_owned();
-            let count = shown.matches("<parked>").count();
-            let fits = count == wanted.len() && wanted.iter().all(|user| shown.contains(user));
-            self.must(fits, |_| format!("{name}'s screen shows {shown:?} and not {wanted:?}"));
+            self.tells_of_line(&name, "screen", &user, &shown);
         }
         self
+    }
+
+    /// Whether a phone takes one of the notices that its kind is sent unasked.
+    fn takes_a_notice(&self, phone: &Phone) -> bool {
+        let profile = self.settings.profiles.of(Some(&phone.account().user_agent));
+        profile.notices.iter().any(|kind| match kind {
+            NoticeKind::ParkInfo => phone.takes_notice("park-info"),
+            NoticeKind::CallInfo => phone.takes_notice("call-info"),
+            NoticeKind::DialogInfo => phone.takes_notice("dialog"),
+            NoticeKind::CiscoRemoteCc => false,
+        })
+    }
+
+    /// A body tells of all calls that are parked for an extension, and of no others.
+    #[track_caller]
+    fn tells_of_line(&mut self, name: &str, where_: &str, user: &str, body: &str) {
+        let lots = self.settings.lots.clone();
+        let is_for = |view: &&ParkedView| {
+            let lot = lots.iter().find(|lot| lot.name.as_str() == view.lot);
+            let mut groups = lot.into_iter().flat_map(|lot| &lot.groups);
+            let group = groups.find(|group| Some(&group.name) == view.group.as_ref());
+            let is_member =
+                group.is_some_and(|group| group.members.iter().any(|m| m.as_str() == user));
+            let tells_parker = lot.is_some_and(|lot| lot.notify_parker);
+            let is_parker = view.parker == user;
+            view.slot == user || (tells_parker && is_parker) || (is_member && !is_parker)
+        };
+        let parked = self.parked_calls();
+        let wanted: Vec<&str> =
+            parked.iter().filter(is_for).map(|view| view.parkee.as_str()).collect();
+        let fits = calls_in(body) == wanted.len() && wanted.iter().all(|user| body.contains(user));
+        self.must(fits, |_| {
+            format!("{name}'s {where_} shows {body:?} of {user} and not {wanted:?}")
+        });
     }
 
     /// Somebody's lamp for `user` shows this many parked calls, and this many of the PBX's.
@@ -215,24 +239,45 @@ impl World {
         self.must(rise && whole, |_| format!("{name} was told versions {versions:?} of {user}"))
     }
 
-    /// Every lamp for a slot shows as many parked calls as wait there.
+    /// Every lamp for a slot, a lot or an extension shows as many parked calls as wait there, and who
+    /// has subscribed to what is parked for an extension is told of exactly that.
     #[track_caller]
     pub fn lamps_equal_lots(&mut self) -> &mut World {
         let parked = self.parked_calls();
         let names: Vec<String> = self.seats.iter().map(|seat| seat.name.clone()).collect();
         for name in names {
-            let shown: Vec<(String, String)> =
-                self.phone(&name).watches().map(|(u, b)| (u.to_owned(), b.to_owned())).collect();
-            for (user, body) in shown {
-                let there = parked.iter().filter(|call| call.slot == user).count();
-                let there = if user == "700" { parked.len() } else { there };
-                let is = lamps_in(&body).0;
-                self.must(is == there, |_| {
-                    format!("{name}'s lamp for {user} shows {is} of {there} calls: {body}")
-                });
+            let owned = |(event, user, body): (&str, &str, &str)| {
+                (event.to_owned(), user.to_owned(), body.to_owned())
+            };
+            let shown: Vec<_> = self.phone(&name).watches().map(owned).collect();
+            for (event, user, body) in shown {
+                match event.as_str() {
+                    "dialog" => {
+                        let there = parked.iter().filter(|call| self.is_at(call, &user)).count();
+                        let is = lamps_in(&body).0;
+                        self.must(is == there, |_| {
+                            format!("{name}'s lamp for {user} shows {is} of {there} calls: {body}")
+                        });
+                    }
+                    "call-info" if body.contains("callpark-info") => {
+                        self.tells_of_line(&name, "list", &user, &body);
+                    }
+                    _ => {}
+                }
             }
         }
         self
+    }
+
+    /// Whether a call waits at what a key is set to: a slot, an extension, a code with one of them, or
+    /// the number of the whole lot.
+    fn is_at(&self, call: &ParkedView, user: &str) -> bool {
+        let lot = self.settings.lots.iter().find(|lot| lot.name.as_str() == call.lot);
+        let codes = lot.map(|lot| [lot.retrieve.as_str(), lot.park.as_str()]);
+        let behind = |code: &str| user.strip_prefix(code) == Some(call.slot.as_str());
+        call.slot == user
+            || lot.is_some_and(|lot| lot.any_slot.as_deref() == Some(user))
+            || codes.is_some_and(|codes| codes.into_iter().any(behind))
     }
 
     /// Somebody has had this many park-info notices.
@@ -305,10 +350,9 @@ impl World {
 
 /// How many living dialogs a body has: of ours, which have a Call-ID here, and of the PBX's.
 fn lamps_in(body: &str) -> (usize, usize) {
-    let alive = body.split("<dialog ").skip(1).filter(|text| !text.contains(">terminated<"));
-    let (ours, theirs): (Vec<&str>, Vec<&str>) =
-        alive.partition(|text| text.split('>').next().unwrap_or_default().contains("call-id="));
-    (ours.len(), theirs.len())
+    let dialogs = body.split("<dialog ").skip(1);
+    let theirs = dialogs.filter(|text| !is_ours(text) && !text.contains(">terminated<"));
+    (calls_in(body), theirs.count())
 }
 
 fn version_in(body: &str) -> Option<u64> {

@@ -223,7 +223,23 @@ impl World {
     #[track_caller]
     pub fn subscribe(&mut self, name: &str, event: &str, of: &str) -> &mut World {
         let user = self.dialled(of);
-        self.act(name, |phone, now| phone.subscribe(now, event, &user, 600));
+        self.act(name, |phone, now| phone.subscribe(now, event, &user, None, 600));
+        self
+    }
+
+    /// Subscribes to what is parked for somebody as BroadWorks tells it; a name stands for its number.
+    #[track_caller]
+    pub fn watch_line(&mut self, name: &str, of: &str) -> &mut World {
+        let user = self.dialled(of);
+        let accept = Some("application/x-broadworks-callpark-info+xml");
+        self.act(name, |phone, now| phone.subscribe(now, "call-info", &user, accept, 600));
+        self
+    }
+
+    /// Refreshes all subscriptions of somebody.
+    #[track_caller]
+    pub fn subscribe_again(&mut self, name: &str) -> &mut World {
+        self.act(name, |phone, now| phone.subscribe_again(now, 600));
         self
     }
 

@@ -1,10 +1,9 @@
-//! Lamps: each binding is told what is parked for its extension, and told again when that changes. What
-//! it is told is always derived from the lots, so it cannot differ from them.
+//! Telling bindings what they have not asked for.
 
 use std::hash::{Hash, Hasher};
 
-use base::{Extension, LotName, Side};
-use dialects::{NoticeCall, PARK_INFO, ParkNotice};
+use base::Side;
+use dialects::PARK_INFO;
 use rustc_hash::FxHasher;
 use sip_core::Oversize;
 use sip_msg::{Compose, Name};
@@ -13,24 +12,11 @@ use crate::calls::weave_changed;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, Owner, ParkedKey};
-use crate::lots::{ParkedCall, SlotId};
+use crate::lamps::seen::{Seen, park_notice, visible};
+use crate::lots::ParkedCall;
+use crate::patience::Taken;
 use crate::told::Fact;
 use crate::watches;
-
-/// What of a parked call decides who is told.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    id: SlotId,
-    group: Option<String>,
-    parker: Option<Extension>,
-}
-
-impl Seen {
-    pub(crate) fn of(call: &ParkedCall) -> Seen {
-        let parker = call.notify_parker.then(|| call.parker.clone());
-        Seen { id: call.id.clone(), group: call.group.clone(), parker }
-    }
-}
 
 /// A call has been parked, or taken out of its slot.
 pub(crate) fn changed(house: &mut House, call: &ParkedCall) {
@@ -39,25 +25,14 @@ pub(crate) fn changed(house: &mut House, call: &ParkedCall) {
 
 /// The same, by what was noted of the call.
 pub(crate) fn changed_at(house: &mut House, seen: &Seen) {
-    watches::changed(house, &seen.id);
+    let lines = seen.by(house);
+    watches::changed(house, &seen.id, &lines);
     weave_changed(house, &seen.id);
-    let mut extensions = vec![Extension::from(seen.id.slot.as_str())];
-    extensions.extend(members(house, &seen.id.lot, seen.group.as_deref()));
-    extensions.extend(seen.parker.clone());
-    extensions.sort();
-    extensions.dedup();
-    for extension in extensions {
-        let aor = Aor { extension, domain: seen.id.domain.clone() };
-        for key in house.contacts.of(&aor) {
+    for line in lines {
+        for key in house.contacts.of(&line) {
             refresh(house, key);
         }
     }
-}
-
-fn members(house: &House, lot: &LotName, group: Option<&str>) -> Vec<Extension> {
-    let lot = house.settings.lots.iter().find(|candidate| candidate.name == *lot);
-    let group = lot.and_then(|lot| lot.groups.iter().find(|g| Some(g.name.as_str()) == group));
-    group.map(|group| group.members.clone()).unwrap_or_default()
 }
 
 /// All lamps once more: after new settings.
@@ -66,14 +41,25 @@ pub(crate) fn refresh_all(house: &mut House) {
     for key in keys {
         refresh(house, key);
     }
+    watches::look_again(house);
 }
 
 /// A phone has registered anew: it may have forgotten what it was told.
 pub(crate) fn greet(house: &mut House, key: BindingKey) {
+    watches::tell_all_again(house, key);
     if let Some(binding) = house.contacts.get_mut(key) {
         binding.line.told = None;
         refresh(house, key);
     }
+}
+
+/// A phone's subscription to what is parked for its own extension is over: from now on it is told
+/// unasked.
+pub(crate) fn subscription_over(house: &mut House, key: BindingKey, line: &Aor, may_be_lit: bool) {
+    let Some(binding) = house.contacts.get_mut(key).filter(|b| b.aor == *line) else { return };
+    binding.line.told = None;
+    binding.line.may_be_lit |= may_be_lit;
+    refresh(house, key);
 }
 
 /// Tells a binding what is parked for it, if that is news.
@@ -83,6 +69,10 @@ pub(crate) fn refresh(house: &mut House, key: BindingKey) {
         return;
     }
     let aor = binding.aor.clone();
+    // One teller is enough. What was lit unasked is put out so, too: the phone may keep the two apart.
+    if !binding.line.may_be_lit && watches::tells_line(house, key, &aor) {
+        return;
+    }
     let calls = visible(house, &aor);
     let state = hash_of(&calls);
     let Some(binding) = house.contacts.get_mut(key) else { return };
@@ -100,55 +90,14 @@ pub(crate) fn refresh(house: &mut House, key: BindingKey) {
     send(house, key, &aor, &calls);
 }
 
-/// The parked calls that an extension is told of: those parked at it, those parked for its group, and
-/// those that it parked itself where its lot tells parkers.
-fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
-    let is_for = |call: &ParkedCall| {
-        call.id.domain == aor.domain
-            && call.stands()
-            && (call.id.slot.as_str() == aor.extension.as_str()
-                || if call.parker == aor.extension {
-                    // Always a member of the group that it parks for: only the lot's word decides.
-                    call.notify_parker
-                } else {
-                    members(house, &call.id.lot, call.group.as_deref()).contains(&aor.extension)
-                })
-    };
-    house.lots.iter().filter(|(_, call)| is_for(call)).map(|(key, _)| key).collect()
-}
-
 fn hash_of(calls: &[ParkedKey]) -> u64 {
     let mut hasher = FxHasher::default();
     calls.hash(&mut hasher);
     hasher.finish()
 }
 
-fn notice(house: &House, aor: &Aor, calls: &[ParkedKey]) -> ParkNotice {
-    let calls: Vec<&ParkedCall> = calls.iter().filter_map(|key| house.lots.get(*key)).collect();
-    let first = calls.first();
-    ParkNotice {
-        slot: first.map_or_else(|| aor.extension.as_str().into(), |call| call.id.slot.clone()),
-        lot: first.map_or_else(|| LotName::from(""), |call| call.id.lot.clone()),
-        retrieve: first.map_or_else(String::new, |call| call.retrieve.clone()),
-        domain: aor.domain.clone(),
-        group: first.and_then(|call| call.group.clone()),
-        calls: calls
-            .iter()
-            .map(|call| NoticeCall {
-                parkee_name: call.parkee.name.as_deref().map(Into::into),
-                parkee_uri: call.parkee.uri.to_string(),
-                parkee_user: call.parkee.user(),
-                parker_name: call.parker_who.name.as_deref().map(Into::into),
-                parker_uri: format!("sip:{}@{}", call.parker, call.id.domain),
-                parker_user: call.parker.to_string(),
-                parked_for_s: house.at.since(call.since).as_secs(),
-            })
-            .collect(),
-    }
-}
-
 fn send(house: &mut House, key: BindingKey, aor: &Aor, calls: &[ParkedKey]) {
-    let notice = notice(house, aor, calls);
+    let notice = park_notice(house, aor, calls);
     let (call_id, tag) = (house.chance.token(24), house.chance.token(10));
     let Some(binding) = house.contacts.get_mut(key) else { return };
     let (call_id, tag) =
@@ -175,7 +124,8 @@ fn send(house: &mut House, key: BindingKey, aor: &Aor, calls: &[ParkedKey]) {
 }
 
 /// A phone has answered a notice, or has not: 408.
-pub(crate) fn answered(house: &mut House, key: BindingKey, status: u16) {
+pub(crate) fn answered(house: &mut House, key: BindingKey, taken: Taken) {
+    let status = taken.status;
     let Some(binding) = house.contacts.get_mut(key) else { return };
     binding.line.in_flight = false;
     let stale = std::mem::take(&mut binding.line.stale);
