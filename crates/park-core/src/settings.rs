@@ -116,7 +116,8 @@ pub struct LotSettings {
     pub max_calls_per_slot: usize,
     /// Whether the parker gets notices of a group park too.
     pub notify_parker: bool,
-    /// Whether park codes may be pressed as keys during a call (DTMF).
+    /// Whether park codes may be pressed as keys during a call (DTMF): by INFO or in RTP, for which
+    /// the calls of the lot's phones are always anchored.
     pub dtmf: bool,
     /// Which tune the parkee hears.
     pub tune: u16,

@@ -25,6 +25,7 @@ fn plan(pair: u32, hears: Hears) -> Plan {
         far_rtcp: None,
         rtcp_mux: false,
         guard: [far(pair).ip()].into_iter().collect(),
+        keys: None,
         hears,
     })
 }

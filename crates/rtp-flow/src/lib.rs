@@ -5,7 +5,8 @@
 //! - `relay`: one worker's share of the streams: a packet goes in, the same bytes come out rewritten
 //!   for whoever hears them, and music comes when it is due;
 //! - below it `latch` (who may speak into a pair), `egress` (one unbroken stream towards a far side,
-//!   whoever feeds it), `rtcp` (reports that fit that stream) and `wheel` (the pacing of music);
+//!   whoever feeds it), `rtcp` (reports that fit that stream), `wheel` (the pacing of music) and
+//!   `pressed` (which keys a far side presses);
 //! - `tune`: music encoded once per codec; `melody`: the tune that is always there;
 //! - `listen`: measures what a stream sounds like, for whoever must prove it.
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ mod listen;
 mod melody;
 mod packet;
 mod plan;
+mod pressed;
 mod relay;
 mod rtcp;
 mod tune;
@@ -27,8 +29,8 @@ pub use leases::{Dry, Leases};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;
 pub use plan::{
-    Codec, Guard, Hears, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind, StreamPlan,
-    WorkerId,
+    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind,
+    StreamPlan, WorkerId,
 };
 pub use relay::Relay;
 pub use tune::{Encoded, NoMusic, TUNE_RATE, Tune, Tunes};

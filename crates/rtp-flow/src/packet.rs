@@ -31,6 +31,11 @@ impl Header {
         })
     }
 
+    /// The payload of a whole packet, without padding; nothing of what is no RTP.
+    pub(crate) fn payload_of(packet: &[u8]) -> &[u8] {
+        RtpReader::new(packet).map(|reader| reader.payload()).unwrap_or_default()
+    }
+
     /// Writes the fields over those of `packet`; the flags before them stay. A buffer that is too
     /// short is left alone.
     pub(crate) fn write_over(&self, packet: &mut [u8]) {

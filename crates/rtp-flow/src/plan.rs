@@ -128,6 +128,16 @@ pub enum Hears {
     },
 }
 
+/// Keys that are to be told as they are pressed: telephone-events (RFC 4733) from a far side. Their
+/// packets go on all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyWatch {
+    /// The payload types by which they come.
+    pub payload_types: SmallVec<[u8; 2]>,
+    /// Given back with each key: whoever asked knows by it whose keys they are.
+    pub mark: u64,
+}
+
 /// What a pair is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPlan {
@@ -143,6 +153,8 @@ pub struct StreamPlan {
     pub rtcp_mux: bool,
     /// From which addresses it may latch.
     pub guard: Guard,
+    /// Whether the far side's keys are to be told.
+    pub keys: Option<KeyWatch>,
     /// What the far side hears.
     pub hears: Hears,
 }
@@ -182,5 +194,14 @@ pub enum MediaNotice {
         pair: PairId,
         /// From where.
         from: SocketAddr,
+    },
+    /// A far side whose keys are watched has pressed one.
+    Key {
+        /// The [`KeyWatch`]'s mark.
+        mark: u64,
+        /// Which, by its event number (RFC 4733 §3.2): 0 to 16.
+        event: u8,
+        /// The RTP timestamp of its packets, as the far side counts.
+        timestamp: u32,
     },
 }

@@ -13,6 +13,7 @@ use crate::egress::{Egress, Paced};
 use crate::latch::{Admission, Latch, canonical, reachable};
 use crate::packet::{Header, is_rtcp};
 use crate::plan::{Hears, MediaNotice, PairId, Plan, StreamKind, StreamPlan};
+use crate::pressed::Pressed;
 use crate::rtcp::Renaming;
 use crate::tune::{Tunes, packet_time, units};
 use crate::verdict::{Component, Counts, Outgoing, Verdict, Why};
@@ -46,6 +47,8 @@ struct Path {
     rtp: Latch,
     rtcp: Latch,
     egress: Egress,
+    /// The keys that its far side has pressed.
+    pressed: Pressed,
     /// Who hears this pair's far side; the last one to say so does.
     listeners: SmallVec<[PairId; 2]>,
     playing: Option<Playing>,
@@ -69,6 +72,7 @@ impl Path {
             rtp: Latch::default(),
             rtcp: Latch::default(),
             egress: Egress::default(),
+            pressed: Pressed::default(),
             listeners: SmallVec::new(),
             playing: None,
             played: 0,
@@ -269,6 +273,9 @@ impl Relay {
     ) -> Result<Verdict, Why> {
         let &key = self.by_pair.get(&pair).ok_or(Why::Idle)?;
         let (kind, rtcp) = self.admit(now, key, component, from, buf)?;
+        if kind == StreamKind::Rtp && !rtcp {
+            self.watch_keys(now, key, buf);
+        }
         let listener = *self.paths[key].listeners.last().ok_or(Why::Unheard)?;
         let &to_key = self.by_pair.get(&listener).ok_or(Why::Unheard)?;
         if key == to_key {
@@ -337,6 +344,19 @@ impl Relay {
             Admission::Latched | Admission::Heard => {}
         }
         Ok((plan.kind, rtcp))
+    }
+
+    /// Tells of a key, if a packet begins one and somebody wants to know.
+    fn watch_keys(&mut self, now: Moment, key: usize, packet: &[u8]) {
+        let path = &mut self.paths[key];
+        let Some(watch) = path.plan.as_ref().and_then(|plan| plan.keys.as_ref()) else { return };
+        let Some(header) = Header::read(packet) else { return };
+        if watch.payload_types.contains(&header.payload_type)
+            && let Some(event) = path.pressed.hear(now, &header, Header::payload_of(packet))
+        {
+            let (mark, timestamp) = (watch.mark, header.timestamp);
+            self.notices.push_back(MediaNotice::Key { mark, event, timestamp });
+        }
     }
 
     /// What the stream on the wheel under `key` sends at `tick`.

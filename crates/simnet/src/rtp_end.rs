@@ -15,6 +15,12 @@ use crate::tone;
 pub(crate) const FRAME_TIME: Duration = Duration::from_millis(20);
 /// Samples in a frame.
 const FRAME: u32 = 160;
+/// The payload type of keys, as all parties describe it.
+const KEYS: u8 = 101;
+/// A key has so many packets, the last three of them saying that it is over …
+const KEY_FRAMES: u8 = 7;
+/// … and is followed by a pause of so many frames.
+const KEY_PAUSE: u8 = 4;
 /// How much is remembered of what was heard.
 const MEMORY: Duration = Duration::from_millis(400);
 
@@ -47,7 +53,23 @@ pub struct Listener {
     pub longest_gap: Duration,
     /// Packets with the marker bit.
     pub marks: u64,
+    /// Keys heard as telephone-events (RFC 4733), by their signs.
+    pub keys: String,
 }
+
+/// Keys as a phone presses them: the packets of a key of which the place (from 0) is named here get
+/// lost.
+#[derive(Debug, Clone, Default)]
+struct Pressing {
+    events: VecDeque<u8>,
+    lost: Vec<u8>,
+    /// How many frames the key under way has had, and since which timestamp it is pressed.
+    frames: u8,
+    since: u32,
+}
+
+/// The signs of events, by their numbers (RFC 4733 §3.2).
+const SIGNS: &str = "0123456789*#ABCD!";
 
 impl Listener {
     fn hear(&mut self, now: Moment, packet: &[u8]) {
@@ -64,12 +86,17 @@ impl Listener {
                 self.breaks.push(format!("{now} SSRC {old_ssrc:08x} became {ssrc:08x}"));
             } else if seq != old_seq.wrapping_add(1) {
                 self.breaks.push(format!("{now} sequence {old_seq} was followed by {seq}"));
-            } else if (stamp.wrapping_sub(old_stamp) as i32) <= 0 {
+            } else if (stamp.wrapping_sub(old_stamp) as i32) < i32::from(payload_type != KEYS) {
                 self.breaks.push(format!("{now} timestamp {old_stamp} was followed by {stamp}"));
             }
             self.longest_gap = self.longest_gap.max(now.since(then));
         }
+        let is_new = self.last.is_none_or(|(_, _, old_stamp, _)| stamp != old_stamp);
         self.last = Some((ssrc, seq, stamp, now));
+        if payload_type == KEYS && is_new {
+            let sign = packet.get(12).and_then(|event| SIGNS.chars().nth(usize::from(*event)));
+            self.keys.push(sign.unwrap_or('?'));
+        }
         self.packets += 1;
         self.marks += u64::from(marker);
         let samples = match law(payload_type) {
@@ -125,6 +152,8 @@ pub struct RtpEnd {
     /// What it hears.
     pub ear: Listener,
     tone: Tone,
+    pressing: Option<Pressing>,
+    speaking: bool,
     ssrc: u32,
     seq: u16,
     stamp: u32,
@@ -143,6 +172,8 @@ impl RtpEnd {
             may_send: false,
             ear: Listener::default(),
             tone: Tone::new(f64::from(frequency)),
+            pressing: None,
+            speaking: false,
             ssrc,
             seq: ssrc as u16,
             stamp: ssrc.rotate_left(7),
@@ -153,6 +184,11 @@ impl RtpEnd {
 
     /// Starts or stops the microphone.
     pub fn speak(&mut self, now: Moment, on: bool) {
+        self.speaking = on;
+        self.run(now, on);
+    }
+
+    fn run(&mut self, now: Moment, on: bool) {
         if on != self.next_at.is_some() {
             if on && self.sent > 0 {
                 // The clock of the stream runs on while nothing is sent.
@@ -160,6 +196,14 @@ impl RtpEnd {
             }
             self.next_at = on.then_some(now);
         }
+    }
+
+    /// Presses keys one after another, as telephone-events (RFC 4733). Of each one's seven packets,
+    /// of which the last three say that it is over, those in `lost` do not arrive.
+    pub fn press(&mut self, now: Moment, signs: &str, lost: &[u8]) {
+        let events = signs.chars().filter_map(|sign| SIGNS.find(sign)).map(|at| at as u8).collect();
+        self.pressing = Some(Pressing { events, lost: lost.to_vec(), ..Pressing::default() });
+        self.run(now, true);
     }
 
     /// When the next frame is to be sent.
@@ -178,17 +222,47 @@ impl RtpEnd {
         self.next_at = Some(at + FRAME_TIME);
         self.stamp = self.stamp.wrapping_add(FRAME);
         let far = self.far.filter(|_| self.may_send)?;
+        if let Some(pressing) = &mut self.pressing
+            && let Some(&event) = pressing.events.front()
+        {
+            let frame = pressing.frames;
+            pressing.frames += 1;
+            if frame == 0 {
+                pressing.since = self.stamp;
+            }
+            if frame == KEY_FRAMES + KEY_PAUSE {
+                pressing.events.pop_front();
+                pressing.frames = 0;
+            }
+            if frame < KEY_FRAMES {
+                let (since, is_lost) = (pressing.since, pressing.lost.contains(&frame));
+                let over = if frame >= KEY_FRAMES - 3 { 0x80 } else { 0 };
+                let [high, low] = (u16::from(frame.min(KEY_FRAMES - 3) + 1) * 160).to_be_bytes();
+                let packet = self.packet(KEYS, since, frame == 0, &[event, over | 10, high, low]);
+                return (!is_lost).then_some((far, packet));
+            }
+        } else if self.pressing.take().is_some() && !self.speaking {
+            self.next_at = None;
+        }
+        if !self.speaking {
+            return None;
+        }
         let codec = law(self.payload_type)?;
-        let mark = if self.sent == 0 { 0x80 } else { 0 };
-        let mut packet = Vec::with_capacity(12 + FRAME as usize);
-        packet.extend_from_slice(&[0x80, mark | self.payload_type]);
+        let payload = self.tone.payload(codec, 20);
+        let packet = self.packet(self.payload_type, self.stamp, self.sent == 0, &payload);
+        Some((far, packet))
+    }
+
+    fn packet(&mut self, payload_type: u8, stamp: u32, mark: bool, payload: &[u8]) -> Bytes {
+        let mut packet = Vec::with_capacity(12 + payload.len());
+        packet.extend_from_slice(&[0x80, u8::from(mark) << 7 | payload_type]);
         packet.extend_from_slice(&self.seq.to_be_bytes());
-        packet.extend_from_slice(&self.stamp.to_be_bytes());
+        packet.extend_from_slice(&stamp.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
-        packet.extend_from_slice(&self.tone.payload(codec, 20));
+        packet.extend_from_slice(payload);
         self.seq = self.seq.wrapping_add(1);
         self.sent += 1;
-        Some((far, Bytes::from(packet)))
+        Bytes::from(packet)
     }
 }
 

@@ -34,10 +34,11 @@ pub enum KeyOutcome {
     Collecting,
     /// A code, for [`Codes::dialled`]. Its keys are used up.
     Ours(String),
-    /// No code: they are to be passed on, if they have been held back. Later ones may still be held.
+    /// No code. These are to be passed on, because they came by INFO and have been held back; what
+    /// was heard in RTP alone has gone on by itself. Later ones may still be held.
     NotOurs(Vec<Key>),
     /// The same press, heard before by the other way, or another packet of it: it has been counted.
-    /// It shares the fate of what it repeats.
+    /// It shares the fate of what it repeats: if that is no code, it is among those to be passed on.
     Repeated,
 }
 
@@ -46,18 +47,32 @@ pub enum KeyOutcome {
 #[derive(Debug, Clone)]
 pub struct Keys {
     patience: Duration,
-    held: Vec<Key>,
+    held: Vec<Held>,
     due: Moment,
     heard: VecDeque<Heard>,
+    /// Presses counted so far: each has its number.
+    presses: u32,
+}
+
+/// A press that may be part of a code.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    press: u32,
+    key: Key,
+    /// An INFO of it waits to be passed on.
+    by_info: bool,
 }
 
 /// A press that may yet be heard again.
 #[derive(Debug, Clone, Copy)]
 struct Heard {
+    press: u32,
     at: Moment,
     key: Key,
     source: KeySource,
     paired: bool,
+    /// It was part of a code.
+    used: bool,
 }
 
 /// Within this time two ways of hearing one key are one press: some phones send both at once, and an
@@ -69,7 +84,8 @@ const MOST: usize = 32;
 impl Keys {
     /// Collects with this longest pause between two keys of one code.
     pub fn new(patience: Duration) -> Keys {
-        Keys { patience, held: Vec::new(), due: Moment::ZERO, heard: VecDeque::new() }
+        let (held, heard) = (Vec::new(), VecDeque::new());
+        Keys { patience, held, due: Moment::ZERO, heard, presses: 0 }
     }
 
     /// When the pause will have been too long; none while nothing is held.
@@ -77,9 +93,9 @@ impl Keys {
         (!self.held.is_empty()).then_some(self.due)
     }
 
-    /// The keys that are held back.
-    pub fn held(&self) -> &[Key] {
-        &self.held
+    /// The keys that may still become a code.
+    pub fn held(&self) -> Vec<Key> {
+        self.held.iter().map(|held| held.key).collect()
     }
 
     /// A key was heard. `codes` are those of the lots in whose domain the phone is, in the order in
@@ -91,26 +107,26 @@ impl Keys {
         source: KeySource,
         codes: &[&Codes],
     ) -> KeyOutcome {
-        if self.is_repeated(at, key, source) {
-            return KeyOutcome::Repeated;
+        if let Some(repeated) = self.repeated(at, key, source) {
+            return repeated;
         }
-        let mut late = match self.expire(at, codes) {
-            Some(KeyOutcome::Ours(code)) => {
+        let mut late = match self.expired(at, codes) {
+            Some(Expired::Ours(code)) => {
                 // Whatever the new key may be, it waits until the next word about it.
-                self.hold(at, key);
+                self.hold(at, key, source);
                 return KeyOutcome::Ours(code);
             }
-            Some(KeyOutcome::NotOurs(keys)) => keys,
-            _ => Vec::new(),
+            Some(Expired::NotOurs(keys)) => keys,
+            None => Vec::new(),
         };
-        self.hold(at, key);
+        self.hold(at, key, source);
         let whole = self.keyed(codes) == Keyed::Whole;
         if whole && late.is_empty() {
             return KeyOutcome::Ours(self.take());
         }
         if whole {
             self.due = at;
-            return KeyOutcome::NotOurs(late);
+            return not_ours(&late);
         }
         // What cannot become a code leaves; the keys behind it may be the beginning of one.
         while !self.held.is_empty() && self.is_hopeless(codes) {
@@ -119,32 +135,42 @@ impl Keys {
         if self.keyed(codes) == Keyed::Whole {
             self.due = at;
         }
-        if late.is_empty() { KeyOutcome::Collecting } else { KeyOutcome::NotOurs(late) }
+        if late.is_empty() { KeyOutcome::Collecting } else { not_ours(&late) }
     }
 
     /// The pause has been too long, if it has: what is held is a code or is not.
     pub fn expire(&mut self, at: Moment, codes: &[&Codes]) -> Option<KeyOutcome> {
+        Some(match self.expired(at, codes)? {
+            Expired::Ours(code) => KeyOutcome::Ours(code),
+            Expired::NotOurs(keys) => not_ours(&keys),
+        })
+    }
+
+    fn expired(&mut self, at: Moment, codes: &[&Codes]) -> Option<Expired> {
         if at < self.wake_at()? {
             return None;
         }
         Some(match self.keyed(codes) {
-            Keyed::Open | Keyed::Whole => KeyOutcome::Ours(self.take()),
-            Keyed::Begun | Keyed::Nothing => KeyOutcome::NotOurs(std::mem::take(&mut self.held)),
+            Keyed::Open | Keyed::Whole => Expired::Ours(self.take()),
+            Keyed::Begun | Keyed::Nothing => Expired::NotOurs(std::mem::take(&mut self.held)),
         })
     }
 
-    fn hold(&mut self, at: Moment, key: Key) {
-        self.held.push(key);
+    fn hold(&mut self, at: Moment, key: Key, source: KeySource) {
+        self.held.push(Held { press: self.presses, key, by_info: source == KeySource::Info });
         self.due = at + self.patience;
     }
 
     fn text(&self) -> String {
-        self.held.iter().map(|key| key.as_char()).collect()
+        self.held.iter().map(|held| held.key.as_char()).collect()
     }
 
     fn take(&mut self) -> String {
         let code = self.text();
-        self.held.clear();
+        for held in self.held.drain(..) {
+            let of_it = self.heard.iter_mut().filter(|heard| heard.press == held.press);
+            of_it.for_each(|heard| heard.used = true);
+        }
         code
     }
 
@@ -163,8 +189,9 @@ impl Keys {
         Keyed::of(whole, grows)
     }
 
-    /// Whether this press has been heard already; each press is heard at most once by each way.
-    fn is_repeated(&mut self, at: Moment, key: Key, source: KeySource) -> bool {
+    /// What becomes of a press that has been heard already; each is heard at most once by each way.
+    /// A press that has not is counted.
+    fn repeated(&mut self, at: Moment, key: Key, source: KeySource) -> Option<KeyOutcome> {
         self.heard.retain(|heard| at.since(heard.at) <= SAME_PRESS);
         let packet = |heard: &&mut Heard| {
             source != KeySource::Info && (heard.source, heard.key) == (source, key)
@@ -172,20 +199,46 @@ impl Keys {
         if let Some(heard) = self.heard.iter_mut().find(packet) {
             // Still pressed: the INFO may come when it is let go.
             heard.at = at;
-            return true;
+            return Some(KeyOutcome::Repeated);
         }
         let other_way = |heard: &&mut Heard| {
             !heard.paired && heard.key == key && heard.source.is_other_way(source)
         };
         let pair = self.heard.iter_mut().find(other_way);
-        let paired = pair.is_some();
-        if let Some(pair) = pair {
+        let former = pair.map(|pair| {
             pair.paired = true;
+            *pair
+        });
+        if former.is_none() {
+            self.presses = self.presses.wrapping_add(1);
         }
+        let (press, used) = former.map_or((self.presses, false), |pair| (pair.press, pair.used));
         if self.heard.len() == MOST {
             self.heard.pop_front();
         }
-        self.heard.push_back(Heard { at, key, source, paired });
-        paired
+        let paired = former.is_some();
+        self.heard.push_back(Heard { press, at, key, source, paired, used });
+        if !paired || used || source != KeySource::Info {
+            return paired.then_some(KeyOutcome::Repeated);
+        }
+        match self.held.iter_mut().find(|held| held.press == press) {
+            Some(held) => {
+                held.by_info = true;
+                Some(KeyOutcome::Repeated)
+            }
+            // Its packets have gone on already, and so may the INFO.
+            None => Some(KeyOutcome::NotOurs(vec![key])),
+        }
     }
+}
+
+/// What was held when the pause had been too long.
+enum Expired {
+    Ours(String),
+    NotOurs(Vec<Held>),
+}
+
+fn not_ours(held: &[Held]) -> KeyOutcome {
+    let by_info = held.iter().filter(|held| held.by_info);
+    KeyOutcome::NotOurs(by_info.map(|held| held.key).collect())
 }

@@ -89,6 +89,11 @@ impl Format {
         !["telephone-event", "CN", "red", "ulpfec"].iter().any(|no| no.eq_ignore_ascii_case(name))
     }
 
+    /// Whether it carries keys (RFC 4733).
+    pub(crate) fn is_event(&self) -> bool {
+        self.name.eq_ignore_ascii_case("telephone-event")
+    }
+
     /// Whether two descriptions mean the same format, whatever its number.
     pub(crate) fn is_same(&self, other: &Format) -> bool {
         self.name.eq_ignore_ascii_case(&other.name) && self.clock == other.clock

@@ -1,12 +1,14 @@
 //! Asks that come as INFO within a call: a command whose answer is an INFO too, a body that a
-//! configured rule knows, and keys that are pressed one by one until they are a code.
+//! configured rule knows, and keys that are pressed one by one until they are a code. Keys may come
+//! in the sound too.
 
 use base::{Flow, Side};
 use dialects::{Codes, InfoAsk, InfoVerb, Key, KeyOutcome, KeySource, Keys, ParkCommand};
 use sip_core::ServerKey;
 use sip_msg::Message;
+use slotmap::KeyData;
 
-use crate::calls::leg::Leg;
+use crate::calls::leg::{Leg, Stage};
 use crate::calls::{own, park, send};
 use crate::contacts::Aor;
 use crate::house::House;
@@ -46,20 +48,19 @@ pub(crate) fn take(
 }
 
 /// Who asks in a leg, and whether they may.
-fn asker(house: &House, key: LegKey, request: &Message) -> Result<Aor, Refusal> {
+fn asker(house: &House, key: LegKey) -> Result<Aor, Refusal> {
     let leg = house.legs.get(key).ok_or(Refusal::NotAnswered)?;
     lots::entitled(house, leg, &leg.dialog.flow)?;
-    lots::domain_of(house, key, request).ok_or(Refusal::NotEntitled)
+    lots::speaker(house, leg).ok_or(Refusal::NotEntitled)
 }
 
 /// Parks the call of a leg at `slot`, or where there is room if the parker has named no place.
 pub(crate) fn park_at(
     house: &mut House,
     key: LegKey,
-    request: &Message,
     slot: Option<&str>,
 ) -> Result<ParkedKey, Refusal> {
-    let aor = asker(house, key, request)?;
+    let aor = asker(house, key)?;
     let ask = match slot {
         Some(slot) => lots::park_ask(house, &aor, slot)
             .ok_or(Refusal::Status(404, "no such place to park".into()))?,
@@ -77,7 +78,7 @@ fn by_command(
     command: ParkCommand,
 ) {
     house.answer(server, request, 200);
-    match park_at(house, key, request, None) {
+    match park_at(house, key, None) {
         Ok(parked) => park::go(house, parked, Teller::Command(key, command)),
         Err(refusal) => {
             let who = house.legs.get(key).map(Leg::name).unwrap_or_default();
@@ -119,7 +120,7 @@ fn by_rule(
     key: LegKey,
     slot: Option<&str>,
 ) {
-    match park_at(house, key, request, slot) {
+    match park_at(house, key, slot) {
         Ok(parked) => park::go(house, parked, Teller::Answer(key, server)),
         Err(refusal) => house.refuse(server, request, &refusal),
     }
@@ -133,23 +134,15 @@ fn press(
     key: LegKey,
     pressed: Key,
 ) -> bool {
-    let Ok(aor) = asker(house, key, request) else { return false };
-    let lots = lots::with_keys(house, &aor);
     let other = house.legs.get(key).and_then(Leg::partner);
-    let Some(other) = other.and_then(|key| house.legs.get(key)) else { return false };
-    if lots.is_empty() {
-        return false;
-    }
-    let in_order = other.keys_due.is_empty();
-    let (at, patience) = (house.at, house.settings.key_patience);
-    let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
-    let Some(leg) = house.legs.get_mut(key) else { return false };
-    let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new(patience)));
-    let held = keys.held().len();
-    let outcome = keys.press(at, pressed, KeySource::Info, &codes);
+    let in_order =
+        other.and_then(|key| house.legs.get(key)).is_some_and(|leg| leg.keys_due.is_empty());
+    let keys = house.legs.get(key).and_then(|leg| leg.keys.as_deref());
+    let nothing_held = keys.is_none_or(|keys| keys.held().is_empty());
+    let Some(outcome) = collect(house, key, pressed, KeySource::Info) else { return false };
     let is_only_this =
         matches!(&outcome, KeyOutcome::NotOurs(keys) if keys.as_slice() == [pressed]);
-    if is_only_this && held == 0 && in_order {
+    if is_only_this && nothing_held && in_order {
         return false;
     }
     house.answer(server, request, 200);
@@ -157,10 +150,36 @@ fn press(
     true
 }
 
+/// A key has come in the sound of a watched leg; its packets have gone on. `mark` is the leg, as
+/// [`LegKey`]s are told outside.
+pub(crate) fn pressed_in_sound(house: &mut House, mark: u64, event: u8, timestamp: u32) {
+    let key = LegKey::from(KeyData::from_ffi(mark));
+    let Some(pressed) = Key::from_event(event) else { return };
+    if let Some(outcome) = collect(house, key, pressed, KeySource::Rtp { timestamp }) {
+        follow(house, key, outcome);
+    }
+}
+
+/// Adds a key to those that may become a code, where somebody may park by keys.
+fn collect(house: &mut House, key: LegKey, pressed: Key, source: KeySource) -> Option<KeyOutcome> {
+    let aor = asker(house, key).ok()?;
+    let lots = lots::with_keys(house, &aor);
+    let leg = house.legs.get(key)?;
+    house.legs.get(leg.partner()?)?;
+    if lots.is_empty() || leg.stage != Stage::Up {
+        return None;
+    }
+    let (at, patience) = (house.at, house.settings.key_patience);
+    let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
+    let leg = house.legs.get_mut(key)?;
+    let keys = leg.keys.get_or_insert_with(|| Box::new(Keys::new(patience)));
+    Some(keys.press(at, pressed, source, &codes))
+}
+
 /// The pause after the last key is long enough.
 pub(crate) fn pause_over(house: &mut House, key: LegKey) {
-    let Some(aor) = house.legs.get(key).and_then(|leg| leg.aor.clone()) else { return };
-    let lots = lots::with_keys(house, &aor);
+    let aor = house.legs.get(key).and_then(|leg| lots::speaker(house, leg));
+    let lots = aor.map(|aor| lots::with_keys(house, &aor)).unwrap_or_default();
     let codes: Vec<&Codes> = lots.iter().filter_map(|lot| house.codes.get(*lot)).collect();
     let at = house.at;
     let Some(keys) = house.legs.get_mut(key).and_then(|leg| leg.keys.as_mut()) else { return };
@@ -219,7 +238,7 @@ pub(crate) fn key_passed(house: &mut House, to: LegKey) {
 fn by_keys(house: &mut House, key: LegKey, code: &str) {
     let Some(leg) = house.legs.get(key) else { return };
     let call_id = leg.dialog.call_id().to_string();
-    let Some(aor) = leg.aor.clone() else { return };
+    let Some(aor) = lots::speaker(house, leg) else { return };
     let parked = lots::park_ask(house, &aor, code)
         // A retrieve code, in a call: there is nothing that it could mean.
         .ok_or(Refusal::Status(404, "these keys park nowhere".into()))

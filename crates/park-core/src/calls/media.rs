@@ -5,14 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use base::Side;
 use bytes::Bytes;
-use rtp_flow::{Codec, Guard, Hears, MediaNotice, Pair, PayloadMap, Plan, StreamKind, StreamPlan};
+use rtp_flow::{
+    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PayloadMap, Plan, StreamKind, StreamPlan,
+};
 use sip_msg::{Description, Media, Message, Rewrite, sdp_part};
+use slotmap::Key as _;
 use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, next_origin};
-use crate::calls::leg::With;
+use crate::calls::info;
+use crate::calls::leg::{Leg, Usage, With};
 use crate::house::House;
 use crate::keys::LegKey;
+use crate::lots;
 use crate::refusal::Refusal;
 use crate::settings::Anchor;
 use crate::told::Fact;
@@ -90,8 +95,9 @@ pub(crate) fn carry(
         // A copy: a slice would keep the whole message in memory for as long as the call lives.
         leg.media.received = Some(Bytes::copy_from_slice(&sdp));
     }
+    let must_be = |leg: &Leg| leg.media.anchored || may_press_keys(house, leg);
     let anchored = house.settings.anchor == Anchor::Always
-        || [from, to].iter().any(|key| house.legs.get(*key).is_some_and(|leg| leg.media.anchored));
+        || [from, to].iter().any(|key| house.legs.get(*key).is_some_and(must_be));
     if !anchored {
         if let Some(leg) = house.legs.get_mut(to) {
             leg.media.sent = Some(Bytes::copy_from_slice(&sdp));
@@ -193,6 +199,9 @@ pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
     match notice {
         MediaNotice::Stocked { pairs } => house.leases.stocked(pairs),
         MediaNotice::Exhausted { side } => house.leases.exhausted(side),
+        MediaNotice::Key { mark, event, timestamp } => {
+            info::pressed_in_sound(house, mark, event, timestamp);
+        }
         MediaNotice::Latched { .. } => {}
     }
 }
@@ -273,12 +282,39 @@ pub(crate) fn plan(house: &mut House, key: LegKey) {
             far_rtcp: stream.far_rtcp,
             rtcp_mux: stream.rtcp_mux,
             guard,
+            keys: keys(house, key, leg, index),
             hears: hears(house, key, index),
         });
     }
     for plan in plans {
         house.plan(Plan::Stream(plan));
     }
+}
+
+/// Whether whoever is at a leg may park by keys: then they are listened for.
+fn may_press_keys(house: &House, leg: &Leg) -> bool {
+    let is_phone = leg.side == Side::Phones && leg.usage == Usage::Call;
+    // Most houses have no such lot, and need not ask who it is.
+    is_phone
+        && house.settings.lots.iter().any(|lot| lot.dtmf)
+        && lots::speaker(house, leg).is_some_and(|aor| !lots::with_keys(house, &aor).is_empty())
+}
+
+/// The keys of a phone that talks: by the payload types that we have told it, or it has told us where
+/// those are not ours for anything else.
+fn keys(house: &House, key: LegKey, leg: &Leg, index: usize) -> Option<KeyWatch> {
+    let talks = leg.partner().is_some() && leg.media.streams[index].is_audio;
+    if !talks || !may_press_keys(house, leg) {
+        return None;
+    }
+    let formats = |sdp: Option<&[u8]>| sdp.and_then(Sdp::read).map(|sdp| sdp.formats());
+    let ours = formats(leg.media.sent.as_deref()).unwrap_or_default();
+    let theirs = formats(leg.media.received.as_deref()).unwrap_or_default();
+    let free = theirs.iter().filter(|format| !ours.iter().any(|own| own.number == format.number));
+    let events = ours.iter().chain(free).filter(|format| format.is_event());
+    let payload_types: SmallVec<[u8; 2]> = events.map(|format| format.number).collect();
+    let mark = key.data().as_ffi();
+    (!payload_types.is_empty()).then_some(KeyWatch { payload_types, mark })
 }
 
 fn hears(house: &House, key: LegKey, index: usize) -> Hears {
@@ -306,7 +342,7 @@ fn heard_from(house: &House, key: LegKey, other: LegKey, index: usize) -> Hears 
 }
 
 /// What `from` sends and `to` receives under different numbers.
-fn payload_map(from: &crate::calls::leg::Leg, to: &crate::calls::leg::Leg) -> PayloadMap {
+fn payload_map(from: &Leg, to: &Leg) -> PayloadMap {
     let (Some(sends), Some(receives)) = (from.received(), to.received()) else {
         return PayloadMap::new();
     };

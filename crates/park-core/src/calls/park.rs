@@ -98,9 +98,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     if !media::can_be_fed(house, partner) {
         return Err(Refusal::Media("music cannot be given to this media"));
     }
-    let aor =
-        leg.aor.clone().or_else(|| lots::aor_of(house, leg.dialog.remote.uri(), &leg.dialog.flow));
-    let aor = aor.ok_or(Refusal::NotEntitled)?;
+    let aor = lots::speaker(house, leg).ok_or(Refusal::NotEntitled)?;
     let (parker_phone, parker_who) = (leg.binding, leg.who.clone());
     let parkee = parkee.who.clone();
     let lot = house.settings.lots.get(ask.lot).cloned().ok_or(Refusal::LotFull)?;

@@ -61,7 +61,7 @@ pub(crate) fn park(
 ) {
     let may = house.legs.get(key).ok_or(Refusal::NotAnswered);
     let may = may.and_then(|leg| lots::entitled(house, leg, &flow));
-    let parked = match may.and_then(|()| info::park_at(house, key, request, None)) {
+    let parked = match may.and_then(|()| info::park_at(house, key, None)) {
         Ok(parked) => parked,
         Err(refusal) => return house.refuse(server, request, &refusal),
     };

@@ -83,7 +83,8 @@ fn asks_to_park(house: &mut House, server: ServerKey, request: &Message, key: Le
         // to be parked.
         return false;
     }
-    let Some(aor) = lots::domain_of(house, key, request) else { return false };
+    let aor = house.legs.get(key).and_then(|leg| lots::speaker(house, leg));
+    let Some(aor) = aor else { return false };
     let ask = match lots::refer_ask(house, &aor, &refer) {
         Ok(None) => return false,
         Ok(Some(ask)) => Ok(ask),

@@ -7,7 +7,7 @@ use sip_msg::{Message, NameAddr, SipUri};
 use crate::calls::Leg;
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::{BindingKey, LegKey, ParkedKey};
+use crate::keys::{BindingKey, ParkedKey};
 use crate::lots::slot::SlotId;
 use crate::refusal::Refusal;
 use crate::settings::LotSettings;
@@ -32,13 +32,10 @@ pub(crate) fn aor_of(house: &House, uri: &str, flow: &Flow) -> Option<Aor> {
     Some(Aor { extension, domain: Domain::from(domain.to_ascii_lowercase()) })
 }
 
-/// Who speaks in a leg: its phone's address of record, else what its From says.
-pub(crate) fn domain_of(house: &House, key: LegKey, request: &Message) -> Option<Aor> {
-    let leg = house.legs.get(key)?;
-    if let Some(aor) = &leg.aor {
-        return Some(aor.clone());
-    }
-    aor_of(house, request.from().uri(), &leg.dialog.flow)
+/// Who speaks in a leg: its phone's address of record, else what its far end calls itself.
+pub(crate) fn speaker(house: &House, leg: &Leg) -> Option<Aor> {
+    let named = || aor_of(house, leg.dialog.remote.uri(), &leg.dialog.flow);
+    leg.aor.clone().or_else(named)
 }
 
 fn lots_of<'h>(house: &'h House, aor: &Aor) -> impl Iterator<Item = (usize, &'h LotSettings)> {

@@ -6,8 +6,8 @@ mod place;
 mod slot;
 
 pub(crate) use ask::{
-    Ask, any_ask, aor_of, asker, domain_of, entitled, invite_ask, is_extension, is_trusted,
-    may_retrieve, park_ask, refer_ask, wanted, watch_ask, with_keys,
+    Ask, any_ask, aor_of, asker, entitled, invite_ask, is_extension, is_trusted, may_retrieve,
+    park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
 pub(crate) use place::{place, policy_of};

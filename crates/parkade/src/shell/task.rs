@@ -140,7 +140,7 @@ impl Task {
             sides.retain(|side| match &notice {
                 MediaNotice::Stocked { pairs } => pairs.iter().all(|pair| pair.side != *side),
                 MediaNotice::Exhausted { side: empty } => empty != side,
-                MediaNotice::Latched { .. } => true,
+                MediaNotice::Latched { .. } | MediaNotice::Key { .. } => true,
             });
             self.turn(Input::Media(notice));
         }

@@ -47,6 +47,7 @@ pub(crate) fn plan(pair: PairId, hears: Hears) -> StreamPlan {
         far_rtcp: None,
         rtcp_mux: false,
         guard: guard.into_iter().collect(),
+        keys: None,
         hears,
     }
 }

@@ -221,6 +221,13 @@ impl Phone {
         }
     }
 
+    /// Presses keys in the newest call that is up, as telephone-events; says whether there is one.
+    /// Packets of each key whose places are in `lost` do not arrive.
+    pub fn press(&mut self, now: Moment, keys: &str, lost: &[u8]) -> bool {
+        let call = self.calls.iter_mut().rev().find(|call| call.state == CallState::Up);
+        call.map(|call| call.media.press(now, keys, lost)).is_some()
+    }
+
     /// The plug is pulled: nothing more is sent or heard until [`Phone::switch_on`].
     pub fn switch_off(&mut self) {
         self.is_off = true;

@@ -303,6 +303,26 @@ impl World {
         self
     }
 
+    /// Presses keys in somebody's newest call, as telephone-events in RTP, and waits until that is
+    /// done: some 220 ms for each. Only with real media.
+    #[track_caller]
+    pub fn press(&mut self, name: &str, keys: &str) -> &mut World {
+        self.press_badly(name, keys, &[])
+    }
+
+    /// As [`World::press`], but of the seven packets of each key, the last three of which say that it
+    /// is over, those whose places are in `lost` do not arrive.
+    #[track_caller]
+    pub fn press_badly(&mut self, name: &str, keys: &str, lost: &[u8]) -> &mut World {
+        if !self.real_media {
+            self.fail("keys can be pressed with real media only");
+        }
+        if !self.act(name, |phone, now| phone.press(now, keys, lost)) {
+            self.fail(&format!("{name} has no call in which keys could be pressed"));
+        }
+        self.pass(Duration::from_millis(240 * keys.chars().count() as u64 + 40))
+    }
+
     /// The PBX ends every leg that it has with somebody.
     #[track_caller]
     pub fn pbx_hangs_up(&mut self, name: &str) -> &mut World {

@@ -115,6 +115,7 @@ impl World {
             far_rtcp: party.rtcp.local_addr().ok(),
             rtcp_mux: false,
             guard: [party.rtp.local_addr().unwrap().ip()].into_iter().collect(),
+            keys: None,
             hears,
         }));
     }
