@@ -126,6 +126,18 @@ fn one_step(w: &mut World, chance: &mut Chance) {
     w.pass(Duration::from_millis([0, 0, 5, 15, 40, 300, 2_000][chance.below(7) as usize]));
 }
 
+/// In every other walk some keys with lamps watch a slot, the lot or an extension.
+fn watch(w: &mut World, seed: u64) {
+    if !seed.is_multiple_of(2) {
+        return;
+    }
+    let mut chance = Chance::from_seed(seed);
+    for name in PHONES {
+        w.subscribe(name, "dialog", any(&mut chance, &["701", "702", "700", "101", "102"]));
+    }
+    w.settle();
+}
+
 /// Who has one call hears one source, whatever has happened before.
 fn nobody_hears_two(w: &mut World) {
     for name in PHONES.iter().chain(&CALLERS) {
@@ -140,6 +152,7 @@ fn walk(seed: u64) {
     let mut w = World::new();
     furnish(&mut w, &mut chance);
     w.remark(&format!("walk {seed}"));
+    watch(&mut w, seed);
     let every = [0, 37, 17, 9, 5][chance.below(5) as usize];
     w.spoil_every(every, Fault::ALL[chance.below(4) as usize]);
     for _ in 0..60 {
@@ -147,7 +160,7 @@ fn walk(seed: u64) {
     }
     w.spoil_every(0, Fault::Drop).pass(Duration::from_secs(200));
     nobody_hears_two(&mut w);
-    w.screens_equal_lots();
+    w.screens_equal_lots().lamps_equal_lots();
     w.everybody_hangs_up();
     // Two phones that have parked each other have left only their parked calls.
     w.command(Command::EndAll);

@@ -246,6 +246,10 @@ impl World {
         let parked = self.parked_calls();
         let names: Vec<String> = self.seats.iter().map(|seat| seat.name.clone()).collect();
         for name in names {
+            // One that has gone out of the house's sight shows what it showed.
+            if !self.phone(&name).is_registered() {
+                continue;
+            }
             let owned = |(event, user, body): (&str, &str, &str)| {
                 (event.to_owned(), user.to_owned(), body.to_owned())
             };

@@ -9,12 +9,14 @@ use crate::wire::Fault;
 const AFTERWARDS: Duration = Duration::from_secs(110);
 
 impl World {
-    /// Everybody hangs up, ends subscriptions and goes to rest; when all has timed out, nothing may be
-    /// left in the house, at the phones and in the PBX.
+    /// What each phone was told last must equal what is parked. Then everybody hangs up, ends
+    /// subscriptions and goes to rest; when all has timed out, nothing may be left in the house, at the
+    /// phones and in the PBX.
     #[track_caller]
     pub fn tidy(&mut self) {
         self.spoil_every(0, Fault::Drop);
         self.settle();
+        self.screens_equal_lots().lamps_equal_lots();
         self.everybody_hangs_up();
         self.pass(AFTERWARDS);
         self.nothing_left();
