@@ -16,6 +16,8 @@ pub struct Codes {
     pub group_park: String,
     /// Retrieves from the retriever's own extension, or from the one that follows: `*88`, `*88105`.
     pub retrieve: String,
+    /// What phones dial before the number of a lamp that blinks, the PBX's directed pickup: `**701`.
+    pub pickup: Option<String>,
     /// The park number that means any free slot: `700`. Where it begins with `*` or `#` (`*5900`),
     /// the slots' own numbers may begin so too: `*5901` is the slot `5901`.
     pub any_slot: Option<String>,
@@ -51,6 +53,8 @@ pub enum Dialled {
     Number(SlotName),
     /// The lot's park number: parks in a free slot when a REFER names it, retrieves when it is dialled.
     AnySlot,
+    /// The pickup code before an extension: retrieves if a call is parked there; else it is the PBX's.
+    PickUp(Extension),
 }
 
 impl Dialled {
@@ -59,7 +63,7 @@ impl Dialled {
     pub fn parks_at(&self) -> Option<Place> {
         match self {
             Dialled::Park(place) => Some(place.clone()),
-            Dialled::Retrieve(_) => None,
+            Dialled::Retrieve(_) | Dialled::PickUp(_) => None,
             Dialled::Number(slot) => Some(Place::Slot(slot.clone())),
             Dialled::AnySlot => Some(Place::AnySlot),
         }
@@ -70,6 +74,7 @@ impl Dialled {
         match self {
             Dialled::Park(_) => None,
             Dialled::Retrieve(place) => Some(place.clone()),
+            Dialled::PickUp(extension) => Some(Place::Extension(extension.clone())),
             Dialled::Number(slot) => Some(Place::Slot(slot.clone())),
             Dialled::AnySlot => Some(Place::AnySlot),
         }
@@ -90,7 +95,8 @@ impl Codes {
         if self.is_code(&decoded) {
             return self.after_code(&decoded);
         }
-        self.place(number).map_or_else(|| self.after_code(number), Some)
+        let found = self.place(number).or_else(|| self.after_code(number));
+        found.or_else(|| self.after_pickup(number))
     }
 
     /// What an ask of the orbit family means here: its number is a slot, the lot's own number, or
@@ -194,6 +200,15 @@ impl Codes {
             let place = self.place_after(rest)?;
             Some(if *code == self.park { Dialled::Park(place) } else { Dialled::Retrieve(place) })
         })
+    }
+
+    fn after_pickup(&self, number: &str) -> Option<Dialled> {
+        let rest = number.strip_prefix(self.pickup.as_deref()?)?;
+        match self.place_after(rest)? {
+            Place::Own => None,
+            Place::Extension(extension) => Some(Dialled::PickUp(extension)),
+            place => Some(Dialled::Retrieve(place)),
+        }
     }
 
     fn place_after(&self, rest: &str) -> Option<Place> {

@@ -315,6 +315,7 @@ fn any_codes() -> impl Strategy<Value = Codes> {
             park,
             group_park,
             retrieve,
+            pickup: None,
             any_slot: any_slot.map(str::to_owned),
             slots: if slots { vec![(701, 720, 3)] } else { Vec::new() },
             extensions: Regex::new(extensions).unwrap(),

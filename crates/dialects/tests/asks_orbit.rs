@@ -161,7 +161,7 @@ fn slots_may_be_written_with_the_star_of_their_lot() {
     assert_eq!(codes.dialled("%2A5900"), Some(Dialled::AnySlot));
     assert_eq!(codes.dialled("5901"), Some(Dialled::Number(SlotName::from("5901"))));
     assert_eq!(codes.dialled("*68*5901"), Some(Dialled::Park(slot("5901"))));
-    assert_eq!(codes.dialled("**5901"), None);
+    assert_eq!(codes.dialled("**5901"), Some(Dialled::Retrieve(slot("5901"))));
     // Without such a lot a star before a slot is somebody else's code.
     assert_eq!(office().dialled("*701"), None);
 }

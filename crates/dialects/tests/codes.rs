@@ -53,6 +53,12 @@ fn every_form_of_every_code_is_understood() {
         ("701", Some(Dialled::Number(slot("701")))),
         ("701#", Some(Dialled::Number(slot("701")))),
         ("700", Some(Dialled::AnySlot)),
+        ("**701", retrieve(Place::Slot(slot("701")))),
+        ("%2A%2A701", retrieve(Place::Slot(slot("701")))),
+        ("**700", retrieve(Place::AnySlot)),
+        ("**105", Some(Dialled::PickUp(Extension::from("105")))),
+        ("**", None),
+        ("**9", None),
     ];
     let codes = office();
     for (user, expected) in table {

@@ -51,6 +51,7 @@ pub(crate) fn codes_of(lot: &LotSettings) -> Codes {
         park: lot.park.clone(),
         group_park: lot.group_park.clone(),
         retrieve: lot.retrieve.clone(),
+        pickup: lot.pickup.clone(),
         any_slot: lot.any_slot.clone(),
         slots: lot.slots.clone(),
         extensions: lot.extensions.clone(),

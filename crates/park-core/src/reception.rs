@@ -167,6 +167,9 @@ fn invite(
         Dialled::Park(place) => Wish::Park(ask(place)),
         Dialled::AnySlot => Wish::Park(ask(Place::AnySlot)),
         Dialled::Retrieve(place) => Wish::Retrieve(lots::wanted(house, aor, &ask(place))?),
+        Dialled::PickUp(extension) => {
+            Wish::Retrieve(lots::wanted(house, aor, &ask(Place::Extension(extension)))?)
+        }
         Dialled::Number(slot) => {
             match lots::wanted(house, aor, &ask(Place::Slot(slot))) {
                 // Empty, and the phone holds a call: it is going to transfer it there.

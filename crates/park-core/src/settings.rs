@@ -102,6 +102,9 @@ pub struct LotSettings {
     pub group_park: String,
     /// Retrieve code: `*88`.
     pub retrieve: String,
+    /// What a lamp's key dials before the number that it watches, the PBX's directed pickup: `**`;
+    /// none: there is none.
+    pub pickup: Option<String>,
     /// What counts as an extension.
     pub extensions: Regex,
     /// The park number that means "any free slot"; none: there is none.
@@ -244,6 +247,7 @@ impl Default for LotSettings {
             park: "*68".into(),
             group_park: "*58".into(),
             retrieve: "*88".into(),
+            pickup: Some("**".into()),
             extensions: any_extension(),
             any_slot: Some("700".into()),
             slots: vec![(701, 720, 3)],

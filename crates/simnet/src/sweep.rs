@@ -11,7 +11,7 @@ const ENOUGH: usize = 3;
 
 /// Plays a story in a clean world, and tidies up.
 #[track_caller]
-pub fn play(story: fn(&mut World)) {
+pub fn play(story: impl Fn(&mut World)) {
     let mut world = World::new();
     story(&mut world);
     world.tidy();
@@ -26,7 +26,7 @@ pub fn play(story: fn(&mut World)) {
 /// # Panics
 /// If any run fails: with the faults and what went wrong.
 #[track_caller]
-pub fn sweep(story: fn(&mut World)) -> usize {
+pub fn sweep(story: impl Fn(&mut World)) -> usize {
     let mut clean = World::new();
     story(&mut clean);
     let datagrams = clean.datagrams();
@@ -37,7 +37,7 @@ pub fn sweep(story: fn(&mut World)) -> usize {
     for k in 0..datagrams {
         for fault in Fault::ALL {
             runs += 1;
-            if let Err(what) = run_with(story, k, fault, &wanted) {
+            if let Err(what) = run_with(&story, k, fault, &wanted) {
                 failures.push(format!("{fault:?} of datagram {k} of {datagrams}: {what}"));
             }
             if failures.len() >= ENOUGH {
@@ -56,7 +56,12 @@ pub fn sweep(story: fn(&mut World)) -> usize {
 ///
 /// # Errors
 /// If the story fails, ends otherwise than `wanted`, or leaves something behind.
-pub fn run_with(story: fn(&mut World), k: u64, fault: Fault, wanted: &str) -> Result<(), String> {
+pub fn run_with(
+    story: impl Fn(&mut World),
+    k: u64,
+    fault: Fault,
+    wanted: &str,
+) -> Result<(), String> {
     let run = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new();
         world.spoil(k, fault);

@@ -6,37 +6,14 @@ use std::time::Duration;
 use dialects::{InfoMatcher, InfoRule, InfoVerb};
 use simnet::{MUSIC, World, stories};
 
-const COMMAND: &[u8] = br#"{"request":{"reqid":7,"command":"callpark"}}"#;
+mod shared;
 
-/// Presses keys one after another, by INFO.
-fn press(w: &mut World, name: &str, keys: &str) {
-    for key in keys.chars() {
-        let body = format!("Signal={key}\r\nDuration=160\r\n");
-        let body = Some(("application/dtmf-relay", body.as_bytes()));
-        w.ask_in_call(name, "INFO", &[], body).pass(Duration::from_millis(900));
-    }
-}
+use shared::{COMMAND, press, soft_key};
 
 /// The bodies of the INFOs that somebody has heard.
 fn infos(w: &World, name: &str) -> Vec<String> {
     let heard = w.phone(name).heard().iter().filter(|message| message.cseq().1 == "INFO");
     heard.map(|message| String::from_utf8_lossy(&message.body()).into_owned()).collect()
-}
-
-/// Presses a soft key of a Cisco phone in somebody's call.
-fn soft_key(w: &mut World, name: &str, key: &str) {
-    let call = w.phone(name).current().unwrap();
-    let (call_id, ours) = (&call.dialog.call_id, &call.dialog.local_tag);
-    let theirs = call.dialog.remote_tag.clone().unwrap();
-    let body = format!(
-        "<?xml version=\"1.0\"?>\r\n<x-cisco-remotecc-request><softkeyeventmsg>\
-         <softkeyevent>{key}</softkeyevent><dialogid><callid>{call_id}</callid>\
-         <localtag>{ours}</localtag><remotetag>{theirs}</remotetag></dialogid>\
-         </softkeyeventmsg></x-cisco-remotecc-request>"
-    );
-    let kind = "application/x-cisco-remotecc-request+xml";
-    let lines = ["Refer-To: <cid:park1@10.0.0.101>"];
-    w.ask(name, "REFER", "", &lines, Some((kind, body.as_bytes()))).settle();
 }
 
 /// The bodies of what somebody has heard with this method and type.

@@ -14,6 +14,16 @@ fn parked(w: &mut World, code: &str) {
 }
 
 stories! {
+    fn the_pickup_code_of_an_extension_is_the_pbxs_while_nothing_is_parked_there(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.dial("carl", "**101").settle();
+        w.refused("carl", 404).nothing_parked();
+        assert!(w.pbx().heard().iter().any(|m| m.uri().contains("**101")));
+        w.talk("anna", "ben").transfer("ben", "*68").settle();
+        w.dial("carl", "**101").settle();
+        w.talking("anna", "carl");
+    }
+
     fn by_the_slots_number(w) {
         parked(w, "703");
         w.dial("carl", "703").settle();

@@ -7,15 +7,9 @@ use base::{Chance, Transport};
 use park_core::Command;
 use simnet::{Fault, MUSIC, World, stories};
 
-/// The latest dialog that somebody's lamp shows, as what an INVITE with Replaces needs.
-fn replaces(w: &World, name: &str, user: &str) -> String {
-    let body = w.phone(name).watched(user).unwrap().last().unwrap();
-    let of = |name: &str| {
-        let text = body.split(&format!("{name}=\"")).nth(1).unwrap();
-        text.split('"').next().unwrap().to_owned()
-    };
-    format!("{};to-tag={};from-tag={};early-only", of("call-id"), of("local-tag"), of("remote-tag"))
-}
+mod shared;
+
+use shared::replaces;
 
 stories! {
     fn a_slot_that_nobody_uses_may_be_watched(w) {

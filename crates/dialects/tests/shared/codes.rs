@@ -10,6 +10,7 @@ pub(crate) fn office(extensions: &str) -> Codes {
         park: "*68".into(),
         group_park: "*58".into(),
         retrieve: "*88".into(),
+        pickup: Some("**".into()),
         any_slot: Some("700".into()),
         slots: vec![(701, 720, 3)],
         extensions: Regex::new(extensions).unwrap(),

@@ -62,8 +62,7 @@ pub(crate) fn park_at(
 ) -> Result<ParkedKey, Refusal> {
     let aor = asker(house, key)?;
     let ask = match slot {
-        Some(slot) => lots::park_ask(house, &aor, slot)
-            .ok_or(Refusal::Status(404, "no such place to park".into()))?,
+        Some(slot) => lots::named_ask(house, &aor, slot)?,
         None => lots::any_ask(house, &aor).ok_or(Refusal::LotFull)?,
     };
     park::do_park(house, key, &ask)

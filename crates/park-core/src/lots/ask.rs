@@ -89,6 +89,20 @@ pub(crate) fn park_ask(house: &House, aor: &Aor, user: &str) -> Option<Ask> {
     parking(lot, &dialled)
 }
 
+/// Where a body parks that names a slot, a code or an extension.
+///
+/// # Errors
+/// A place that no lot has.
+pub(crate) fn named_ask(house: &House, aor: &Aor, named: &str) -> Result<Ask, Refusal> {
+    if let Some(ask) = park_ask(house, aor, named) {
+        return Ok(ask);
+    }
+    let found = orbit(house, aor, &OrbitAsk::Park(named.to_owned()))?;
+    found
+        .and_then(|(lot, dialled)| parking(lot, &dialled))
+        .ok_or(Refusal::Status(404, "no such place to park".into()))
+}
+
 /// Where a call is parked for which no place was named: in a free slot, or on the parker's own
 /// extension in a lot without slots.
 pub(crate) fn any_ask(house: &House, aor: &Aor) -> Option<Ask> {
@@ -111,10 +125,19 @@ pub(crate) fn invite_ask(
     aor: &Aor,
     invite: &Invite,
 ) -> Result<Option<(usize, Dialled)>, Refusal> {
-    match &invite.orbit {
-        Some(named) => orbit(house, aor, named),
-        None => Ok(dialled(house, aor, invite.user.as_deref().unwrap_or_default())),
-    }
+    let found = match &invite.orbit {
+        Some(named) => orbit(house, aor, named)?,
+        None => dialled(house, aor, invite.user.as_deref().unwrap_or_default()),
+    };
+    // Nothing is parked there, or another call is meant: the pickup is the PBX's.
+    Ok(found.filter(|(lot, dialled)| match dialled {
+        Dialled::PickUp(extension) => {
+            let place = Place::Extension(extension.clone());
+            let parked = wanted(house, aor, &Ask { lot: *lot, place });
+            invite.replaces.is_none() && !matches!(parked, Err(Refusal::SlotEmpty))
+        }
+        _ => true,
+    }))
 }
 
 /// The place that a URI names to whoever watches it.

@@ -7,7 +7,7 @@ mod slot;
 
 pub(crate) use ask::{
     Ask, any_ask, aor_of, asker, entitled, invite_ask, is_extension, is_trusted, may_retrieve,
-    park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
+    named_ask, park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
 pub(crate) use place::{place, policy_of};

@@ -42,13 +42,8 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         table.doubt("name", "every lot needs a name, such as \"office\"");
     }
     let domains = table.all_parsed("domains", words::domain).unwrap_or_default();
-    let any_slot = match table.text("any_slot") {
-        None => usual.any_slot,
-        Some(text) if text.value.is_empty() => None,
-        Some(text) => words::dialable(&text.value)
-            .map_err(|what| table.doubt_at(text.span, "any_slot", what))
-            .ok(),
-    };
+    let any_slot = optional(table, "any_slot", usual.any_slot);
+    let pickup = optional(table, "pickup", usual.pickup);
     let wanted = table.parsed("music", |text| words::music(text, folder));
     let tune = wanted.map_or(0, |wanted| tune(music, wanted));
     let mut lot = LotSettings {
@@ -57,6 +52,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         park: table.parsed("park", words::dialable).unwrap_or(usual.park),
         group_park: table.parsed("group_park", words::dialable).unwrap_or(usual.group_park),
         retrieve: table.parsed("retrieve", words::dialable).unwrap_or(usual.retrieve),
+        pickup,
         extensions: table.parsed("extensions", words::pattern).unwrap_or(usual.extensions),
         any_slot,
         slots: table.parsed("slots", words::slots).unwrap_or(usual.slots),
@@ -91,6 +87,15 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         group.close();
     }
     lot
+}
+
+/// A number that may be switched off by an empty text.
+fn optional(table: &Table<'_, '_>, key: &'static str, usual: Option<String>) -> Option<String> {
+    let Some(text) = table.text(key) else { return usual };
+    if text.value.is_empty() {
+        return None;
+    }
+    words::dialable(&text.value).map_err(|what| table.doubt_at(text.span, key, what)).ok()
 }
 
 fn retrievers(table: &Table<'_, '_>, lot: &LotSettings) -> Vec<Extension> {
@@ -149,6 +154,10 @@ fn numbers(table: &Table<'_, '_>, lot: &LotSettings) {
         if is_slot(lot, code) {
             table.doubt(key, format!("{code:?} is the number of a slot too"));
         }
+    }
+    let pickup = lot.pickup.as_ref();
+    if let Some((key, code)) = codes.iter().find(|(_, code)| Some(*code) == pickup) {
+        table.doubt("pickup", format!("{code:?} is the {key} code already"));
     }
     for (at, a) in lot.slots.iter().enumerate() {
         let overlap = lot.slots[..at].iter().find(|b| a.2 == b.2 && a.0 <= b.1 && b.0 <= a.1);
