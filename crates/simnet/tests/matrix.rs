@@ -22,6 +22,8 @@ type Retrieve = fn(&mut World, &str, &str);
 enum Learn {
     /// The screen of the phone whose number it is, unasked.
     Screen,
+    /// The same screen, by a subscription to what is parked for the extension.
+    List,
     /// A lamp that watches this, with `#` for the number.
     Lamp(&'static str),
     /// The same, and the watch begins when the call is parked already.
@@ -174,8 +176,10 @@ fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Lear
     w.lot(|lot| lot.dtmf = true);
     w.phones(["ben", "carl", "dora"]).callers(["anna"]);
     let lamp = |of: &str| of.replace('#', at);
-    if let Learn::Lamp(of) = learn {
-        w.subscribe(who, "dialog", &lamp(of)).settle();
+    match learn {
+        Learn::Lamp(of) => drop(w.subscribe(who, "dialog", &lamp(of)).settle()),
+        Learn::List => drop(w.watch_line(who, at).settle()),
+        Learn::Screen | Learn::LampLater(_) => {}
     }
     w.talk("anna", "ben");
     ask(w, at);
@@ -184,13 +188,13 @@ fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Lear
         w.subscribe(who, "dialog", &lamp(of)).settle();
     }
     match learn {
-        Learn::Screen => w.shows_parked(who, "anna"),
+        Learn::Screen | Learn::List => w.shows_parked(who, "anna"),
         Learn::Lamp(of) | Learn::LampLater(of) => w.lamp_shows(who, &lamp(of), 1, 0),
     };
     take(w, who, at);
     w.talking("anna", who).nothing_parked();
     match learn {
-        Learn::Screen => w.shows_nothing_parked(who),
+        Learn::Screen | Learn::List => w.shows_nothing_parked(who),
         Learn::Lamp(of) | Learn::LampLater(of) => w.lamp_shows(who, &lamp(of), 0, 0),
     };
 }
@@ -255,7 +259,8 @@ fn a_slot_is_parked_into_seen_and_emptied_in_every_way() {
 #[test]
 fn an_extension_is_parked_at_and_relieved_by_its_own_phone_in_every_way() {
     let takes = all(&[&RETRIEVES, &RETRIEVES_ONES_OWN]);
-    play_all("102", "carl", &ASKS, &[("its screen", Learn::Screen)], &takes);
+    let screens = [("its screen", Learn::Screen), ("its list", Learn::List)];
+    play_all("102", "carl", &ASKS, &screens, &takes);
 }
 
 #[test]

@@ -278,6 +278,7 @@ impl World {
     fn is_at(&self, call: &ParkedView, user: &str) -> bool {
         let lot = self.settings.lots.iter().find(|lot| lot.name.as_str() == call.lot);
         let codes = lot.map(|lot| [lot.retrieve.as_str(), lot.park.as_str()]);
+        let user = user.strip_prefix("park+").unwrap_or(user);
         let behind = |code: &str| user.strip_prefix(code) == Some(call.slot.as_str());
         call.slot == user
             || lot.is_some_and(|lot| lot.any_slot.as_deref() == Some(user))

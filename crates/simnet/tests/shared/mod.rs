@@ -45,5 +45,5 @@ pub(crate) fn replaces(w: &World, name: &str, user: &str) -> String {
 
 /// What somebody's only lamp watches.
 pub(crate) fn lamp_of(w: &World, name: &str) -> String {
-    w.phone(name).watches().next().unwrap().0.to_owned()
+    w.phone(name).watches().next().unwrap().1.to_owned()
 }
