@@ -8,7 +8,6 @@ another. Prints a table in Markdown.
 import argparse
 import functools
 import os
-import resource
 import shutil
 import statistics
 import sys
@@ -17,6 +16,7 @@ import time
 
 sys.dont_write_bytecode = True
 
+from limits import files_allowed
 from load import Answerer, Caller
 from measured import find_program, start_kamailio, start_parkade
 
@@ -161,16 +161,6 @@ def table(chosen, programs, results):
     if chosen.long:
         for calls in LONG:
             row(f"memory at rest after {calls:,} calls", lambda r: at_rest(r, calls))
-
-
-def files_allowed(wanted):
-    """Raises the limit of open files (each media port is one), as far as this user may; returns what it is then."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), max(hard, wanted)))
-    except (ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def main():

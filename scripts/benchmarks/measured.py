@@ -1,5 +1,6 @@
 """The programs that are measured: how they are started, what they have used."""
 
+import glob
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TICK = os.sysconf("SC_CLK_TCK")
+LIBRARIES = ("/usr/lib/*", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
+EMPTY_DATABASE = "/usr/share/kamailio/dbtext/kamailio"
 
 PARKADE = """\
 [phones]
@@ -33,6 +36,7 @@ level = "warn"
 
 [[lot]]
 name = "office"
+slots = "701-720"
 """
 
 
@@ -128,6 +132,15 @@ class Measured:
             ticks += int(fields[11]) + int(fields[12])
         return ticks / TICK
 
+    def ran(self):
+        """The same to the nanosecond, for short times; a thread that has ended is not in it."""
+        total = 0
+        for pid in self.processes():
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat") as stat:
+                    total += int(stat.read().split()[0])
+        return total / 1e9
+
     def memory(self):
         """Bytes of memory in use, pages shared between its processes counted once."""
         total = 0
@@ -147,17 +160,35 @@ class Measured:
                 self.process.wait()
 
 
-def start_kamailio(folder, answerer):
-    """Kamailio as a stateful, record-routing proxy."""
+def kamailio(folder, config, given, shared=512, private=16):
+    """Kamailio with that configuration and what it is given besides; its memory in MiB."""
     program = find_program("kamailio")
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
     version = next((word for word in said.split() if word[0].isdigit()), "")
     port = free_port()
     command = [
-        program, "-f", os.path.join(HERE, "kamailio.cfg"), "-l", f"udp:127.0.0.1:{port}", "-A",
-        f'ANSWERER="127.0.0.1:{answerer}"', "-DD", "-E", "-m", "512", "-M", "16", "-Y", folder,
+        program, "-f", os.path.join(HERE, config), "-l", f"udp:127.0.0.1:{port}", "-A", given, "-DD", "-E",
+        "-m", str(shared), "-M", str(private), "-Y", folder,
     ]
     return Measured(f"Kamailio {version}", command, os.path.join(folder, f"kamailio-{port}.log"), port)
+
+
+def start_kamailio(folder, answerer):
+    """Kamailio as a stateful, record-routing proxy."""
+    return kamailio(folder, "kamailio.cfg", f'ANSWERER="127.0.0.1:{answerer}"')
+
+
+def has_presence():
+    """Whether Kamailio's presence modules are installed, and an empty database for them."""
+    modules = [glob.glob(f"{folder}/kamailio/modules/presence_dialoginfo.so") for folder in LIBRARIES]
+    return bool(find_program("kamailio") and any(modules) and os.path.isdir(EMPTY_DATABASE))
+
+
+def start_presence(folder):
+    """Kamailio as a presence server."""
+    database = os.path.join(folder, "database")
+    shutil.copytree(EMPTY_DATABASE, database, dirs_exist_ok=True)
+    return kamailio(folder, "presence.cfg", f'DATABASE="text://{database}"', 1024, 64)
 
 
 def start_parkade(folder, answerer, program, anchor, title):

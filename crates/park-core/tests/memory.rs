@@ -1,4 +1,5 @@
-//! What a call takes of memory while it is up, and what it leaves behind: nothing.
+//! What a call takes of memory while it is up, and a subscription while it lasts; and what they leave
+//! behind: nothing.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the world is the bench's")]
 #![allow(dead_code, missing_docs, reason = "the world is the bench's")]
@@ -27,6 +28,7 @@ fn rest(world: &mut World) {
     for _ in 0..400 {
         world.at += Duration::from_millis(250);
         world.turn(Input::Wake);
+        world.settle();
     }
     world.heard = Vec::new();
 }
@@ -68,12 +70,44 @@ fn held(anchor: Anchor) -> isize {
     (in_use() - few) / CALLS as isize
 }
 
+/// What each of many subscriptions to one lot takes, in bytes, and what thousands leave behind when their
+/// time is up.
+fn watched() -> (isize, isize) {
+    const PHONES: std::ops::Range<u64> = 1_000..3_000;
+    let mut world = World::new(Anchor::Always);
+    for extension in PHONES {
+        world.register(extension);
+    }
+    let mut round = || {
+        rest(&mut world);
+        let before = in_use();
+        for extension in PHONES {
+            world.subscribe(extension);
+            world.heard.clear();
+        }
+        rest(&mut world);
+        assert_eq!(world.counts().watches, PHONES.count());
+        let taken = (in_use() - before) / PHONES.count() as isize;
+        world.at += Duration::from_secs(3600);
+        rest(&mut world);
+        assert_eq!(world.counts().watches, 0);
+        (taken, in_use() - before)
+    };
+    // The tables have grown for good in the first round: what they take is in it.
+    let (taken, _) = round();
+    (taken, (0..5).map(|_| round().1).min().unwrap())
+}
+
 // One test: the allocator counts for the whole process.
 #[test]
-fn calls_take_little_memory_and_give_all_of_it_back() {
+fn calls_and_subscriptions_take_little_memory_and_give_all_of_it_back() {
     let (call, park) = (left_by(Anchor::Always, World::call), left_by(Anchor::Always, World::park));
     assert_eq!((call, park), (0, 0), "bytes that 1,000 calls leave");
     let (anchored, direct) = (held(Anchor::Always), held(Anchor::Parked));
     println!("bytes a call: {anchored} anchored, {direct} direct");
     assert!(anchored < 5_000 && direct < 5_000, "{anchored} anchored, {direct} direct");
+    let (subscription, left) = watched();
+    println!("bytes a subscription: {subscription}");
+    assert!(subscription <= 2048, "{subscription}");
+    assert_eq!(left, 0, "bytes that 2,000 subscriptions leave");
 }

@@ -132,7 +132,7 @@ impl World {
     }
 
     /// Until nothing is under way.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while let Some((flow, bytes)) = self.coming.pop_front() {
             self.heard.push(Bytes::copy_from_slice(&bytes));
             self.turn(Input::Sip { flow, bytes });
@@ -248,6 +248,27 @@ impl World {
         self.coming.push_back((flow, invite.with_vias(&[via])));
         self.settle();
         self.answered.take().unwrap()
+    }
+
+    /// A phone watches a lot, by its park number, for an hour.
+    pub(crate) fn subscribe(&mut self, extension: u64) {
+        let (flow, number) = (phone(extension), self.number);
+        let subscribe = Compose::request("SUBSCRIBE", "sip:700@pbx.example")
+            .line(Name::From, format!("\"James\" <sip:{extension}@pbx.example>;tag=20874{number}"))
+            .line(Name::To, "<sip:700@pbx.example>")
+            .line(Name::CallId, format!("0_41849{number}@{}", flow.peer.ip()))
+            .line(Name::CSeq, "1 SUBSCRIBE")
+            .line(Name::Contact, format!("<sip:{extension}@{}>", flow.peer))
+            .line(Name::MaxForwards, "70")
+            .line(Name::UserAgent, "Yealink SIP-T54W 96.86.0.75")
+            .line(Name::Event, "dialog")
+            .line(Name::Expires, "3600")
+            .line(Name::Accept, "application/dialog-info+xml")
+            .finish();
+        self.number += 1;
+        let via = format!("SIP/2.0/UDP {};branch=z9hG4bK{};rport", flow.peer, self.number);
+        self.coming.push_back((flow, subscribe.with_vias(&[via])));
+        self.settle();
     }
 
     fn hang_up(&mut self, extension: u64, call: &Message) {
