@@ -26,7 +26,7 @@ pub use codes::{Codes, Dialled, Place};
 pub use notices::{
     BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DIALOG, DialogStyle, LampState,
     NoticeCall, PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST,
-    StatusText, Template, Templates, dialog_info, dialog_info_version, idle_appearances,
-    park_monitor, sipfrag, status_line, wants_callpark_info, weave,
+    StatusText, Template, Templates, WrittenDialogs, dialog_info, dialog_info_version,
+    idle_appearances, park_monitor, sipfrag, status_line, wants_callpark_info, weave,
 };
 pub use profiles::{BadProfile, Certainty, NoticeKind, Profile, ProfileText, Profiles, Quirks};

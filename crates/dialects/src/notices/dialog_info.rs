@@ -75,22 +75,17 @@ impl DialogStyle {
     /// All that is parked at `entity`, which is written as the phone named it in its SUBSCRIBE:
     /// some compare it letter by letter.
     pub fn full(&self, entity: &str, version: u64, dialogs: &[ParkedDialog]) -> Body {
-        self.full_after(entity, version, dialogs, &[])
+        self.write(dialogs, &[]).full(entity, version)
     }
 
-    /// The same, and `ended`, the ids of calls that were told before and are parked no more: phones
-    /// that keep dialogs apart see each one end.
-    pub fn full_after(
-        &self,
-        entity: &str,
-        version: u64,
-        dialogs: &[ParkedDialog],
-        ended: &[&str],
-    ) -> Body {
+    /// The dialogs of a full state, to be told to many: those that are parked, and `ended`, the ids of
+    /// calls that were told before and are parked no more, so that phones that keep dialogs apart see
+    /// each one end.
+    pub fn write(&self, dialogs: &[ParkedDialog], ended: &[&str]) -> WrittenDialogs {
         let nothing = ["park"];
         let is_empty = dialogs.is_empty() && ended.is_empty();
         let ended = if is_empty && self.empty_has_ended { &nothing } else { ended };
-        self.document(entity, version, "full", dialogs, ended)
+        WrittenDialogs(self.elements(&Spelling::default(), dialogs, ended))
     }
 
     /// What has changed at `entity`: calls that are parked now, and the ids of those that are no more
@@ -102,7 +97,8 @@ impl DialogStyle {
         dialogs: &[ParkedDialog],
         ended: &[&str],
     ) -> Body {
-        self.document(entity, version, "partial", dialogs, ended)
+        let written = WrittenDialogs(self.elements(&Spelling::default(), dialogs, ended));
+        written.document(entity, version, "partial")
     }
 
     /// The PBX's own dialog-info body with our parked calls woven in: all that is the PBX's stays byte
@@ -119,24 +115,6 @@ impl DialogStyle {
         weave_in(body, version, |spelling| self.elements(spelling, dialogs, ended))
     }
 
-    fn document(
-        &self,
-        entity: &str,
-        version: u64,
-        state: &str,
-        dialogs: &[ParkedDialog],
-        ended: &[&str],
-    ) -> Body {
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
-             <dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
-             state=\"{state}\" entity=\"{}\">\r\n{}</dialog-info>\r\n",
-            xml_text(entity),
-            self.elements(&Spelling::default(), dialogs, ended),
-        );
-        Body { content_type: DIALOG_INFO.into(), bytes: Bytes::from(text) }
-    }
-
     fn elements(&self, spelling: &Spelling, dialogs: &[ParkedDialog], ended: &[&str]) -> String {
         let mut text = String::with_capacity(640 * dialogs.len() + 80 * ended.len());
         for dialog in dialogs {
@@ -146,6 +124,28 @@ impl DialogStyle {
             ended_element(&mut text, spelling, id);
         }
         text
+    }
+}
+
+/// Dialogs as they are written: the same for all phones of one kind that watch the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenDialogs(String);
+
+impl WrittenDialogs {
+    /// The full state of `entity`, as the phone named it.
+    pub fn full(&self, entity: &str, version: u64) -> Body {
+        self.document(entity, version, "full")
+    }
+
+    fn document(&self, entity: &str, version: u64, state: &str) -> Body {
+        let text = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+             <dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"{version}\" \
+             state=\"{state}\" entity=\"{}\">\r\n{}</dialog-info>\r\n",
+            xml_text(entity),
+            self.0,
+        );
+        Body { content_type: DIALOG_INFO.into(), bytes: Bytes::from(text) }
     }
 }
 

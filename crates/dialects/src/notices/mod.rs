@@ -18,7 +18,9 @@ pub use call_info::{CALL_INFO, CALLPARK_INFO, idle_appearances, wants_callpark_i
 pub use cisco::{
     CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
 };
-pub use dialog_info::{DIALOG, DialogStyle, LampState, ParkedDialog, dialog_info, weave};
+pub use dialog_info::{
+    DIALOG, DialogStyle, LampState, ParkedDialog, WrittenDialogs, dialog_info, weave,
+};
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::sipfrag;
 pub use template::{BadTemplate, Template};

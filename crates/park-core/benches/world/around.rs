@@ -251,6 +251,7 @@ impl World {
     }
 
     /// A phone watches a lot, by its park number, for an hour.
+    #[allow(dead_code, reason = "only the test of memory watches")]
     pub(crate) fn subscribe(&mut self, extension: u64) {
         let (flow, number) = (phone(extension), self.number);
         let subscribe = Compose::request("SUBSCRIBE", "sip:700@pbx.example")

@@ -5,6 +5,7 @@
 mod open;
 mod state;
 mod tell;
+mod view;
 mod watched;
 
 pub(crate) use open::{of_uri, open, within};

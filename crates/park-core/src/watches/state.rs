@@ -78,6 +78,8 @@ pub(crate) struct Watches {
     by_watched: FxHashMap<Watched, Vec<WatchKey>>,
     by_holder: FxHashMap<Holder, Vec<WatchKey>>,
     queue: VecDeque<WatchKey>,
+    /// Until when those of the queue that have been told are reckoned to take.
+    pub(super) reckoned: Moment,
 }
 
 /// Takes a key out of an index, and the entry with its last one.

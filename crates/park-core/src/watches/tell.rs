@@ -3,21 +3,27 @@
 
 use std::time::Duration;
 
-use dialects::{Body, DialogStyle, ParkedDialog, Profile, idle_appearances};
+use dialects::{DialogStyle, Profile, idle_appearances};
 use sip_core::Oversize;
 use sip_msg::Name;
 
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::{Alarm, BindingKey, Owner, ParkedKey, WatchKey};
+use crate::keys::{Alarm, BindingKey, Owner, WatchKey};
 use crate::lamps;
 use crate::lots::SlotId;
 use crate::patience::Taken;
-use crate::watches::state::{Holder, Watch};
-use crate::watches::watched::{Watched, calls_of, dialog_of};
+use crate::watches::state::Holder;
+use crate::watches::view::View;
+use crate::watches::watched::Watched;
 
-/// How many are told in one moment, and how long until the next are.
-const AT_ONCE: usize = 40;
+/// How long one notice is reckoned to take: a lot that 10,000 phones watch is told in 0.6 s, and leaves
+/// half a core to others.
+const EACH: Duration = Duration::from_micros(60);
+/// How far the reckoning may run ahead: so many are told in one moment that their answers fit into a
+/// socket's usual buffer, should they all come at once.
+const AHEAD: Duration = Duration::from_millis(10);
+/// How long until the next are told.
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// The state of a slot has changed, and with it what these extensions see.
@@ -57,9 +63,13 @@ pub(crate) fn tell_some(house: &mut House) {
     if house.alarms.at(Alarm::Watches).is_some_and(|at| at > house.at) {
         return;
     }
-    for _ in 0..AT_ONCE {
+    let mut reckoned = house.watches.reckoned.max(house.at);
+    let mut view = None;
+    while reckoned < house.at + AHEAD {
         let Some(key) = house.watches.next_queued() else { return };
-        tell(house, key);
+        tell_as_seen(house, key, &mut view);
+        reckoned += EACH;
+        house.watches.reckoned = reckoned;
     }
     house.alarms.set(Alarm::Watches, house.at + PAUSE);
 }
@@ -89,11 +99,15 @@ pub(crate) fn end_all(house: &mut House) {
 
 /// Tells one subscriber what there is, if that is news.
 pub(super) fn tell(house: &mut House, key: WatchKey) {
+    tell_as_seen(house, key, &mut None);
+}
+
+/// The same, with what was seen for the last one of this moment: most often it watches the same.
+fn tell_as_seen(house: &mut House, key: WatchKey, view: &mut Option<View>) {
     let Some(watch) = house.watches.get(key) else { return };
-    let calls = calls_of(house, &watch.watched);
-    let id_of = |key: &ParkedKey| Some(house.lots.get(*key)?.watch_id.clone());
-    let ids: Vec<Box<str>> = calls.iter().filter_map(id_of).collect();
-    let is_news = watch.told.as_ref() != Some(&ids) || watch.over.is_some();
+    let known = view.take().filter(|view| view.is_of(&watch.watched));
+    let view = view.insert(known.unwrap_or_else(|| View::of(house, &watch.watched)));
+    let is_news = watch.told.as_ref() != Some(&view.ids) || watch.over.is_some();
     if watch.in_flight {
         let stale = is_news && !watch.closing;
         if let Some(watch) = house.watches.get_mut(key) {
@@ -105,7 +119,7 @@ pub(super) fn tell(house: &mut House, key: WatchKey) {
     if !is_news || (rests && watch.over.is_none()) {
         return;
     }
-    let body = body(house, watch, &calls, &ids);
+    let body = view.body(house, watch, style_of(house, watch.binding()));
     let appearances = match &watch.watched {
         Watched::Line(line) => Some(idle_appearances(line.domain.as_str())),
         Watched::Slot(_) | Watched::Lot(..) => None,
@@ -116,8 +130,8 @@ pub(super) fn tell(house: &mut House, key: WatchKey) {
     let contact = house.contact(&flow, &watch.token);
     let Some(watch) = house.watches.get_mut(key) else { return };
     watch.closing = watch.over.is_some();
-    watch.may_be_lit |= !ids.is_empty();
-    watch.told = Some(ids);
+    watch.may_be_lit |= !view.ids.is_empty();
+    watch.told = Some(view.ids.clone());
     watch.in_flight = true;
     watch.version = watch.version.wrapping_add(1);
     let left = watch.until.since(house.at).as_secs();
@@ -136,19 +150,6 @@ pub(super) fn tell(house: &mut House, key: WatchKey) {
     }
     let draft = draft.body(&body.content_type, body.bytes).finish();
     house.layer.request(house.at, flow, Owner::Watch(key), &draft, Oversize::Stay);
-}
-
-/// What a subscriber is told of these calls, whose ids these are.
-fn body(house: &House, watch: &Watch, calls: &[ParkedKey], ids: &[Box<str>]) -> Body {
-    if let Watched::Line(line) = &watch.watched {
-        return house.templates.callpark_info(&lamps::park_notice(house, line, calls));
-    }
-    let dialogs: Vec<ParkedDialog> =
-        calls.iter().filter_map(|key| house.lots.get(*key)).map(dialog_of).collect();
-    let told = watch.told.as_deref().unwrap_or_default();
-    let gone: Vec<&str> = told.iter().filter(|id| !ids.contains(id)).map(AsRef::as_ref).collect();
-    let style = style_of(house, watch.binding());
-    style.full_after(&watch.entity, u64::from(watch.version), &dialogs, &gone)
 }
 
 /// What kind of phone a binding's is.

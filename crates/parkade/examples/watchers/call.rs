@@ -55,7 +55,7 @@ impl Call {
         )
     }
 
-    fn from_parker(&self, wire: &Wire, method: &str, uri: &str, cseq: u32) -> Compose {
+    fn of_parker(&self, wire: &Wire, method: &str, uri: &str, cseq: u32) -> Compose {
         Compose::request(method, uri)
             .line(Name::From, format!("<sip:{PARKER}@{DOMAIN}>;tag=parker{}", self.number))
             .line(Name::CallId, format!("parker{}", self.number))
@@ -71,11 +71,11 @@ impl Call {
         (self.phones_side, self.pbxs_side) = (None, None);
         let draft = if self.registered {
             let body = self.sdp(wire, self.phone);
-            self.from_parker(wire, "INVITE", &format!("sip:200@{DOMAIN}"), 1)
+            self.of_parker(wire, "INVITE", &format!("sip:200@{DOMAIN}"), 1)
                 .line(Name::To, format!("<sip:200@{DOMAIN}>"))
                 .body("application/sdp", body)
         } else {
-            self.from_parker(wire, "REGISTER", &format!("sip:{DOMAIN}"), 1)
+            self.of_parker(wire, "REGISTER", &format!("sip:{DOMAIN}"), 1)
                 .line(Name::To, format!("<sip:{PARKER}@{DOMAIN}>"))
                 .line(Name::Expires, "3600")
         };
@@ -93,7 +93,7 @@ impl Call {
         let target = answer.contacts().next().unwrap().uri().to_string();
         let cseq = if method == "ACK" { 1 } else { self.cseq + 1 };
         self.cseq = cseq;
-        let mut draft = self.from_parker(wire, method, &target, cseq).copy(answer, Name::To);
+        let mut draft = self.of_parker(wire, method, &target, cseq).copy(answer, Name::To);
         if method == "REFER" {
             draft = draft.line(Name::ReferTo, format!("<sip:701@{DOMAIN}>"));
         }
