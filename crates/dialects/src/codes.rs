@@ -81,6 +81,17 @@ impl Dialled {
     }
 }
 
+/// Whether `number` is in one of these ranges: first, last (both in it), and the width to which numbers
+/// are padded with zeros.
+pub fn is_in_ranges(ranges: &[(u32, u32, usize)], number: &str) -> bool {
+    ranges.iter().any(|&(first, last, width)| {
+        number.bytes().all(|b| b.is_ascii_digit())
+            && number
+                .parse()
+                .is_ok_and(|n| first <= n && n <= last && number == format!("{n:0width$}"))
+    })
+}
+
 impl Codes {
     /// What `user`, the user part of a URI as received, means here; none if it is not about parking.
     ///
@@ -127,12 +138,7 @@ impl Codes {
 
     /// Whether `number` is one of the lot's slots.
     pub fn is_slot(&self, number: &str) -> bool {
-        self.slots.iter().any(|&(first, last, width)| {
-            number.bytes().all(|b| b.is_ascii_digit())
-                && number
-                    .parse()
-                    .is_ok_and(|n| first <= n && n <= last && number == format!("{n:0width$}"))
-        })
+        is_in_ranges(&self.slots, number)
     }
 
     /// Whether `number` counts as an extension.

@@ -22,7 +22,7 @@ pub use asks::{
     BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key,
     KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey,
 };
-pub use codes::{Codes, Dialled, Place};
+pub use codes::{Codes, Dialled, Place, is_in_ranges};
 pub use notices::{
     BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DIALOG, DialogStyle, LampState,
     NoticeCall, PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST,

@@ -24,6 +24,9 @@ pub enum Reply {
     Parked {
         /// By lot, then slot, then since when.
         calls: Vec<ParkedView>,
+        /// Each lot, as each domain sees it.
+        #[serde(default)]
+        lots: Vec<LotView>,
     },
     /// To [`Command::Counts`].
     Counts(Counts),
@@ -56,6 +59,21 @@ pub struct ParkedView {
     pub state: String,
     /// The Call-ID of the parkee's leg.
     pub call_id: String,
+}
+
+/// How full a lot is, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LotView {
+    /// Its name.
+    pub lot: String,
+    /// The SIP domain for which this holds; empty: nobody has used the lot yet.
+    pub domain: String,
+    /// How many calls are parked, extensions included.
+    pub parked: usize,
+    /// How many slots it has.
+    pub slots: usize,
+    /// How many of them are free.
+    pub free: usize,
 }
 
 /// How much is in the house. All but `bindings`, `pairs_free` and the totals are zero when it is quiet.

@@ -15,7 +15,7 @@ use crate::command::{Command, Counts, ParkedView, Reply};
 use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
 use crate::keys::{Alarm, Owner};
-use crate::lots::{Lots, Recall};
+use crate::lots::{self, Lots, Recall};
 use crate::patience::Taken;
 use crate::settings::Settings;
 use crate::told::Fact;
@@ -275,12 +275,13 @@ fn reload(house: &mut House, settings: Settings) {
     house.templates = templates(&settings);
     let pbx_targets = std::mem::take(&mut house.settings.pbx_targets);
     house.settings = Settings { pbx_targets, ..settings };
+    lots::resolve_policies(house);
     lamps::refresh_all(house);
 }
 
 fn command_of(house: &mut House, command: &Command) -> Reply {
     match command {
-        Command::Parked => Reply::Parked { calls: parked_views(house) },
+        Command::Parked => Reply::Parked { calls: parked_views(house), lots: lots::views(house) },
         Command::Counts => Reply::Counts(counts(house)),
         Command::Drain => {
             house.draining = true;

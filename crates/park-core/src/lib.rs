@@ -27,11 +27,11 @@ mod uplink;
 mod watches;
 mod words;
 
-pub use command::{Command, Counts, ParkedView, Reply};
+pub use command::{Command, Counts, LotView, ParkedView, Reply};
 pub use engine::Engine;
 pub use settings::{
-    Anchor, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, RecallSettings,
-    RecallThen, RecallTo, Settings,
+    Anchor, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
+    PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
 };
 pub use told::{Fact, Told};
 pub use words::{Input, Output};

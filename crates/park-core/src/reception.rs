@@ -7,8 +7,8 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
-    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_soft_key, find_by_ids, held_call,
-    meant_by_soft_key, open, reserve, start, uri_towards_pbx,
+    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_soft_key, find_by_ids, has_call,
+    held_call, meant_by_soft_key, open, reserve, start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -149,9 +149,8 @@ fn invite(
         && let Some(parked) = find_by_ids(house, id)
     {
         entitled()?;
-        let lot = house.lots.get(parked).map(|call| call.id.lot.clone());
-        let lot = house.settings.lots.iter().position(|known| Some(&known.name) == lot.as_ref());
-        if !lot.is_none_or(|lot| lots::may_retrieve(house, lot, aor)) {
+        let call = house.lots.get(parked);
+        if call.is_some_and(|call| !call.policy.lets_retrieve(&aor.extension)) {
             return Err(Refusal::MayNotRetrieve);
         }
         return Ok(Some(Wish::Retrieve(parked)));
@@ -163,8 +162,12 @@ fn invite(
         return Err(Refusal::Status(481, "the call to replace is not parked here".into()));
     }
     let ask = |place: Place| Ask { lot, place };
-    let wish = match dialled {
+    Ok(Some(match dialled {
         Dialled::Park(place) => Wish::Park(ask(place)),
+        // Who has no call has nothing to park, and means whatever waits longest.
+        Dialled::AnySlot if !has_call(house, binding) => {
+            Wish::Retrieve(lots::wanted(house, aor, &ask(Place::AnySlot))?)
+        }
         Dialled::AnySlot => Wish::Park(ask(Place::AnySlot)),
         Dialled::Retrieve(place) => Wish::Retrieve(lots::wanted(house, aor, &ask(place))?),
         Dialled::PickUp(extension) => {
@@ -180,11 +183,7 @@ fn invite(
                 found => Wish::Retrieve(found?),
             }
         }
-    };
-    if matches!(wish, Wish::Retrieve(_)) && !lots::may_retrieve(house, lot, aor) {
-        return Err(Refusal::MayNotRetrieve);
-    }
-    Ok(Some(wish))
+    }))
 }
 
 fn serve(

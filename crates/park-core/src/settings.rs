@@ -122,12 +122,19 @@ pub struct LotSettings {
     /// Whether park codes may be pressed as keys during a call (DTMF): by INFO or in RTP, for which
     /// the calls of the lot's phones are always anchored.
     pub dtmf: bool,
+    /// Whether keys and lists show who is parked.
+    pub names_parkee: bool,
+    /// Who is to be paged when a call is parked, as the log tells it; empty: nobody.
+    pub page: String,
     /// Which tune the parkee hears.
     pub tune: u16,
     /// Recall.
     pub recall: RecallSettings,
     /// Park groups.
     pub groups: Vec<GroupSettings>,
+    /// Slots and extensions for which some of this is otherwise; of several that name one, the first
+    /// that says something has the word.
+    pub places: Vec<PlaceSettings>,
 }
 
 /// Which of a lot's free slots a call takes that was given none.
@@ -148,7 +155,36 @@ pub struct GroupSettings {
     pub name: String,
     /// Its members, in the order of the hunt.
     pub members: Vec<Extension>,
-    /// Its own recall, in place of the lot's.
+    /// What is otherwise than in its lot for calls that are parked for it.
+    pub own: OwnSettings,
+}
+
+/// Slots or extensions with a policy of their own.
+#[derive(Debug, Clone)]
+pub struct PlaceSettings {
+    /// Ranges of numbers, as in [`LotSettings::slots`].
+    pub numbers: Vec<(u32, u32, usize)>,
+    /// What is otherwise than in their lot.
+    pub own: OwnSettings,
+}
+
+/// What a group, or some slots, have otherwise than their lot. A slot's word goes before a group's, and
+/// a group's before the lot's.
+#[derive(Debug, Clone, Default)]
+pub struct OwnSettings {
+    /// See [`LotSettings::retrievers`].
+    pub retrievers: Option<Vec<Extension>>,
+    /// See [`LotSettings::max_calls_per_slot`].
+    pub max_calls_per_slot: Option<usize>,
+    /// See [`LotSettings::notify_parker`].
+    pub notify_parker: Option<bool>,
+    /// See [`LotSettings::names_parkee`].
+    pub names_parkee: Option<bool>,
+    /// See [`LotSettings::page`].
+    pub page: Option<String>,
+    /// See [`LotSettings::tune`].
+    pub tune: Option<u16>,
+    /// The whole recall.
     pub recall: Option<RecallSettings>,
 }
 
@@ -181,6 +217,9 @@ pub struct RecallSettings {
     pub after: Duration,
     /// To whom.
     pub to: RecallTo,
+    /// Whether the parker's phones are rung directly, whatever the PBX knows of do-not-disturb and
+    /// forwarding; else the PBX is asked to bring the call to the parker's number.
+    pub ignore_dnd: bool,
     /// Whether only the very phone is rung that parked the call, as long as it is registered; else all
     /// phones of the parker's extension.
     pub same_phone: bool,
@@ -209,6 +248,13 @@ pub struct NoticeTemplate {
     pub content_type: String,
     /// The minijinja template.
     pub template: String,
+}
+
+impl LotSettings {
+    /// How many slots it has.
+    pub fn slot_count(&self) -> usize {
+        self.slots.iter().map(|&(first, last, _)| (last - first + 1) as usize).sum()
+    }
 }
 
 impl Default for Settings {
@@ -256,9 +302,12 @@ impl Default for LotSettings {
             max_calls_per_slot: 5,
             notify_parker: false,
             dtmf: false,
+            names_parkee: true,
+            page: String::new(),
             tune: 0,
             recall: RecallSettings::default(),
             groups: Vec::new(),
+            places: Vec::new(),
         }
     }
 }
@@ -268,6 +317,7 @@ impl Default for RecallSettings {
         RecallSettings {
             after: Duration::from_secs(300),
             to: RecallTo::Parker,
+            ignore_dnd: true,
             same_phone: false,
             ring: Duration::from_secs(30),
             pause: Duration::from_secs(10),

@@ -61,6 +61,23 @@ pub enum Fact {
         parkee: String,
         /// The parker.
         parker: String,
+        /// How many of the lot's slots are free now, if it is parked in one of them.
+        free: Option<usize>,
+    },
+    /// Somebody is to be paged, because a call is parked: whoever reads this does it.
+    Page {
+        /// Who, in the words of the configuration: a paging zone, a group, a number.
+        page: String,
+        /// Where the call is parked.
+        slot: String,
+        /// What to dial to take it.
+        retrieve: String,
+        /// The parkee's name, if it has one.
+        name: Option<String>,
+        /// The parkee.
+        parkee: String,
+        /// The parker.
+        parker: String,
     },
     /// A parked call has been retrieved.
     Retrieved {
@@ -147,6 +164,7 @@ impl Fact {
         match self {
             Fact::Answered { by: leg, .. } | Fact::Ended { leg: Some(leg), .. } => Some(*leg),
             Fact::Parked { .. }
+            | Fact::Page { .. }
             | Fact::Retrieved { .. }
             | Fact::RecallUnanswered { .. }
             | Fact::HandedOver { .. }
@@ -167,8 +185,12 @@ impl fmt::Display for Fact {
             Fact::Unregistered { extension, .. } => write!(f, "{extension} unregistered"),
             Fact::Answered { who, .. } => write!(f, "answered by {who}"),
             Fact::Ended { why, .. } => write!(f, "ended: {why}"),
-            Fact::Parked { slot, parkee, parker, .. } => {
-                write!(f, "{parkee} parked at {slot} by {parker}")
+            Fact::Parked { slot, parkee, parker, free, .. } => {
+                write!(f, "{parkee} parked at {slot} by {parker}")?;
+                if *free == Some(0) { f.write_str(", the lot is full now") } else { Ok(()) }
+            }
+            Fact::Page { page, slot, name, parkee, .. } => {
+                write!(f, "page {page}: {} at {slot}", name.as_ref().unwrap_or(parkee))
             }
             Fact::Retrieved { slot, by, recall: false } => {
                 write!(f, "retrieved from {slot} by {by}")

@@ -198,15 +198,15 @@ fn parked(json: bool, socket: Option<PathBuf>, config: Option<&Path>) -> ExitCod
     };
     let sockets = socket.or(configured).map_or_else(default_sockets, |path| vec![path]);
     match ask(&sockets, &Command::Parked) {
-        Ok(Reply::Parked { calls }) if json => {
-            match serde_json::to_string(&serde_json::json!({ "parked": calls })) {
+        Ok(Reply::Parked { calls, lots }) if json => {
+            match serde_json::to_string(&serde_json::json!({ "parked": calls, "lots": lots })) {
                 Ok(text) => tell(&(text + "\n")),
                 Err(error) => return failed(&error),
             }
             ExitCode::SUCCESS
         }
-        Ok(Reply::Parked { calls }) => {
-            tell(&table(&calls));
+        Ok(Reply::Parked { calls, lots }) => {
+            tell(&table(&calls, &lots));
             ExitCode::SUCCESS
         }
         Ok(_) => failed(&"the running parkade answered something else"),

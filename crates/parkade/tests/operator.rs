@@ -108,9 +108,14 @@ fn parked(socket: &Path, more: &[&str]) -> (Option<i32>, String) {
 fn the_admin_door_lists_parked_calls_and_refuses_what_it_does_not_understand() {
     let pbx = udp("127.0.0.1");
     let binary = Binary::with("", pbx.local_addr().unwrap());
-    assert_eq!(parked(&binary.socket(), &[]), (Some(0), "no parked calls\n".to_owned()));
-    let json = (Some(0), "{\"parked\":[]}\n".to_owned());
-    assert_eq!(parked(&binary.socket(), &["--json"]), json);
+    let (code, text) = parked(&binary.socket(), &[]);
+    assert_eq!(code, Some(0));
+    assert!(text.starts_with("no parked calls\n") && text.contains("20 of 20"), "{text}");
+    let (code, text) = parked(&binary.socket(), &["--json"]);
+    assert_eq!(code, Some(0));
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told["parked"], serde_json::json!([]));
+    assert_eq!((&told["lots"][0]["lot"], &told["lots"][0]["free"]), (&"office".into(), &20.into()));
     let counts = binary.ask("{\"command\":\"counts\"}");
     assert_eq!(counts["reply"], "counts");
     assert_eq!(counts["legs"], 0);

@@ -153,6 +153,16 @@ impl Media {
         feeds.collect()
     }
 
+    /// Which tune the house sends to `address`, if it sends one.
+    pub(crate) fn tune(&self, address: SocketAddr) -> Option<u16> {
+        self.plans.values().filter(|plan| plan.far == Some(address)).find_map(|plan| {
+            match plan.hears {
+                Hears::Music { tune, .. } => Some(tune),
+                _ => None,
+            }
+        })
+    }
+
     /// Whether who sends from `ip` to `address` may be heard there, by the plans.
     pub(crate) fn admits(&self, address: SocketAddr, ip: IpAddr) -> bool {
         let plan = self.at.get(&address).and_then(|pair| self.plans.get(pair));

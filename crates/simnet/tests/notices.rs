@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use park_core::GroupSettings;
+use park_core::{GroupSettings, OwnSettings};
 use simnet::{World, stories};
 
 fn with_sales(w: &mut World) -> &mut World {
@@ -11,7 +11,7 @@ fn with_sales(w: &mut World) -> &mut World {
         lot.groups = vec![GroupSettings {
             name: "sales".into(),
             members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            recall: None,
+            own: OwnSettings::default(),
         }];
     })
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use park_core::GroupSettings;
+use park_core::{GroupSettings, OwnSettings};
 use simnet::{MUSIC, World, stories};
 
 /// Sales is made up of ben, carl and dora.
@@ -12,7 +12,7 @@ fn with_sales(w: &mut World) -> &mut World {
         lot.groups = vec![GroupSettings {
             name: "sales".into(),
             members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            recall: None,
+            own: OwnSettings::default(),
         }];
     });
     w.phones(["ben", "carl", "dora"])

@@ -75,7 +75,7 @@ stories! {
             lot.groups = vec![park_core::GroupSettings {
                 name: "sales".into(),
                 members: ["101".into(), "102".into()].to_vec(),
-                recall: None,
+                own: park_core::OwnSettings::default(),
             }];
         });
         w.phones(["ben", "carl"]).callers(["anna"]);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use park_core::{Fact, GroupSettings, RecallThen, RecallTo};
+use park_core::{Fact, GroupSettings, OwnSettings, RecallThen, RecallTo};
 use simnet::{World, stories};
 
 fn seconds(n: u64) -> Duration {
@@ -138,7 +138,7 @@ stories! {
             lot.groups = vec![GroupSettings {
                 name: "sales".into(),
                 members: ["101".into(), "102".into(), "103".into()].to_vec(),
-                recall: Some(recall),
+                own: OwnSettings { recall: Some(recall), ..OwnSettings::default() },
             }];
         });
         w.phones(["ben", "carl", "dora"]).callers(["anna"]);
@@ -232,5 +232,66 @@ stories! {
         until_rings(w, "ben", 65);
         w.answer("ben").settle();
         w.talking("anna", "ben");
+    }
+
+    fn do_not_disturb_and_forwarding_at_the_pbx_keep_no_recall_away(w) {
+        w.pbx_settings(|pbx| { pbx.forwards.insert("101".into(), "103".into()); });
+        w.lot(|lot| lot.recall.after = seconds(60));
+        w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+        w.dial("ben", "anna").rings_soon("anna").answer("anna").settle();
+        w.transfer("ben", "701").settle();
+        until_rings(w, "ben", 65);
+        w.is_quiet("dora").answer("ben").settle();
+        w.talking("anna", "ben");
+    }
+
+    fn forwarding_counts_where_the_pbx_is_to_bring_the_call_to_the_parker(w) {
+        w.pbx_settings(|pbx| { pbx.forwards.insert("101".into(), "103".into()); });
+        w.lot(|lot| { lot.recall.ignore_dnd = false; lot.recall.after = seconds(60); });
+        w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+        w.dial("ben", "anna").rings_soon("anna").answer("anna").settle();
+        w.transfer("ben", "701").settle();
+        until_rings(w, "dora", 65);
+        w.is_quiet("ben").answer("dora").settle();
+        w.talking("anna", "dora").nothing_parked();
+        w.was_told(|fact| matches!(fact, Fact::Recalling { attempt: 1, .. }));
+        w.was_told(|fact| matches!(fact, Fact::HandedOver { .. }));
+    }
+
+    fn a_recall_by_the_pbx_that_is_refused_is_an_attempt_like_any_other(w) {
+        w.lot(|lot| { lot.recall.ignore_dnd = false; lot.recall.attempts = 2; });
+        parked(w);
+        until_rings(w, "ben", 65);
+        w.decline("ben", 486).settle();
+        w.waits("anna").parked_at(&["701"]).is_quiet("ben");
+        until_rings(w, "ben", 15);
+        w.decline("ben", 486).settle();
+        w.was_told(|fact| matches!(fact, Fact::RecallUnanswered { .. }));
+        w.waits("anna").dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn a_recall_that_the_pbx_will_not_make_leaves_the_call_parked(w) {
+        w.pbx_settings(|pbx| pbx.refuses_refer = Some(501));
+        w.lot(|lot| { lot.recall.ignore_dnd = false; lot.recall.attempts = 1; });
+        parked(w);
+        w.pass(seconds(70)).is_quiet("ben").waits("anna").parked_at(&["701"]);
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn after_a_recall_by_the_pbx_the_groups_phones_ring_directly(w) {
+        w.lot(|lot| {
+            lot.recall.ignore_dnd = false;
+            lot.recall.to = RecallTo::ParkerThenGroup;
+            lot.recall.attempts = 1;
+            lot.recall.group = vec!["102".into(), "103".into()];
+        });
+        parked(w);
+        until_rings(w, "ben", 65);
+        w.decline("ben", 486).settle();
+        until_rings(w, "carl", 15);
+        w.pass(seconds(1)).rings("dora").answer("carl").settle();
+        w.talking("anna", "carl").nothing_parked();
     }
 }

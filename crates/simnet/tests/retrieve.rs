@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use park_core::GroupSettings;
+use park_core::{GroupSettings, OwnSettings};
 use simnet::{MUSIC, NOTHING, World, stories};
 
 /// anna is parked by ben.
@@ -53,7 +53,7 @@ stories! {
             lot.groups = vec![GroupSettings {
                 name: "sales".into(),
                 members: ["101".into(), "102".into(), "103".into()].to_vec(),
-                recall: None,
+                own: OwnSettings::default(),
             }];
         });
         parked(w, "*58");
@@ -66,7 +66,7 @@ stories! {
             lot.groups = vec![GroupSettings {
                 name: "sales".into(),
                 members: ["101".into(), "102".into(), "103".into()].to_vec(),
-                recall: None,
+                own: OwnSettings::default(),
             }];
         });
         parked(w, "*58");

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use base::Chance;
-use park_core::{Anchor, Command, GroupSettings, RecallThen, RecallTo};
+use park_core::{Anchor, Command, GroupSettings, OwnSettings, RecallThen, RecallTo};
 use simnet::{CallState, Fault, World};
 
 const PHONES: [&str; 4] = ["ben", "carl", "dora", "emil"];
@@ -50,7 +50,7 @@ fn furnish(w: &mut World, chance: &mut Chance) {
         lot.groups = vec![GroupSettings {
             name: "sales".into(),
             members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            recall: None,
+            own: OwnSettings::default(),
         }];
     });
     // Somebody must end the leg of whoever has transferred, or it is heard beside the next.

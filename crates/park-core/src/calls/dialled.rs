@@ -7,7 +7,7 @@ use base::Flow;
 use sip_core::ServerKey;
 use sip_msg::{Compose, Message};
 
-use crate::calls::leg::{Stage, Usage, With};
+use crate::calls::leg::{Leg, Stage, Usage, With};
 use crate::calls::{answer, leaving, park, retrieve, send};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, LegKey};
@@ -20,18 +20,7 @@ const RESERVED: Duration = Duration::from_secs(60);
 /// Which of a phone's calls is meant when it dials a park code: the one that it holds, newest first;
 /// else its only one. Rather none than the wrong one.
 fn call_of(house: &House, binding: Option<BindingKey>) -> Result<LegKey, Refusal> {
-    let mut calls: Vec<_> = house
-        .legs
-        .iter()
-        .filter(|(_, leg)| {
-            binding.is_some()
-                && leg.binding == binding
-                && leg.usage == Usage::Call
-                && leg.stage == Stage::Up
-                && leg.partner().is_some()
-        })
-        .map(|(key, leg)| (leg.held, key))
-        .collect();
+    let mut calls: Vec<_> = calls_of(house, binding).map(|(key, leg)| (leg.held, key)).collect();
     calls.sort_by_key(|(held, _)| std::cmp::Reverse(*held));
     match calls.as_slice() {
         [] => Err(Refusal::WhichCall("no call to park")),
@@ -39,6 +28,21 @@ fn call_of(house: &House, binding: Option<BindingKey>) -> Result<LegKey, Refusal
         [(Some(_), newest), ..] => Ok(*newest),
         _ => Err(Refusal::WhichCall("several calls are up and none is held")),
     }
+}
+
+fn calls_of(house: &House, binding: Option<BindingKey>) -> impl Iterator<Item = (LegKey, &Leg)> {
+    house.legs.iter().filter(move |(_, leg)| {
+        binding.is_some()
+            && leg.binding == binding
+            && leg.usage == Usage::Call
+            && leg.stage == Stage::Up
+            && leg.partner().is_some()
+    })
+}
+
+/// Whether this phone has a call that could be parked.
+pub(crate) fn has_call(house: &House, binding: Option<BindingKey>) -> bool {
+    calls_of(house, binding).next().is_some()
 }
 
 /// The call that this phone holds, if it holds one.

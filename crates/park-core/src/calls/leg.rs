@@ -58,6 +58,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Somebody who is not to be known (RFC 3323 §4.1.1.3).
+    pub(crate) fn anonymous() -> Identity {
+        Identity { name: Some("Anonymous".into()), uri: "sip:anonymous@anonymous.invalid".into() }
+    }
+
     /// Reads it from a name-addr value.
     pub(crate) fn read(value: &str) -> Option<Identity> {
         let address = NameAddr::read(value)?;

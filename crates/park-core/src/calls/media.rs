@@ -322,7 +322,7 @@ fn hears(house: &House, key: LegKey, index: usize) -> Hears {
     match leg.with {
         With::Leg(other) => heard_from(house, key, other, index),
         With::Parked(parked) if leg.media.streams[index].is_audio => {
-            let tune = house.lots.get(parked).map_or(0, |call| call.tune);
+            let tune = house.lots.get(parked).map_or(0, |call| call.policy.tune);
             music(house, key, tune)
         }
         // Until its ACK the retriever is not heard, and the parkee goes on hearing music.

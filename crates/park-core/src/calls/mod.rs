@@ -26,12 +26,12 @@ mod weave;
 mod within;
 
 pub(crate) use acks::{ack, late_ack, unacknowledged};
-pub(crate) use dialled::{by_dial, held_call, reserve};
+pub(crate) use dialled::{by_dial, has_call, held_call, reserve};
 pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;
 pub(crate) use info::pause_over as keys_pause_over;
 pub(crate) use leg::{Identity, Leg, Legs};
-pub(crate) use media::{hear as hear_media, order_pairs};
+pub(crate) use media::{hear as hear_media, order_pairs, plan as plan_media};
 pub(crate) use own::{bye, failed as own_failed, refresh, response as own_response};
 pub(crate) use parked::offer_again;
 pub(crate) use pass::{

@@ -1,7 +1,7 @@
 //! Park: a parker's leg steps aside, the parkee's goes into a slot and hears music, and the parker is
 //! told. On any failure the call stays up exactly as it was.
 
-use dialects::{ParkEvent, Place, Refer};
+use dialects::{ParkEvent, Place, Refer, is_in_ranges};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
@@ -103,12 +103,13 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     let parkee = parkee.who.clone();
     let lot = house.settings.lots.get(ask.lot).cloned().ok_or(Refusal::LotFull)?;
     let (slot, group) = crate::lots::place(house, &lot, &aor, &ask.place)?;
-    let policy = crate::lots::policy_of(&lot, group.as_deref());
+    let policy = lots::policy_of(&lot, group.as_deref(), &slot);
+    let most = policy.max_calls;
     let retrieve = match &ask.place {
         Place::Slot(_) | Place::AnySlot => slot.to_string(),
         _ => format!("{}{slot}", lot.retrieve),
     };
-    let stage = match policy.to {
+    let stage = match policy.recall.to {
         RecallTo::Group => RecallStage::Group,
         RecallTo::Parker | RecallTo::ParkerThenGroup => RecallStage::Parker,
     };
@@ -121,20 +122,18 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         parker_who,
         parkee,
         since: house.at,
-        tune: lot.tune,
-        notify_parker: lot.notify_parker,
         watch_id: house.chance.token(20).into(),
         retrieve,
         teller: Teller::Nobody,
         monitor: None,
         asked_for_codec: false,
         claim: None,
-        recall: if policy.after.is_zero() { Recall::Over } else { Recall::Waiting },
+        recall: if policy.recall.after.is_zero() { Recall::Over } else { Recall::Waiting },
         stage,
         attempt: 0,
         policy,
     };
-    let parked = house.lots.admit(call, lot.max_calls_per_slot)?;
+    let parked = house.lots.admit(call, most)?;
     if let Some(leg) = house.legs.get_mut(key) {
         leg.with = With::Nobody;
     }
@@ -176,13 +175,7 @@ pub(crate) fn go(house: &mut House, key: ParkedKey, teller: Teller) {
 pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get_mut(key) else { return };
     let teller = std::mem::replace(&mut call.teller, Teller::Nobody);
-    let fact = Fact::Parked {
-        lot: call.id.lot.to_string(),
-        slot: call.id.slot.to_string(),
-        parkee: call.parkee.user(),
-        parker: call.parker.to_string(),
-    };
-    let (leg, after) = (call.leg, call.policy.after);
+    let after = call.policy.recall.after;
     match teller {
         Teller::Nobody => return,
         Teller::Progress(parker) => progress::outcome(house, parker, 200),
@@ -203,14 +196,36 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
             house.alarms.set(Alarm::Bye(parker), until);
         }
     }
-    let call_id = house.legs.get(leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), fact);
+    tell_parked(house, key);
     if !after.is_zero() {
         house.alarms.set(Alarm::Recall(key), house.at + after);
     }
     if let Some(call) = house.lots.get(key) {
         let call = lamps::Seen::of(call);
         lamps::changed_at(house, &call);
+    }
+}
+
+/// Says that a call is parked, and who is to be paged for it.
+fn tell_parked(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key) else { return };
+    let id = &call.id;
+    let lot = house.settings.lots.iter().find(|lot| lot.name == id.lot);
+    let lot = lot.filter(|lot| is_in_ranges(&lot.slots, id.slot.as_str()));
+    let free = lot.map(|lot| lot.slot_count().saturating_sub(house.lots.taken(lot, &id.domain)));
+    let (slot, parkee, parker) = (id.slot.to_string(), call.parkee.user(), call.parker.to_string());
+    let page = (!call.policy.page.is_empty()).then(|| Fact::Page {
+        page: call.policy.page.clone(),
+        slot: slot.clone(),
+        retrieve: call.retrieve.clone(),
+        name: call.parkee.name.as_deref().map(Into::into),
+        parkee: parkee.clone(),
+        parker: parker.clone(),
+    });
+    let parked = Fact::Parked { lot: id.lot.to_string(), slot, parkee, parker, free };
+    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
+    for fact in std::iter::once(parked).chain(page) {
+        house.tell(call_id.as_deref(), fact);
     }
 }
 

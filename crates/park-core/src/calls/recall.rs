@@ -37,11 +37,12 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
     call.attempt += 1;
     let targets: Vec<String> = match call.stage {
         RecallStage::Parker => vec![call.parker.to_string()],
-        RecallStage::Group => call.policy.group.clone(),
+        RecallStage::Group => call.policy.recall.group.clone(),
     };
     let domain = call.id.domain.clone();
-    let phone =
-        call.parker_phone.filter(|_| call.policy.same_phone && call.stage == RecallStage::Parker);
+    let phone = call
+        .parker_phone
+        .filter(|_| call.policy.recall.same_phone && call.stage == RecallStage::Parker);
     let of = |target: &String| {
         let extension = Extension::from(target.as_str());
         house.contacts.of(&Aor { extension, domain: domain.clone() })
@@ -50,8 +51,12 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
         Some(phone) => vec![phone],
         None => targets.iter().flat_map(of).collect(),
     };
-    match (bindings.is_empty(), targets.first()) {
-        (true, Some(target)) => hand_over(house, key, &target.clone(), false),
+    let by_pbx = !call.policy.recall.ignore_dnd && call.stage == RecallStage::Parker;
+    match (by_pbx || bindings.is_empty(), targets.first()) {
+        (true, Some(target)) => {
+            tell_attempt(house, key, target);
+            hand_over(house, key, target, false);
+        }
         (true, None) => attempt_over(house, key),
         (false, _) => ring_all(house, key, &targets.join(", "), &bindings),
     }
@@ -60,14 +65,8 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
 fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]) {
     let Some(call) = house.lots.get_mut(key) else { return };
     call.recall = Recall::Ringing { legs: SmallVec::new() };
-    let (ring, leg) = (call.policy.ring, call.leg);
-    let fact = Fact::Recalling {
-        slot: call.id.slot.to_string(),
-        to: to.to_string(),
-        attempt: call.attempt,
-    };
-    let call_id = house.legs.get(leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), fact);
+    let ring = call.policy.recall.ring;
+    tell_attempt(house, key, to);
     soft_key::news(house, key, ParkEvent::Reminder);
     for binding in bindings {
         // A phone that cannot be rung for want of a port does not keep the others from ringing.
@@ -83,10 +82,18 @@ fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]
     }
 }
 
+fn tell_attempt(house: &mut House, key: ParkedKey, to: &str) {
+    let Some(call) = house.lots.get(key) else { return };
+    let (slot, to, attempt) = (call.id.slot.to_string(), to.to_string(), call.attempt);
+    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
+    house.tell(call_id.as_deref(), Fact::Recalling { slot, to, attempt });
+}
+
 fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<(), Refusal> {
     let call = house.lots.get(key).ok_or(Refusal::SlotEmpty)?;
     let (parkee, who) = (call.leg, call.parkee.clone());
-    let (prefix, alert) = (call.policy.prefix.clone(), call.policy.alert_info.clone());
+    let (prefix, alert) =
+        (call.policy.recall.prefix.clone(), call.policy.recall.alert_info.clone());
     let bound = house.contacts.get(binding).ok_or(Refusal::SlotEmpty)?;
     let (flow, aor, contact) = (bound.flow, bound.aor.clone(), bound.contact.clone());
     let shown = shown_as(&who, &prefix);
@@ -138,8 +145,7 @@ fn shown_as(who: &Identity, prefix: &str) -> Identity {
         Some(name) => format!("{prefix}{name}"),
         None => format!("{prefix}{}", who.user()),
     };
-    let uri =
-        if who.uri.is_empty() { "sip:anonymous@anonymous.invalid".into() } else { who.uri.clone() };
+    let uri = if who.uri.is_empty() { Identity::anonymous().uri } else { who.uri.clone() };
     Identity { name: Some(name.into()), uri }
 }
 
@@ -267,14 +273,14 @@ fn attempt_over(house: &mut House, key: ParkedKey) {
     house.alarms.stop(Alarm::Ring(key));
     let pause = house.at;
     let Some(call) = house.lots.get_mut(key) else { return };
-    let again = pause + call.policy.pause;
-    if call.attempt < call.policy.attempts {
+    let again = pause + call.policy.recall.pause;
+    if call.attempt < call.policy.recall.attempts {
         call.recall = Recall::Waiting;
         return house.alarms.set(Alarm::Recall(key), again);
     }
     let to_group = call.stage == RecallStage::Parker
-        && call.policy.to == RecallTo::ParkerThenGroup
-        && !call.policy.group.is_empty();
+        && call.policy.recall.to == RecallTo::ParkerThenGroup
+        && !call.policy.recall.group.is_empty();
     if to_group {
         call.stage = RecallStage::Group;
         call.attempt = 0;
@@ -282,7 +288,7 @@ fn attempt_over(house: &mut House, key: ParkedKey) {
         return house.alarms.set(Alarm::Recall(key), again);
     }
     call.recall = Recall::Over;
-    let (then, leg) = (call.policy.then.clone(), call.leg);
+    let (then, leg) = (call.policy.recall.then.clone(), call.leg);
     let fact = Fact::RecallUnanswered {
         slot: call.id.slot.to_string(),
         then: match &then {
@@ -309,7 +315,7 @@ fn hand_over(house: &mut House, key: ParkedKey, to: &str, last: bool) {
     let uri = if is_uri { to.to_string() } else { format!("sip:{to}@{host}") };
     let referred_by = format!("<sip:{}@{host}>", call.parker);
     call.recall = Recall::HandingOver { to: to.to_string(), last };
-    let (leg_key, wait) = (call.leg, call.policy.ring + HAND_OVER_GRACE);
+    let (leg_key, wait) = (call.leg, call.policy.recall.ring + HAND_OVER_GRACE);
     house.alarms.set(Alarm::HandOver(key), house.at + wait);
     let Some(leg) = house.legs.get_mut(leg_key) else { return };
     let draft = leg

@@ -5,8 +5,9 @@ use dialects::{NoticeCall, ParkNotice};
 
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::ParkedKey;
+use crate::keys::{BindingKey, ParkedKey};
 use crate::lots::{ParkedCall, SlotId};
+use crate::watches;
 
 /// What of a parked call decides who is told.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn of(call: &ParkedCall) -> Seen {
-        let parker = call.notify_parker.then(|| call.parker.clone());
+        let parker = call.policy.notify_parker.then(|| call.parker.clone());
         Seen { id: call.id.clone(), group: call.group.clone(), parker }
     }
 
@@ -50,7 +51,7 @@ pub(crate) fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
             && (call.id.slot.as_str() == aor.extension.as_str()
                 || if call.parker == aor.extension {
                     // Always a member of the group that it parks for: only the lot's word decides.
-                    call.notify_parker
+                    call.policy.notify_parker
                 } else {
                     members(house, &call.id.lot, call.group.as_deref()).contains(&aor.extension)
                 })
@@ -58,8 +59,14 @@ pub(crate) fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
     house.lots.iter().filter(|(_, call)| is_for(call)).map(|(key, _)| key).collect()
 }
 
-/// These calls as they are told to an extension.
-pub(crate) fn park_notice(house: &House, aor: &Aor, calls: &[ParkedKey]) -> ParkNotice {
+/// These calls as they are told to an extension, at one of its phones.
+pub(crate) fn park_notice(
+    house: &House,
+    phone: Option<BindingKey>,
+    aor: &Aor,
+    calls: &[ParkedKey],
+) -> ParkNotice {
+    let names_parkee = watches::profile_of(house, phone).quirks.names_parkee;
     let calls: Vec<&ParkedCall> = calls.iter().filter_map(|key| house.lots.get(*key)).collect();
     let first = calls.first();
     ParkNotice {
@@ -70,10 +77,11 @@ pub(crate) fn park_notice(house: &House, aor: &Aor, calls: &[ParkedKey]) -> Park
         group: first.and_then(|call| call.group.clone()),
         calls: calls
             .iter()
-            .map(|call| NoticeCall {
-                parkee_name: call.parkee.name.as_deref().map(Into::into),
-                parkee_uri: call.parkee.uri.to_string(),
-                parkee_user: call.parkee.user(),
+            .map(|call| (call, call.shown(names_parkee)))
+            .map(|(call, parkee)| NoticeCall {
+                parkee_name: parkee.name.as_deref().map(Into::into),
+                parkee_uri: parkee.uri.to_string(),
+                parkee_user: parkee.user(),
                 parker_name: call.parker_who.name.as_deref().map(Into::into),
                 parker_uri: format!("sip:{}@{}", call.parker, call.id.domain),
                 parker_user: call.parker.to_string(),

@@ -97,7 +97,7 @@ fn hash_of(calls: &[ParkedKey]) -> u64 {
 }
 
 fn send(house: &mut House, key: BindingKey, aor: &Aor, calls: &[ParkedKey]) {
-    let notice = park_notice(house, aor, calls);
+    let notice = park_notice(house, Some(key), aor, calls);
     let (call_id, tag) = (house.chance.token(24), house.chance.token(10));
     let Some(binding) = house.contacts.get_mut(key) else { return };
     let (call_id, tag) =

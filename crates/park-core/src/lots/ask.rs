@@ -1,14 +1,14 @@
 //! What is asked, in terms of the lots: which lot a number belongs to, who asks, and what they may.
 
 use base::{Domain, Extension, Flow};
-use dialects::{Dialled, Invite, OrbitAsk, Place, Refer};
+use dialects::{Dialled, Invite, OrbitAsk, Place, Refer, is_in_ranges};
 use sip_msg::{Message, NameAddr, SipUri};
 
 use crate::calls::Leg;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, ParkedKey};
-use crate::lots::slot::SlotId;
+use crate::lots::slot::{ParkedCall, SlotId};
 use crate::refusal::Refusal;
 use crate::settings::LotSettings;
 
@@ -175,54 +175,67 @@ pub(crate) fn is_trusted(house: &House, flow: &Flow) -> bool {
     house.settings.phones_trusted.iter().any(|network| network.contains(flow.peer.ip()))
 }
 
-/// Whether an extension may retrieve from a lot.
-pub(crate) fn may_retrieve(house: &House, lot: usize, aor: &Aor) -> bool {
-    let named = house.settings.lots.get(lot).map(|lot| &lot.retrievers);
-    named.is_none_or(|named| named.is_empty() || named.contains(&aor.extension))
-}
-
-/// The parked call that is wanted: by slot, or what is parked for an extension, else for its group.
+/// The parked call that is wanted: by slot; what is parked for an extension, else for its group; or
+/// whatever waits longest in the lot's slots.
 ///
 /// # Errors
-/// [`Refusal::SlotEmpty`] or [`Refusal::BeingTaken`].
+/// [`Refusal::SlotEmpty`]; [`Refusal::MayNotRetrieve`] where whoever asks may take none of what waits
+/// there, [`Refusal::BeingTaken`] where what it may take is being taken.
 pub(crate) fn wanted(house: &House, aor: &Aor, ask: &Ask) -> Result<ParkedKey, Refusal> {
     let lot = house.settings.lots.get(ask.lot).ok_or(Refusal::SlotEmpty)?;
-    let id = |slot: &str| SlotId {
-        lot: lot.name.clone(),
-        domain: aor.domain.clone(),
-        slot: slot.into(),
+    let at = |slot: &str| {
+        let (lot, domain) = (lot.name.clone(), aor.domain.clone());
+        longest_waiting(aor, house.lots.in_slot(&SlotId { lot, domain, slot: slot.into() }))
     };
     match &ask.place {
-        Place::Extension(extension) => house.lots.first(&id(extension.as_str())),
-        Place::Slot(slot) => house.lots.first(&id(slot.as_str())),
-        Place::Own => match house.lots.first(&id(aor.extension.as_str())) {
+        Place::Extension(extension) => at(extension.as_str()),
+        Place::Slot(slot) => at(slot.as_str()),
+        Place::Own => match at(aor.extension.as_str()) {
             Err(Refusal::SlotEmpty) => first_of_group(house, lot, aor),
             found => found,
         },
         Place::Group => first_of_group(house, lot, aor),
-        Place::AnySlot => Err(Refusal::SlotEmpty),
+        Place::AnySlot => {
+            let in_slots = |call: &ParkedCall| is_in_ranges(&lot.slots, call.id.slot.as_str());
+            longest_waiting(aor, calls_of(house, lot, aor).filter(|(_, call)| in_slots(call)))
+        }
     }
 }
 
 fn first_of_group(house: &House, lot: &LotSettings, aor: &Aor) -> Result<ParkedKey, Refusal> {
     let group = lot.groups.iter().find(|group| group.members.contains(&aor.extension));
     let Some(group) = group else { return Err(Refusal::SlotEmpty) };
-    let mut parked: Vec<_> = house
-        .lots
-        .iter()
-        .filter(|(_, call)| {
-            call.id.lot == lot.name
-                && call.id.domain == aor.domain
-                && call.group.as_deref() == Some(&group.name)
-        })
-        .collect();
-    parked.sort_by_key(|(_, call)| call.since);
-    let free = parked.iter().find(|(_, call)| call.claim.is_none());
-    match (free, parked.is_empty()) {
-        (Some((key, _)), _) => Ok(*key),
-        (None, true) => Err(Refusal::SlotEmpty),
-        (None, false) => Err(Refusal::BeingTaken),
+    let for_group = |call: &ParkedCall| call.group.as_deref() == Some(&group.name);
+    longest_waiting(aor, calls_of(house, lot, aor).filter(|(_, call)| for_group(call)))
+}
+
+/// The calls in a lot, as far as somebody's domain sees them.
+fn calls_of<'h>(
+    house: &'h House,
+    lot: &'h LotSettings,
+    aor: &'h Aor,
+) -> impl Iterator<Item = (ParkedKey, &'h ParkedCall)> {
+    let is_here = |call: &ParkedCall| call.id.lot == lot.name && call.id.domain == aor.domain;
+    house.lots.iter().filter(move |(_, call)| is_here(call))
+}
+
+/// Of these calls the longest waiting that `aor` may take and that nobody is taking.
+fn longest_waiting<'h>(
+    aor: &Aor,
+    calls: impl Iterator<Item = (ParkedKey, &'h ParkedCall)>,
+) -> Result<ParkedKey, Refusal> {
+    let mut none = Refusal::SlotEmpty;
+    let mut free = Vec::new();
+    for (key, call) in calls {
+        match (call.policy.lets_retrieve(&aor.extension), call.claim) {
+            (true, None) => free.push((call.since, key)),
+            (true, Some(_)) => none = Refusal::BeingTaken,
+            (false, _) if none == Refusal::SlotEmpty => none = Refusal::MayNotRetrieve,
+            (false, _) => {}
+        }
     }
+    // Of those that came in one moment, the first in its slot.
+    free.into_iter().min_by_key(|(since, _)| *since).map(|(_, key)| key).ok_or(none)
 }
 
 /// The binding that a request comes from: its From's extension, by the flow that it registered by.

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use base::{Domain, LotName, SlotName};
+use dialects::is_in_ranges;
 use slotmap::SlotMap;
 
 use crate::keys::{LegKey, ParkedKey};
 use crate::lots::slot::{Claim, ParkedCall, SlotId};
 use crate::refusal::Refusal;
+use crate::settings::LotSettings;
 
 /// The parked calls.
 #[derive(Debug, Default)]
@@ -50,16 +52,10 @@ impl Lots {
         self.slots.get(id).map_or(0, Vec::len)
     }
 
-    /// The first call in a slot that nobody is taking.
-    ///
-    /// # Errors
-    /// [`Refusal::SlotEmpty`], or [`Refusal::BeingTaken`] if all that wait there are being taken.
-    pub(crate) fn first(&self, id: &SlotId) -> Result<ParkedKey, Refusal> {
-        let Some(keys) = self.slots.get(id).filter(|keys| !keys.is_empty()) else {
-            return Err(Refusal::SlotEmpty);
-        };
-        let free = |key: &&ParkedKey| self.calls.get(**key).is_some_and(|c| c.claim.is_none());
-        keys.iter().find(free).copied().ok_or(Refusal::BeingTaken)
+    /// The calls in a slot, first in first.
+    pub(crate) fn in_slot(&self, id: &SlotId) -> impl Iterator<Item = (ParkedKey, &ParkedCall)> {
+        let keys = self.slots.get(id).into_iter().flatten().copied();
+        keys.filter_map(|key| Some((key, self.calls.get(key)?)))
     }
 
     /// Takes hold of a call for a retriever.
@@ -103,6 +99,16 @@ impl Lots {
             }
         }
         Some(call)
+    }
+
+    /// How many of a lot's slots, which are in these ranges, have calls of a domain.
+    pub(crate) fn taken(&self, lot: &LotSettings, domain: &Domain) -> usize {
+        let first =
+            SlotId { lot: lot.name.clone(), domain: domain.clone(), slot: SlotName::from("") };
+        let here = self.slots.range(&first..).map(|(id, _)| id);
+        here.take_while(|id| id.lot == lot.name && id.domain == *domain)
+            .filter(|id| is_in_ranges(&lot.slots, id.slot.as_str()))
+            .count()
     }
 
     pub(crate) fn get(&self, key: ParkedKey) -> Option<&ParkedCall> {

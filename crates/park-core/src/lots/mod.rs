@@ -3,12 +3,16 @@
 mod ask;
 mod lot;
 mod place;
+mod policy;
 mod slot;
+mod view;
 
 pub(crate) use ask::{
-    Ask, any_ask, aor_of, asker, entitled, invite_ask, is_extension, is_trusted, may_retrieve,
-    named_ask, park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
+    Ask, any_ask, aor_of, asker, entitled, invite_ask, is_extension, is_trusted, named_ask,
+    park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
-pub(crate) use place::{place, policy_of};
+pub(crate) use place::place;
+pub(crate) use policy::{policy_of, resolve_policies};
 pub(crate) use slot::{ParkedCall, Recall, RecallStage, SlotId, Teller};
+pub(crate) use view::views;

@@ -6,22 +6,9 @@ use dialects::Place;
 
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::lots::SlotId;
+use crate::lots::{SlotId, policy_of};
 use crate::refusal::Refusal;
-use crate::settings::{FindSlot, LotSettings, RecallSettings};
-
-pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>) -> RecallSettings {
-    let own = lot.groups.iter().find(|candidate| Some(candidate.name.as_str()) == group);
-    let own = own.and_then(|group| {
-        // A group that names nobody to ring rings its members.
-        let mut recall = group.recall.clone()?;
-        if recall.group.is_empty() {
-            recall.group = group.members.iter().map(ToString::to_string).collect();
-        }
-        Some(recall)
-    });
-    own.unwrap_or_else(|| lot.recall.clone())
-}
+use crate::settings::{FindSlot, LotSettings};
 
 /// The slot that is meant, and the group if it is a group park.
 pub(crate) fn place(
@@ -92,6 +79,8 @@ fn group_place(
             slot: member.as_str().into(),
         })
     };
+    let room_at =
+        |member: &Extension| policy_of(lot, Some(&group.name), &member.as_str().into()).max_calls;
     let others = group.members.iter().filter(|member| **member != aor.extension);
     let hunt: Vec<&Extension> = others
         .chain(std::iter::once(&aor.extension))
@@ -103,7 +92,7 @@ fn group_place(
     let found = hunt
         .iter()
         .find(|member| waiting(member) == 0)
-        .or_else(|| hunt.iter().find(|member| waiting(member) < lot.max_calls_per_slot));
+        .or_else(|| hunt.iter().find(|member| waiting(member) < room_at(member)));
     match found {
         Some(member) => Ok((member.as_str().into(), Some(group.name.clone()))),
         None => Err(Refusal::NoGroup("no member of the park group can take the call")),

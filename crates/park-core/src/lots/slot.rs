@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::calls::{Identity, Monitor};
 use crate::keys::{BindingKey, LegKey};
-use crate::settings::RecallSettings;
+use crate::lots::policy::Policy;
 
 /// A slot, separate per lot and domain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,8 +83,6 @@ pub(crate) struct ParkedCall {
     pub(crate) parker_who: Identity,
     pub(crate) parkee: Identity,
     pub(crate) since: Moment,
-    pub(crate) tune: u16,
-    pub(crate) notify_parker: bool,
     /// By which subscribers know it: a dialog of its own, never the parkee's.
     pub(crate) watch_id: Box<str>,
     /// What a phone dials to take it.
@@ -98,10 +96,18 @@ pub(crate) struct ParkedCall {
     pub(crate) recall: Recall,
     pub(crate) stage: RecallStage,
     pub(crate) attempt: u32,
-    pub(crate) policy: RecallSettings,
+    pub(crate) policy: Policy,
 }
 
 impl ParkedCall {
+    /// The parkee, as keys and lists show it on phones that may name it, or may not.
+    pub(crate) fn shown(&self, may_be_named: bool) -> Identity {
+        match may_be_named && self.policy.names_parkee {
+            true => self.parkee.clone(),
+            false => Identity::anonymous(),
+        }
+    }
+
     /// Whether the park stands: until whoever waits for that has been told, nobody else is.
     pub(crate) fn stands(&self) -> bool {
         matches!(self.teller, Teller::Nobody)

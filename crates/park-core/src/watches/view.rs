@@ -42,7 +42,8 @@ impl View {
     /// What one of the subscribers is told, whose phone has lamps of that style.
     pub(super) fn body(&mut self, house: &House, watch: &Watch, style: DialogStyle) -> Body {
         if let Watched::Line(line) = &watch.watched {
-            return house.templates.callpark_info(&lamps::park_notice(house, line, &self.calls));
+            let notice = lamps::park_notice(house, watch.binding(), line, &self.calls);
+            return house.templates.callpark_info(&notice);
         }
         let told = watch.told.as_deref().unwrap_or_default();
         let gone = || told.iter().filter(|id| !self.ids.contains(id));

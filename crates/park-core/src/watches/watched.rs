@@ -85,13 +85,15 @@ pub(super) fn calls_of(house: &House, watched: &Watched) -> Vec<ParkedKey> {
 /// A parked call as a dialog: by its ids, its target or its number it can be retrieved.
 pub(crate) fn dialog_of(call: &ParkedCall) -> ParkedDialog {
     let (slot, domain) = (&call.id.slot, &call.id.domain);
+    // The phone's profile has its say when this is written out.
+    let parkee = call.shown(true);
     ParkedDialog {
         id: call.watch_id.to_string(),
         call_id: call.watch_id.to_string(),
         local_tag: format!("{}-p", call.watch_id),
         remote_tag: format!("{}-w", call.watch_id),
-        parkee_uri: call.parkee.uri.to_string(),
-        parkee_name: call.parkee.name.as_deref().map(Into::into),
+        parkee_uri: parkee.uri.to_string(),
+        parkee_name: parkee.name.as_deref().map(Into::into),
         local_uri: format!("sip:{slot}@{domain}"),
         target: format!("sip:{}@{domain}", call.retrieve),
     }

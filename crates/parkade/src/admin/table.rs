@@ -1,36 +1,54 @@
-//! Parked calls as a table for people.
+//! Parked calls and lots as tables for people.
 
 use std::fmt::Write;
 
-use park_core::ParkedView;
+use park_core::{LotView, ParkedView};
 
 const HEADS: [&str; 8] =
     ["LOT", "SLOT", "PARKEE", "PARKER", "GROUP", "PARKED", "RECALL IN", "STATE"];
+const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
-/// One line a call, under a head; one line that says so if there is none.
-pub fn table(calls: &[ParkedView]) -> String {
-    if calls.is_empty() {
-        return "no parked calls\n".to_owned();
-    }
-    let rows: Vec<[String; 8]> = calls.iter().map(row).collect();
-    let mut widths = HEADS.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
+/// One line a call, under a head, or one line that says so if there is none; then one line a lot.
+pub fn table(calls: &[ParkedView], lots: &[LotView]) -> String {
     let mut text = String::new();
-    let heads = HEADS.map(str::to_owned);
-    for row in std::iter::once(&heads).chain(&rows) {
+    if calls.is_empty() {
+        text.push_str("no parked calls\n");
+    } else {
+        under_heads(&mut text, HEADS, calls.iter().map(row).collect());
+    }
+    if !lots.is_empty() {
+        text.push('\n');
+        under_heads(&mut text, LOT_HEADS, lots.iter().map(lot_row).collect());
+    }
+    text
+}
+
+/// Rows with their cells under each other. Names come from outside: a terminal must not take orders
+/// from them.
+fn under_heads<const N: usize>(text: &mut String, heads: [&str; N], rows: Vec<[String; N]>) {
+    let plain = |cell: String| cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let rows = std::iter::once(heads.map(str::to_owned)).chain(rows);
+    let rows: Vec<[String; N]> = rows.map(|row| row.map(plain)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
+    for row in &rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
+        for (cell, &width) in row.iter().zip(&widths) {
             // Writing to a String cannot fail.
             let _ = write!(line, "{cell:width$}  ");
         }
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    text
+}
+
+fn lot_row(lot: &LotView) -> [String; 4] {
+    let domain = if lot.domain.is_empty() { "-" } else { &lot.domain };
+    let free = match lot.slots {
+        0 => "-".to_owned(),
+        slots => format!("{} of {slots}", lot.free),
+    };
+    [lot.lot.clone(), domain.to_owned(), lot.parked.to_string(), free]
 }
 
 fn row(call: &ParkedView) -> [String; 8] {
@@ -38,7 +56,7 @@ fn row(call: &ParkedView) -> [String; 8] {
         Some(name) if !name.is_empty() => format!("{name} <{}>", call.parkee),
         _ => call.parkee.clone(),
     };
-    let cells = [
+    [
         call.lot.clone(),
         call.slot.clone(),
         parkee,
@@ -47,9 +65,7 @@ fn row(call: &ParkedView) -> [String; 8] {
         clock(call.parked_for_s),
         call.recall_in_s.map_or_else(|| "-".to_owned(), clock),
         call.state.clone(),
-    ];
-    // Names come from outside: a terminal must not take orders from them.
-    cells.map(|cell| cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect())
+    ]
 }
 
 /// `1:05:09`, `5:09`.
@@ -84,7 +100,7 @@ mod tests {
 
     #[test]
     fn calls_stand_under_their_heads_and_names_give_no_orders_to_the_terminal() {
-        let text = table(&[call("105"), call("701")]);
+        let text = table(&[call("105"), call("701")], &[]);
         let mut lines = text.lines();
         let head = lines.next().unwrap();
         assert!(head.starts_with("LOT     SLOT  PARKEE"), "{head}");
@@ -97,7 +113,30 @@ mod tests {
     }
 
     #[test]
+    fn lots_stand_below_with_their_free_slots() {
+        let lot = |domain: &str, slots, free| LotView {
+            lot: "office".into(),
+            domain: domain.into(),
+            parked: slots - free,
+            slots,
+            free,
+        };
+        let text = table(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "no parked calls",
+                "",
+                "LOT     DOMAIN       PARKED  FREE SLOTS",
+                "office  pbx.example  1       19 of 20",
+                "office  -            0       -",
+            ]
+        );
+    }
+
+    #[test]
     fn an_empty_house_is_said_to_be_empty() {
-        assert_eq!(table(&[]), "no parked calls\n");
+        assert_eq!(table(&[], &[]), "no parked calls\n");
     }
 }

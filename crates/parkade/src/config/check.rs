@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::Transport;
 use dialects::{Template, Templates};
-use park_core::{Anchor, NoticeTemplate};
+use park_core::{Anchor, LotSettings, NoticeTemplate};
 use rtp_flow::Codec;
 use sip_msg::SipUri;
 use toml::de::DeTable;
@@ -322,9 +322,8 @@ fn capacity(root: &Table<'_, '_>, settings: &Settings) {
     let ports = u32::from(media.last_port) - u32::from(media.first_port) + 1;
     // Two legs, each with a port for RTP and one for RTCP.
     let calls = ports / 4;
-    let slots: u32 =
-        settings.engine.lots.iter().flat_map(|lot| &lot.slots).map(|(a, b, _)| b - a + 1).sum();
-    if calls < slots {
+    let slots: usize = settings.engine.lots.iter().map(LotSettings::slot_count).sum();
+    if (calls as usize) < slots {
         let what = format!(
             "{ports} ports carry {calls} calls (2 legs, RTP and RTCP), but the lots have {slots} \
              slots; write a wider range"

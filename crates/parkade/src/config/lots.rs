@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::{Extension, LotName};
-use park_core::{FindSlot, GroupSettings, LotSettings, RecallSettings, RecallTo};
+use dialects::is_in_ranges;
+use park_core::{FindSlot, GroupSettings, LotSettings, PlaceSettings, RecallSettings, RecallTo};
 
 use crate::config::raw::{Placed, Table, meant, nearest};
 use crate::config::settings::Music;
-use crate::config::words;
+use crate::config::{own, words};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,8 +45,8 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
     let domains = table.all_parsed("domains", words::domain).unwrap_or_default();
     let any_slot = optional(table, "any_slot", usual.any_slot);
     let pickup = optional(table, "pickup", usual.pickup);
-    let wanted = table.parsed("music", |text| words::music(text, folder));
-    let tune = wanted.map_or(0, |wanted| tune(music, wanted));
+    let extensions = table.parsed("extensions", words::pattern).unwrap_or(usual.extensions);
+    let own = own::read(table, &extensions, music, folder);
     let mut lot = LotSettings {
         name: LotName::from(name),
         domains: domains.into_iter().map(|d| d.value).collect(),
@@ -53,7 +54,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         group_park: table.parsed("group_park", words::dialable).unwrap_or(usual.group_park),
         retrieve: table.parsed("retrieve", words::dialable).unwrap_or(usual.retrieve),
         pickup,
-        extensions: table.parsed("extensions", words::pattern).unwrap_or(usual.extensions),
+        extensions,
         any_slot,
         slots: table.parsed("slots", words::slots).unwrap_or(usual.slots),
         find_slot: table
@@ -66,26 +67,28 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
                 ],
             )
             .unwrap_or(usual.find_slot),
-        retrievers: Vec::new(),
-        max_calls_per_slot: table
-            .number("max_calls_per_slot", 1..=1000)
-            .map_or(usual.max_calls_per_slot, |n| n as usize),
-        notify_parker: table.flag("notify_parker").unwrap_or(usual.notify_parker),
+        retrievers: own.retrievers.unwrap_or(usual.retrievers),
+        max_calls_per_slot: own.max_calls_per_slot.unwrap_or(usual.max_calls_per_slot),
+        notify_parker: own.notify_parker.unwrap_or(usual.notify_parker),
         dtmf: table.flag("dtmf").unwrap_or(usual.dtmf),
-        tune,
+        names_parkee: own.names_parkee.unwrap_or(usual.names_parkee),
+        page: own.page.unwrap_or(usual.page),
+        tune: own.tune.unwrap_or(usual.tune),
         recall: usual.recall,
         groups: Vec::new(),
+        places: Vec::new(),
     };
-    lot.retrievers = retrievers(table, &lot);
     numbers(table, &lot);
-    let groups = groups(table, &mut lot);
+    let groups = groups(table, &mut lot, music, folder);
     let recall = table.table("recall");
     lot.recall = self::recall(&recall, &lot, &RecallSettings::default());
     recall.close();
     for (at, group) in groups.into_iter().enumerate() {
-        group_recall(&group, &mut lot, at);
+        let members = lot.groups[at].members.iter().map(ToString::to_string).collect();
+        lot.groups[at].own.recall = own_recall(&group, &lot, Some(members));
         group.close();
     }
+    lot.places = places(table, &lot, music, folder);
     lot
 }
 
@@ -98,39 +101,13 @@ fn optional(table: &Table<'_, '_>, key: &'static str, usual: Option<String>) -> 
     words::dialable(&text.value).map_err(|what| table.doubt_at(text.span, key, what)).ok()
 }
 
-fn retrievers(table: &Table<'_, '_>, lot: &LotSettings) -> Vec<Extension> {
-    let named = table.texts("retrievers").unwrap_or_default();
-    let extension = |Placed { value, span }: Placed<String>| {
-        if lot.extensions.is_match(&value) {
-            return Some(Extension::from(value));
-        }
-        let what = format!("{value:?} is no extension, by {:?}", lot.extensions.as_str());
-        table.doubt_at(span, "retrievers", what);
-        None
-    };
-    named.into_iter().filter_map(extension).collect()
-}
-
-fn tune(music: &mut Vec<Music>, wanted: Music) -> u16 {
-    let at = music.iter().position(|m| *m == wanted).unwrap_or_else(|| {
-        music.push(wanted);
-        music.len() - 1
-    });
-    u16::try_from(at).unwrap_or(0)
-}
-
 fn slot_text(number: u32, width: usize) -> String {
     format!("{number:0width$}")
 }
 
 /// Whether `number` leads to a slot of this lot, or is its park number.
 fn is_slot(lot: &LotSettings, number: &str) -> bool {
-    let within = |&(first, last, width): &(u32, u32, usize)| {
-        number.len() == slot_text(first, width).len()
-            && number.bytes().all(|b| b.is_ascii_digit())
-            && number.parse().is_ok_and(|n: u32| (first..=last).contains(&n))
-    };
-    lot.any_slot.as_deref() == Some(number) || lot.slots.iter().any(within)
+    lot.any_slot.as_deref() == Some(number) || is_in_ranges(&lot.slots, number)
 }
 
 /// Holds a lot's codes and numbers against each other: each must have one meaning.
@@ -217,7 +194,12 @@ fn against_another(table: &Table<'_, '_>, lot: &LotSettings, earlier: &LotSettin
 }
 
 /// Reads the groups without their recalls, and hands back their tables.
-fn groups<'d, 't>(table: &Table<'d, 't>, lot: &mut LotSettings) -> Vec<Table<'d, 't>> {
+fn groups<'d, 't>(
+    table: &Table<'d, 't>,
+    lot: &mut LotSettings,
+    music: &mut Vec<Music>,
+    folder: &Path,
+) -> Vec<Table<'d, 't>> {
     let tables = table.tables("group");
     for group in &tables {
         let name = group.text("name").map(|t| t.value).unwrap_or_default();
@@ -236,7 +218,8 @@ fn groups<'d, 't>(table: &Table<'d, 't>, lot: &mut LotSettings) -> Vec<Table<'d,
                 taken.push(extension);
             }
         }
-        lot.groups.push(GroupSettings { name, members: taken, recall: None });
+        let own = own::read(group, &lot.extensions, music, folder);
+        lot.groups.push(GroupSettings { name, members: taken, own });
     }
     tables
 }
@@ -264,18 +247,66 @@ fn member(
     None
 }
 
-fn group_recall(table: &Table<'_, '_>, lot: &mut LotSettings, at: usize) {
-    let recall = table.table("recall");
-    if table.has("recall") {
-        let mut usual = lot.recall.clone();
-        usual.group = lot.groups[at].members.iter().map(ToString::to_string).collect();
-        let read = self::recall(&recall, lot, &usual);
-        lot.groups[at].recall = Some(read);
-    } else {
-        // Asks for the keys, so that they are known where there is no such table.
-        let _ = self::recall(&recall, lot, &lot.recall);
+/// Slots and extensions that have something of their own.
+fn places(
+    table: &Table<'_, '_>,
+    lot: &LotSettings,
+    music: &mut Vec<Music>,
+    folder: &Path,
+) -> Vec<PlaceSettings> {
+    let mut places: Vec<PlaceSettings> = Vec::new();
+    for place in table.tables("slot") {
+        let numbers = place.parsed("number", words::slots).unwrap_or_default();
+        if numbers.is_empty() && !place.has("number") {
+            place.doubt("number", "say which slots, such as \"701\" or \"701-705, 105\"");
+        }
+        for range in &numbers {
+            if let Some(what) = no_place(lot, &places, range) {
+                place.doubt("number", what);
+            }
+        }
+        let mut own = own::read(&place, &lot.extensions, music, folder);
+        own.recall = own_recall(&place, lot, None);
+        places.push(PlaceSettings { numbers, own });
+        place.close();
     }
+    places
+}
+
+/// Why these numbers are no places to park here with a policy of their own, if so.
+fn no_place(
+    lot: &LotSettings,
+    earlier: &[PlaceSettings],
+    range: &(u32, u32, usize),
+) -> Option<String> {
+    let &(first, last, width) = range;
+    let text = range_text(range);
+    let mut names = (first..=last).map(|number| slot_text(number, width));
+    let strange =
+        names.find(|name| !is_in_ranges(&lot.slots, name) && !lot.extensions.is_match(name));
+    if let Some(name) = strange {
+        return Some(format!("{name:?} in {text} is neither a slot of this lot nor an extension"));
+    }
+    let overlaps = |b: &&(u32, u32, usize)| width == b.2 && first <= b.1 && b.0 <= last;
+    let other = earlier.iter().flat_map(|place| &place.numbers).find(overlaps)?;
+    Some(format!("{text} overlaps {} of an earlier [[lot.slot]]", range_text(other)))
+}
+
+/// A recall that differs from the lot's; it rings `members` unless it says otherwise.
+fn own_recall(
+    table: &Table<'_, '_>,
+    lot: &LotSettings,
+    members: Option<Vec<String>>,
+) -> Option<RecallSettings> {
+    let recall = table.table("recall");
+    let mut usual = lot.recall.clone();
+    if let Some(members) = members.filter(|_| table.has("recall")) {
+        usual.group = members;
+    }
+    // Asks for the keys even where there is no such table, so that they are known.
+    let read = self::recall(&recall, lot, &usual);
     recall.close();
+    table.has("recall").then_some(read)
 }
 
 fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> RecallSettings {
@@ -295,10 +326,19 @@ fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> R
                     of a group of this lot";
         table.doubt(if table.has("to") { "to" } else { "group" }, what);
     }
+    let ignore_dnd = table.flag("ignore_dnd").unwrap_or(usual.ignore_dnd);
+    let same_phone = table.flag("same_phone").unwrap_or(usual.same_phone);
+    if same_phone && !ignore_dnd {
+        let key = if table.has("same_phone") { "same_phone" } else { "ignore_dnd" };
+        let what = "with ignore_dnd = false the PBX decides which phone rings, so it cannot be that \
+                    of same_phone = true; set one of them otherwise";
+        table.doubt(key, what);
+    }
     RecallSettings {
         after,
         to,
-        same_phone: table.flag("same_phone").unwrap_or(usual.same_phone),
+        ignore_dnd,
+        same_phone,
         ring: table.duration("ring", SECOND..=600 * SECOND).unwrap_or(usual.ring),
         pause: table.duration("pause", Duration::ZERO..=3600 * SECOND).unwrap_or(usual.pause),
         attempts: table.number("attempts", 1..=100).unwrap_or(usual.attempts),

@@ -3,6 +3,7 @@
 mod check;
 mod dialect;
 mod lots;
+mod own;
 mod problem;
 mod profiles;
 mod raw;

@@ -1,5 +1,7 @@
 //! The example file against the defaults, and what must be refused.
 
+mod lots;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -75,9 +77,10 @@ fn the_example_in_full_has_no_problems_and_documents_every_key() {
     assert_eq!(problems, []);
     let mut written = BTreeSet::new();
     keys_of(&DeTable::parse(&text).unwrap().into_inner(), "", &mut written);
-    // A group's recall has the keys of its lot's.
+    // What a group or a slot may have of its own has the keys of its lot.
     let documented = |key: &&String| {
-        !written.contains(*key) && !written.contains(&key.replace("lot.group.recall", "lot.recall"))
+        let of_lot = key.replace("lot.group.", "lot.").replace("lot.slot.", "lot.");
+        !written.contains(*key) && !written.contains(&of_lot)
     };
     let missing: Vec<&String> = known.iter().filter(documented).collect();
     assert!(missing.is_empty(), "not in the example: {missing:?}");
@@ -101,7 +104,7 @@ fn a_group_takes_what_it_does_not_say_of_recalls_from_its_lot() {
     ))
     .engine
     .lots;
-    let recall = lots[0].groups[0].recall.as_ref().unwrap();
+    let recall = lots[0].groups[0].own.recall.as_ref().unwrap();
     assert_eq!(recall.to, RecallTo::Group);
     assert_eq!(recall.after.as_secs(), 60);
     assert_eq!(recall.ring.as_secs(), 20);

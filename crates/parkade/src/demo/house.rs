@@ -70,7 +70,7 @@ impl House {
     /// What is parked, as `parkade parked` is told.
     pub(super) fn parked(&self) -> Result<Vec<ParkedView>, String> {
         match self.ask(&Command::Parked)? {
-            Reply::Parked { calls } => Ok(calls),
+            Reply::Parked { calls, .. } => Ok(calls),
             other => Err(format!("the admin door answers {other:?}")),
         }
     }

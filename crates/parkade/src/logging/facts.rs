@@ -44,8 +44,11 @@ impl FactLog {
             Fact::Unregistered { extension, domain } => info!(%extension, %domain, "{fact}"),
             Fact::Answered { who, .. } => info!(call, leg, %who, "{fact}"),
             Fact::Ended { .. } => info!(call, leg, "{fact}"),
-            Fact::Parked { lot, slot, parkee, parker } => {
-                info!(call, leg, %lot, %slot, %parkee, %parker, "{fact}");
+            Fact::Parked { lot, slot, parkee, parker, free } => {
+                info!(call, leg, %lot, %slot, %parkee, %parker, free, "{fact}");
+            }
+            Fact::Page { page, slot, retrieve, name, parkee, parker } => {
+                info!(call, leg, %page, %slot, %retrieve, name, %parkee, %parker, "{fact}");
             }
             Fact::Retrieved { slot, by, recall } => info!(call, leg, %slot, %by, recall, "{fact}"),
             Fact::Recalling { slot, to, attempt } => {

@@ -122,6 +122,7 @@ impl Pbx {
 
     /// Where a user is reached: a line of the trunk, or the user's bindings.
     pub(super) fn targets(&self, now: Moment, user: &str) -> Vec<Target> {
+        let user = self.settings.forwards.get(user).map_or(user, String::as_str);
         if let Some(address) = self.routes.get(user) {
             return vec![Target {
                 uri: format!("sip:{user}@{address}"),

@@ -128,7 +128,7 @@ impl World {
     #[track_caller]
     pub fn parked_calls(&mut self) -> Vec<ParkedView> {
         match self.command(Command::Parked) {
-            Reply::Parked { calls } => calls,
+            Reply::Parked { calls, .. } => calls,
             _ => self.fail("no list of parked calls"),
         }
     }

@@ -222,7 +222,7 @@ impl World {
     /// What the house says is parked is what it has told.
     #[track_caller]
     pub(crate) fn check_parked(&mut self, at_rest: bool) {
-        let Reply::Parked { calls } = self.command(Command::Parked) else {
+        let Reply::Parked { calls, .. } = self.command(Command::Parked) else {
             self.fail("no list of parked calls")
         };
         let listed: Vec<&str> = calls.iter().map(|call| call.call_id.as_str()).collect();

@@ -4,6 +4,7 @@ mod build;
 mod checks;
 mod drive;
 mod hearing;
+mod lots;
 mod state;
 mod tidy;
 mod verbs;
