@@ -233,7 +233,7 @@ pub struct RecallSettings {
     pub group: Vec<String>,
     /// And then.
     pub then: RecallThen,
-    /// What precedes the parkee's name on a recalled phone.
+    /// What precedes the parkee's name on a recalled phone; `{slot}` in it stands for the slot.
     pub prefix: String,
     /// The `Alert-Info` of a recall; empty: none.
     pub alert_info: String,

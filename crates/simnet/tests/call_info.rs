@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use park_core::{Command, GroupSettings};
+use park_core::{Command, GroupSettings, OwnSettings};
 use simnet::{World, stories};
 use sip_msg::{Message, Name};
 
@@ -12,7 +12,7 @@ fn with_sales(w: &mut World) -> &mut World {
         lot.groups = vec![GroupSettings {
             name: "sales".into(),
             members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            recall: None,
+            own: OwnSettings::default(),
         }];
     })
 }

@@ -25,7 +25,7 @@ fn sales(w: &mut World, own: OwnSettings) {
 fn all_told(w: &World, name: &str) -> String {
     let phone = w.phone(name);
     let notices = phone.notices().iter().map(|notice| notice.body.clone());
-    let lamps = phone.watches().map(|(_, body)| body.to_owned());
+    let lamps = phone.watches().map(|(.., body)| body.to_owned());
     notices.chain(lamps).collect()
 }
 

@@ -109,7 +109,7 @@ stories! {
         w.talk("ben", "anna").transfer("ben", "705").settle();
         w.ended("ben").waits("anna").parked_at(&["705"]);
         w.dial("carl", "705").settle();
-        w.talking("anna", "carl");
+        w.talking("anna", "carl").is_shown("carl", "anna");
     }
 
     fn a_held_call_is_parked_and_the_parkee_gets_music_all_the_same(w) {
@@ -147,6 +147,16 @@ stories! {
         w.transfer_came_to("ben", 200).ended("ben").waits("anna");
         let transfer = w.phone("ben").latest_transfer().unwrap();
         assert_eq!(transfer.terminations, 1);
+    }
+
+    fn a_park_of_a_call_that_is_parked_already_fails_and_changes_nothing(w) {
+        w.settings(|s| s.bye_grace = Duration::from_secs(20));
+        w.phones(["ben"]).callers(["anna"]);
+        w.habits("ben", |h| h.byes_after_transfer = false);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.transfer_came_to("ben", 200).parked_at(&["701"]).transfer("ben", "702").settle();
+        w.transfer_came_to("ben", 481).waits("anna").parked_at(&["701"]);
+        w.pass(Duration::from_secs(25)).ended("ben").waits("anna");
     }
 
     fn a_slot_that_is_full_refuses_and_the_call_stays_up(w) {

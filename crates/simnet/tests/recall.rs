@@ -46,6 +46,16 @@ stories! {
         w.is_shown("ben", "anna").talking("anna", "ben");
     }
 
+    fn a_recalled_phone_shows_from_which_slot_where_that_is_wanted(w) {
+        w.lot(|lot| lot.recall.prefix = "Back from {slot}: ".into());
+        parked(w);
+        until_rings(w, "ben", 65);
+        let from = w.phone("ben").current().unwrap().from.clone().unwrap();
+        assert!(from.contains("Back from 701: Anna"), "{from}");
+        w.answer("ben").settle();
+        w.talking("anna", "ben");
+    }
+
     fn a_recall_that_is_refused_comes_again_after_the_pause(w) {
         parked(w);
         until_rings(w, "ben", 65);

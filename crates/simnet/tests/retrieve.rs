@@ -110,6 +110,15 @@ stories! {
         w.talking("anna", "carl");
     }
 
+    fn a_retrieved_call_is_held_and_resumed_for_hours(w) {
+        parked(w, "701");
+        w.dial("carl", "701").settle();
+        for _ in 0..4 {
+            w.hold("carl").pass(Duration::from_secs(1_200)).hears("anna", NOTHING);
+            w.resume("carl").pass(Duration::from_secs(1_200)).talking("anna", "carl");
+        }
+    }
+
     fn a_retrieved_call_is_hung_up_by_the_parkee(w) {
         parked(w, "701");
         w.dial("carl", "701").settle();

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use base::Chance;
-use park_core::{Anchor, Command, GroupSettings, OwnSettings, RecallThen, RecallTo};
+use park_core::{Anchor, Command, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo};
 use simnet::{CallState, Fault, World};
 
 const PHONES: [&str; 4] = ["ben", "carl", "dora", "emil"];
@@ -150,6 +150,11 @@ fn nobody_hears_two(w: &mut World) {
 fn walk(seed: u64) {
     let mut chance = Chance::from_seed(seed);
     let mut w = World::new();
+    w.lot(|lot| lot.recall.ignore_dnd = !seed.is_multiple_of(3));
+    if seed.is_multiple_of(5) {
+        let own = OwnSettings { max_calls_per_slot: Some(1), ..OwnSettings::default() };
+        w.lot(|lot| lot.places = vec![PlaceSettings { numbers: vec![(701, 701, 3)], own }]);
+    }
     furnish(&mut w, &mut chance);
     w.remark(&format!("walk {seed}"));
     watch(&mut w, seed);

@@ -92,11 +92,12 @@ fn tell_attempt(house: &mut House, key: ParkedKey, to: &str) {
 fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<(), Refusal> {
     let call = house.lots.get(key).ok_or(Refusal::SlotEmpty)?;
     let (parkee, who) = (call.leg, call.parkee.clone());
+    let slot = call.id.slot.to_string();
     let (prefix, alert) =
         (call.policy.recall.prefix.clone(), call.policy.recall.alert_info.clone());
     let bound = house.contacts.get(binding).ok_or(Refusal::SlotEmpty)?;
     let (flow, aor, contact) = (bound.flow, bound.aor.clone(), bound.contact.clone());
-    let shown = shown_as(&who, &prefix);
+    let shown = shown_as(&who, &prefix.replace("{slot}", &slot));
     let mut local = Party::read(&shown.name_addr());
     local.set_tag(&house.chance.token(10));
     let remote = Party::read(&format!("<sip:{}@{}>", aor.extension, aor.domain));
