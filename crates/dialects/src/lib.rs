@@ -20,13 +20,13 @@ mod profiles;
 
 pub use asks::{
     BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key,
-    KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey,
+    KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey, orbit_uri,
 };
 pub use codes::{Codes, Dialled, Place, is_in_ranges};
 pub use notices::{
     BadTemplate, Body, CALL_INFO, CALLPARK_INFO, CiscoSpelling, DIALOG, DialogStyle, LampState,
     NoticeCall, PARK_INFO, ParkEvent, ParkNotice, ParkedDialog, PhoneDialog, REMOTECC_REQUEST,
     StatusText, Template, Templates, WrittenDialogs, dialog_info, dialog_info_version,
-    idle_appearances, park_monitor, sipfrag, status_line, wants_callpark_info, weave,
+    idle_appearances, park_monitor, sipfrag, sipfrag_of, status_line, wants_callpark_info, weave,
 };
 pub use profiles::{BadProfile, Certainty, NoticeKind, Profile, ProfileText, Profiles, Quirks};

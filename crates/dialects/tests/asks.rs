@@ -27,6 +27,7 @@ fn a_blind_transfer_to_a_code_names_it() {
             calls: true,
             referred_by: some("sip:103@pbx.example"),
             wants_no_subscription: false,
+            server: None,
             orbit: None,
         }
     );

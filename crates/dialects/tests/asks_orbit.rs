@@ -5,7 +5,7 @@ mod shared;
 
 use base::{Extension, SlotName};
 use bytes::Bytes;
-use dialects::{BadAsk, Codes, Dialled, Invite, OrbitAsk, Place, Refer};
+use dialects::{BadAsk, Codes, Dialled, Invite, OrbitAsk, Place, Refer, orbit_uri};
 use proptest::prelude::*;
 use sip_msg::Message;
 
@@ -78,7 +78,29 @@ fn a_park_server_is_asked_outside_the_call_that_the_target_names() {
     assert_eq!(refer!("park-server-orbit-in-to").unwrap().orbit, parks("705"));
     let anywhere = Some(OrbitAsk::ParkAnywhere);
     assert_eq!(refer!("park-server-without-orbit").unwrap().orbit, anywhere);
-    assert_eq!(refer!("replaces-to-somebody").unwrap().orbit, None);
+    assert_eq!(refer!("park-server-orbit-of-letters").unwrap().orbit, anywhere);
+    let standard = refer!("park-server-of-the-standard").unwrap();
+    assert_eq!((standard.server.as_deref(), standard.orbit), (Some("park"), anywhere));
+    let by_number = refer!("park-server-by-number").unwrap();
+    assert_eq!((by_number.server.as_deref(), by_number.orbit), (Some("700"), None));
+    let other = refer!("replaces-to-somebody").unwrap();
+    assert_eq!((other.server.as_deref(), other.orbit), (Some("104"), None));
+}
+
+#[test]
+fn what_is_asked_of_somebody_else_outside_a_call_is_no_ask() {
+    assert_eq!(refer!("orbit-for-somebody-else").unwrap().orbit, None);
+}
+
+#[test]
+fn a_park_server_sends_the_asker_to_another_orbit() {
+    let to = |server| orbit_uri(server, "703").unwrap();
+    assert_eq!(to("sip:park@pbx.example"), "sip:park@pbx.example;orbit=703");
+    assert_eq!(
+        to("sip:park@pbx.example:5070;Orbit=9;transport=tcp?Subject=a"),
+        "sip:park@pbx.example:5070;transport=tcp;orbit=703"
+    );
+    assert_eq!(orbit_uri("tel:705", "703"), None);
 }
 
 #[test]
@@ -216,6 +238,7 @@ proptest! {
     ) {
         let uri = format!("sip:{user}@pbx.example{behind}");
         let _ = OrbitAsk::of_uri(&uri);
+        let _ = orbit_uri(&uri, &to);
         for (sample, old) in [
             (include_str!("samples/refer/orbit-linksys.sip"), "sip:callpark@pbx.example;orbit=705"),
             (include_str!("samples/refer/park-server.sip"), "sip:park@pbx.example;orbit=705"),

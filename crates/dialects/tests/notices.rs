@@ -1,7 +1,7 @@
 //! Bodies of notices against golden samples.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use dialects::{NoticeCall, ParkNotice, Template, Templates, sipfrag};
+use dialects::{NoticeCall, ParkNotice, ParkedDialog, Template, Templates, sipfrag, sipfrag_of};
 use proptest::prelude::*;
 use regex::Regex;
 
@@ -168,6 +168,24 @@ fn the_outcome_of_a_refer_is_a_status_line() {
     assert_eq!(&body.bytes[..], b"SIP/2.0 200 OK\r\n");
     assert_eq!(body.bytes.len(), 16);
     assert_eq!(sipfrag(100, "Trying").bytes.len(), 20);
+}
+
+#[test]
+fn the_outcome_of_a_refer_apart_from_its_call_names_the_parked_dialog() {
+    let parked = ParkedDialog {
+        id: "park-77".into(),
+        call_id: "park-77@192.0.2.10".into(),
+        local_tag: "A77".into(),
+        remote_tag: "B77".into(),
+        parkee_uri: "sip:+33176000001@pbx.example".into(),
+        parkee_name: Some("Alice".into()),
+        local_uri: "sip:705@pbx.example".into(),
+        target: "sip:705@pbx.example".into(),
+    };
+    let body = sipfrag_of(200, "OK", &parked);
+    assert_eq!(body.content_type, "message/sipfrag;version=2.0");
+    let sample = include_str!("samples/refer/parked.sipfrag").replace('\n', "\r\n");
+    assert_eq!(body.bytes, sample);
 }
 
 proptest! {

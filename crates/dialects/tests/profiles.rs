@@ -119,6 +119,7 @@ fn an_operators_profile_comes_first_and_says_only_what_differs() {
         bye_grace: Some(Duration::from_millis(300)),
         refer_status: Some(200),
         refer_sub: Some(false),
+        park_redirect: Some(false),
         early_media: Some(false),
         callpark: Some(false),
         names_parkee: Some(false),
@@ -136,6 +137,7 @@ fn an_operators_profile_comes_first_and_says_only_what_differs() {
     assert_eq!(doors.quirks.bye_grace, Some(Duration::from_millis(300)));
     assert_eq!(doors.quirks.refer_status, 200);
     assert!(!doors.quirks.refer_sub && !doors.quirks.early_media && !doors.quirks.callpark);
+    assert!(!doors.quirks.park_redirect);
     assert!(!doors.slot_style().names_parkee && doors.slot_style().empty_has_ended);
     assert_eq!(doors.quirks.cisco_spelling, CiscoSpelling::Parmams);
     assert_eq!(doors.certainty, Certainty::Configured);

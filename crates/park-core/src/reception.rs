@@ -7,8 +7,8 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
-    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_soft_key, find_by_ids, has_call,
-    held_call, meant_by_soft_key, open, reserve, start, uri_towards_pbx,
+    ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_park_server, by_soft_key, find_by_ids,
+    has_call, held_call, meant_by_soft_key, open, reserve, start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -62,6 +62,9 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
     }
     let (aor, binding) = lots::asker(house, &request, &flow);
     if method == "REFER" && soft_key(house, server, &request, flow, binding) {
+        return;
+    }
+    if method == "REFER" && by_park_server(house, server, &request, flow, (aor.as_ref(), binding)) {
         return;
     }
     if method == "SUBSCRIBE"

@@ -22,11 +22,12 @@ fn paragraph(profile: &Profile) -> String {
         ("User-Agent", pattern(profile).unwrap_or("any other").to_owned()),
         ("lamp", lamp(profile)),
         ("notices", notices.join(", ")),
+        ("quirks", quirks(profile)),
         ("certainty", profile.certainty.word().to_owned()),
         ("source", profile.source.to_string()),
     ];
     let mut text = format!("{}\n", profile.name);
-    for (head, line) in lines {
+    for (head, line) in lines.into_iter().filter(|(_, line)| !line.is_empty()) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {head:10}  {line}");
     }
@@ -50,7 +51,25 @@ fn lamp(profile: &Profile) -> String {
     text
 }
 
+/// Where such phones differ from others in how they ask and are answered; mostly nowhere.
+fn quirks(profile: &Profile) -> String {
+    let quirks = &profile.quirks;
+    let grace = quirks
+        .bye_grace
+        .map(|grace| format!("has {} to hang up after a park", humantime::format_duration(grace)));
+    let more = [
+        (quirks.refer_status != 202, "REFER is answered with 200"),
+        (!quirks.refer_sub, "NOTIFYs are sent despite Refer-Sub: false"),
+        (!quirks.park_redirect, "a park server that is asked for no orbit parks at once"),
+        (!quirks.early_media, "no early media"),
+        (quirks.cisco_spelling == CiscoSpelling::Parmams, "parmams"),
+    ];
+    let more = more.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words.to_owned());
+    grace.into_iter().chain(more).collect::<Vec<_>>().join("; ")
+}
+
 fn object(profile: &Profile) -> Value {
+    let quirks = &profile.quirks;
     let (slot, extension) = (profile.slot_style(), profile.extension_style());
     json!({
         "name": profile.name,
@@ -61,6 +80,11 @@ fn object(profile: &Profile) -> Value {
         "names_parkee": slot.names_parkee,
         "empty_has_ended": slot.empty_has_ended,
         "cisco_spelling": spelling(profile),
+        "bye_grace": quirks.bye_grace.map(|grace| humantime::format_duration(grace).to_string()),
+        "refer_status": quirks.refer_status,
+        "refer_sub": quirks.refer_sub,
+        "park_redirect": quirks.park_redirect,
+        "early_media": quirks.early_media,
         "notices": notices(profile).collect::<Vec<_>>(),
         "certainty": profile.certainty.word(),
         "source": profile.source,

@@ -29,6 +29,9 @@ const NUMBERS: [&str; 16] = [
     "+33176000001",
 ];
 
+/// Whom a REFER apart from its call is addressed to.
+const SERVERS: [&str; 5] = ["park", "sip:park@pbx.example;orbit=701", "700", "*68103", "104"];
+
 fn any<'a>(chance: &mut Chance, from: &[&'a str]) -> &'a str {
     from[chance.below(from.len() as u64) as usize]
 }
@@ -106,6 +109,9 @@ fn one_step(w: &mut World, chance: &mut Chance) {
         }
         7 if held => {
             w.resume(name);
+        }
+        8 if up > 0 && !CALLERS.contains(&name) && chance.below(2) == 0 => {
+            w.ask_park_server(name, any(chance, &SERVERS));
         }
         8..=10 if up > 0 => {
             w.transfer(name, any(chance, &NUMBERS));

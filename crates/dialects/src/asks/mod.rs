@@ -24,6 +24,6 @@ pub use invite::Invite;
 pub use key::Key;
 pub use keyed::Keyed;
 pub use keys::{KeyOutcome, KeySource, Keys};
-pub use orbit::OrbitAsk;
+pub use orbit::{OrbitAsk, orbit_uri};
 pub use refer::Refer;
 pub use remotecc::{CiscoCall, RemoteCc, SoftKey};

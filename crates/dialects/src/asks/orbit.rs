@@ -50,6 +50,26 @@ impl OrbitAsk {
     }
 }
 
+/// The URI of a park server with this orbit and no other: the Contact of the `302` by which the BLISS
+/// draft has the server choose a slot. None if `server` is no SIP URI.
+pub fn orbit_uri(server: &str, orbit: &str) -> Option<String> {
+    let uri = SipUri::read(server)?;
+    let mut text = uri.without_headers(false).to_owned();
+    for (name, value) in uri.params().iter_raw() {
+        if !name.eq_ignore_ascii_case(ORBIT) && !name.is_empty() {
+            text.push(';');
+            text.push_str(name);
+            if let Some(value) = value {
+                text.push('=');
+                text.push_str(value);
+            }
+        }
+    }
+    text.push_str(";orbit=");
+    text.push_str(&sip_msg::escape_header_value(orbit));
+    Some(text)
+}
+
 const ORBIT: &str = "orbit";
 const FIFO: &str = "fifo";
 
@@ -91,7 +111,8 @@ fn behind<'u>(user: &'u str, word: &str) -> Option<&'u str> {
 }
 
 /// What a REFER to `target` asks. Outside a dialog it may be addressed to a park server, which then
-/// says where, while the target is the parkee (`attended`: by Replaces).
+/// says where, while the target is the parkee (`attended`: by Replaces); what else it asks is asked
+/// of somebody else.
 ///
 /// # Errors
 /// 400 if it names two different orbits.
@@ -100,11 +121,8 @@ pub(crate) fn in_refer(
     target: &NameAddr<'_>,
     attended: bool,
 ) -> Result<Option<OrbitAsk>, BadAsk> {
-    if request.to_tag().is_none()
-        && attended
-        && let Some(ask) = of_server(request)?
-    {
-        return Ok(Some(ask));
+    if request.to_tag().is_none() {
+        return if attended { of_server(request) } else { Ok(None) };
     }
     let Some(uri) = target.sip_uri() else { return Ok(None) };
     let word = Word::of(&uri.user_decoded());
@@ -124,7 +142,8 @@ fn of_server(request: &Message) -> Result<Option<OrbitAsk>, BadAsk> {
     let places = [params_of(uri.as_ref()), params_of(to.sip_uri().as_ref()), to.params()];
     let Some(word) = word.filter(|word| *word != Word::Pickup) else { return Ok(None) };
     let is_server = matches!(word, Word::Park | Word::CallPark);
-    let found = number(word, &places)?.map(OrbitAsk::Park);
+    // What cannot be a number names no orbit.
+    let found = number(word, &places)?.filter(|number| is_dialled(number)).map(OrbitAsk::Park);
     Ok(if is_server { found.or(Some(OrbitAsk::ParkAnywhere)) } else { found })
 }
 
@@ -184,6 +203,10 @@ fn number(word: Word, places: &[Params<'_>]) -> Result<Option<String>, BadAsk> {
 fn plain(number: &str) -> String {
     let number = number.trim();
     number.strip_suffix('#').unwrap_or(number).to_owned()
+}
+
+fn is_dialled(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#')
 }
 
 fn is_digits(text: &str) -> bool {

@@ -24,6 +24,9 @@ pub struct Refer {
     pub referred_by: Option<String>,
     /// `Refer-Sub: false`: no NOTIFY is wanted, so the answer itself must tell the outcome (RFC 4488 §4).
     pub wants_no_subscription: bool,
+    /// Outside a dialog, whom it is addressed to: the user part of the Request-URI as received, for
+    /// [`Codes::dialled`](crate::Codes::dialled).
+    pub server: Option<String>,
     /// What is asked in a way of the orbit family, for [`Codes::orbit`](crate::Codes::orbit): by the
     /// target, or, outside a dialog, by the park server that the request is addressed to. Then
     /// `replaces` names the parkee's call (RFC 5359 §2.15, and the BLISS draft).
@@ -44,6 +47,7 @@ impl Refer {
             None => None,
         };
         let orbit = in_refer(request, &target, replaces.is_some())?;
+        let outside = request.to_tag().is_none();
         let method = uri.as_ref().and_then(|uri| uri.param("method"));
         Ok(Refer {
             target: target.uri().to_owned(),
@@ -56,6 +60,7 @@ impl Refer {
                 .and_then(NameAddr::read)
                 .map(|who| who.uri().to_owned()),
             wants_no_subscription: request.get(Name::ReferSub).is_some_and(is_false),
+            server: outside.then(|| number_in(request.uri())).flatten(),
             orbit,
         })
     }

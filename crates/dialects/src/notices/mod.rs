@@ -22,7 +22,7 @@ pub use dialog_info::{
     DIALOG, DialogStyle, LampState, ParkedDialog, WrittenDialogs, dialog_info, weave,
 };
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
-pub use sipfrag::sipfrag;
+pub use sipfrag::{sipfrag, sipfrag_of};
 pub use template::{BadTemplate, Template};
 pub use templates::Templates;
 pub use weave::dialog_info_version;

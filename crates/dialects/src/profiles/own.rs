@@ -33,6 +33,8 @@ pub struct ProfileText {
     pub refer_status: Option<u16>,
     /// See [`Quirks::refer_sub`](crate::Quirks::refer_sub).
     pub refer_sub: Option<bool>,
+    /// See [`Quirks::park_redirect`](crate::Quirks::park_redirect).
+    pub park_redirect: Option<bool>,
     /// See [`Quirks::early_media`](crate::Quirks::early_media).
     pub early_media: Option<bool>,
     /// See [`Quirks::callpark`](crate::Quirks::callpark).
@@ -139,6 +141,7 @@ fn take_plain(text: &ProfileText, profile: &mut Profile) {
     quirks.bye_grace = text.bye_grace.or(quirks.bye_grace);
     quirks.refer_status = text.refer_status.unwrap_or(quirks.refer_status);
     quirks.refer_sub = text.refer_sub.unwrap_or(quirks.refer_sub);
+    quirks.park_redirect = text.park_redirect.unwrap_or(quirks.park_redirect);
     quirks.early_media = text.early_media.unwrap_or(quirks.early_media);
     quirks.callpark = text.callpark.unwrap_or(quirks.callpark);
     quirks.names_parkee = text.names_parkee.unwrap_or(quirks.names_parkee);

@@ -39,6 +39,9 @@ pub struct Quirks {
     pub refer_status: u16,
     /// Whether `Refer-Sub: false` is taken at its word (RFC 4488); if not, NOTIFYs are sent all the same.
     pub refer_sub: bool,
+    /// Whether a park server that such a phone asks without naming an orbit sends it to a free one by
+    /// 302 (the BLISS draft), or parks there at once (RFC 5359 §2.15).
+    pub park_redirect: bool,
     /// Whether the phone plays what it hears before its call is answered.
     pub early_media: bool,
     /// How a call parked at an extension lights a lamp that watches the extension.
@@ -60,6 +63,7 @@ impl Default for Quirks {
             bye_grace: None,
             refer_status: 202,
             refer_sub: true,
+            park_redirect: true,
             early_media: true,
             extension_lamp: LampState::Confirmed,
             callpark: false,

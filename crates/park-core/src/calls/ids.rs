@@ -4,7 +4,7 @@
 use base::Side;
 use sip_msg::{Edit, Message, Name, ReplacesId, escape_header_value, unescape};
 
-use crate::calls::leg::{Leg, With};
+use crate::calls::leg::{Leg, Stage, With};
 use crate::house::House;
 use crate::keys::{LegKey, ParkedKey};
 
@@ -85,6 +85,26 @@ fn matching<'h>(
 /// A phone's leg that an id names.
 pub(crate) fn of_phone<'h>(house: &'h House, id: &ReplacesId) -> Option<(LegKey, &'h Leg)> {
     matching(house, id, Side::Phones).next()
+}
+
+/// All legs of phones that an id names: a call between two phones has one at each.
+pub(crate) fn all_of_phones<'h>(
+    house: &'h House,
+    id: &ReplacesId,
+) -> impl Iterator<Item = (LegKey, &'h Leg)> {
+    matching(house, id, Side::Phones)
+}
+
+/// Whether an id names a phone's call that is still being set up: the far end's tag may be any
+/// fork's.
+pub(crate) fn is_early(house: &House, id: &ReplacesId) -> bool {
+    house.legs.iter().any(|(_, leg)| {
+        let tags = [leg.dialog.local.tag(), leg.dialog.remote.tag()];
+        leg.side == Side::Phones
+            && leg.stage == Stage::Early
+            && leg.dialog.call_id() == &*id.call_id
+            && tags.iter().flatten().any(|tag| [&*id.to_tag, &*id.from_tag].contains(tag))
+    })
 }
 
 /// The parked call that an id names.

@@ -9,7 +9,7 @@ use sip_msg::Message;
 use slotmap::KeyData;
 
 use crate::calls::leg::{Leg, Stage};
-use crate::calls::{own, park, send};
+use crate::calls::{own, park, quirks, send};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, ParkedKey};
@@ -91,7 +91,7 @@ fn by_command(
 pub(crate) fn command_done(house: &mut House, key: LegKey, command: &ParkCommand, number: &str) {
     let body = command.parked(number);
     answer_command(house, key, body);
-    house.alarms.set(Alarm::Bye(key), house.at + house.settings.bye_grace);
+    house.alarms.set(Alarm::Bye(key), house.at + quirks::bye_grace(house, key));
 }
 
 /// The parker is told that nothing was parked.

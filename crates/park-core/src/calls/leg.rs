@@ -1,7 +1,7 @@
 //! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
 
 use base::{Moment, Side};
-use dialects::{Key, Keys};
+use dialects::{Key, Keys, ParkedDialog};
 use rustc_hash::FxHashMap;
 use sip_core::{ClientKey, Dialog, ServerKey};
 use sip_msg::{Message, Name, NameAddr, SipUri};
@@ -48,6 +48,8 @@ pub(crate) enum With {
     Recalled(ParkedKey),
     /// Dialled a park number: answered by us, for the leg that is to be parked.
     Parking(LegKey),
+    /// The dialog of a REFER apart from its call: tells what becomes of the park of that leg.
+    Telling(LegKey),
 }
 
 /// Who is at the far end, for displays.
@@ -192,6 +194,15 @@ pub(crate) struct Progress {
     pub(crate) first_answered: bool,
     /// What the last NOTIFY is to say, once it is decided.
     pub(crate) outcome: Option<u16>,
+    /// The parked call, for a phone that knows it only by what this says.
+    pub(crate) parked: Option<Box<ParkedDialog>>,
+}
+
+impl Progress {
+    /// Nothing has been told yet about the REFER with this number.
+    pub(crate) fn of(id: u32) -> Progress {
+        Progress { id, first_answered: false, outcome: None, parked: None }
+    }
 }
 
 impl Leg {

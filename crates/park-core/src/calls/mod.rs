@@ -13,9 +13,11 @@ mod media;
 mod outcome;
 mod own;
 mod park;
+mod park_server;
 mod parked;
 mod pass;
 mod progress;
+mod quirks;
 mod recall;
 mod retrieve;
 mod route;
@@ -33,6 +35,7 @@ pub(crate) use info::pause_over as keys_pause_over;
 pub(crate) use leg::{Identity, Leg, Legs};
 pub(crate) use media::{hear as hear_media, order_pairs, plan as plan_media};
 pub(crate) use own::{bye, failed as own_failed, refresh, response as own_response};
+pub(crate) use park_server::take as by_park_server;
 pub(crate) use parked::offer_again;
 pub(crate) use pass::{
     Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,

@@ -6,7 +6,7 @@ use sip_core::ServerKey;
 use sip_msg::Message;
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{ids, info, media, own, parked, progress, soft_key};
+use crate::calls::{ids, info, media, own, parked, progress, quirks, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -14,6 +14,7 @@ use crate::lots::{self, Ask, ParkedCall, Recall, RecallStage, SlotId, Teller};
 use crate::refusal::Refusal;
 use crate::settings::RecallTo;
 use crate::told::Fact;
+use crate::watches;
 
 /// A REFER in a phone's leg asks to park.
 pub(crate) fn by_refer(
@@ -26,7 +27,7 @@ pub(crate) fn by_refer(
 ) {
     let Some(leg) = house.legs.get(key) else { return };
     let flow = leg.dialog.flow;
-    let quiet = refer.wants_no_subscription;
+    let quiet = refer.wants_no_subscription && quirks::of(house, key).refer_sub;
     let consult = refer.replaces.as_ref().and_then(|id| consultation(house, key, id));
     if let Err(refusal) = lots::entitled(house, leg, &flow) {
         return house.refuse(server, request, &refusal);
@@ -61,8 +62,7 @@ pub(crate) fn by_refer(
             } else {
                 progress::accept(house, server, request, key, quiet);
                 if let Some(leg) = house.legs.get_mut(key) {
-                    let id = request.cseq().0;
-                    leg.progress = Some(Progress { id, first_answered: false, outcome: None });
+                    leg.progress = Some(Progress::of(request.cseq().0));
                 }
                 progress::tell_progress(house, key, 100, false);
                 Teller::Progress(key)
@@ -71,7 +71,7 @@ pub(crate) fn by_refer(
         }
     }
     if let Some(consult) = consult {
-        house.alarms.set(Alarm::Bye(consult), house.at + house.settings.bye_grace);
+        house.alarms.set(Alarm::Bye(consult), house.at + quirks::bye_grace(house, consult));
     }
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         attempt: 0,
         policy,
     };
-    let parked = house.lots.admit(call, most)?;
+    let parked = house.lots.admit(call, most, key)?;
     if let Some(leg) = house.legs.get_mut(key) {
         leg.with = With::Nobody;
     }
@@ -179,6 +179,10 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
     match teller {
         Teller::Nobody => return,
         Teller::Progress(parker) => progress::outcome(house, parker, 200),
+        Teller::Apart { telling, .. } => {
+            let dialog = watches::dialog_of(call);
+            progress::outcome_of(house, telling, dialog);
+        }
         Teller::Answer(parker, server) => {
             if let Some(request) = house.layer.request_of(server).cloned() {
                 progress::accept(house, server, &request, parker, true);
@@ -276,6 +280,10 @@ fn tell_failed(
         Teller::Nobody => None,
         Teller::Progress(parker) => {
             progress::outcome(house, parker, refusal.status());
+            Some(parker)
+        }
+        Teller::Apart { parker, telling } => {
+            progress::outcome(house, telling, refusal.status());
             Some(parker)
         }
         Teller::Answer(parker, server) => {

@@ -49,7 +49,9 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
             leaving::end_leg(house, key);
             recall::leg_over(house, key, parked);
         }
-        With::Nobody | With::Parking(_) | With::Leg(_) => leaving::end_leg(house, key),
+        With::Nobody | With::Parking(_) | With::Telling(_) | With::Leg(_) => {
+            leaving::end_leg(house, key)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use slotmap::SlotMap;
 
 use crate::calls::leg::{Invite, Stage};
 use crate::calls::media::{self, Before};
-use crate::calls::{ids, route, weave};
+use crate::calls::{ids, quirks, route, weave};
 use crate::calls::{leaving, outcome};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
@@ -311,8 +311,10 @@ pub(crate) fn response(
     {
         leg.dialog.learn(response);
     }
+    let rings = from.is_some_and(|from| quirks::hides_early_media(house, from, response));
     match response_draft(house, &request, response, (from, to), &arrived) {
         Ok(edit) => {
+            let status = if rings { 180 } else { status };
             let edit = if detached { edit.remove(Name::Contact) } else { edit };
             let draft = edit.finish();
             // What a final answer changes comes before it goes out: the next request may come at once.
@@ -354,13 +356,22 @@ fn response_draft<'m>(
         if response.status() < 300 {
             edit = contact(house, response, from, edit);
         }
-        if let Some(body) = media::carry(house, to, from, response)? {
+        if quirks::hides_early_media(house, from, response) {
+            edit = only_ringing(edit);
+        } else if let Some(body) = media::carry(house, to, from, response)? {
             edit = edit.body(None, body);
         }
     } else if method == "REGISTER" {
         edit = register::own_contacts_back(house, request, response, arrived, edit);
     }
     Ok(edit)
+}
+
+/// A provisional response as a plain 180.
+fn only_ringing(edit: Edit<'_>) -> Edit<'_> {
+    [Name::ContentDisposition, Name::ContentEncoding, Name::ContentLanguage]
+        .into_iter()
+        .fold(edit.status_line(180, None).body(None, Vec::new()), Edit::remove)
 }
 
 /// No final answer has come.

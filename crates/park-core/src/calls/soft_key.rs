@@ -12,7 +12,7 @@ use sip_core::{Dialog, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name};
 
 use crate::calls::leg::{Leg, Usage};
-use crate::calls::{info, park};
+use crate::calls::{info, park, quirks};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lots::{self, ParkedCall, Teller};
@@ -89,7 +89,7 @@ pub(crate) fn done(house: &mut House, key: ParkedKey, parker: LegKey) {
         let slot = call.id.slot.to_string();
         show(house, parker, &slot);
     }
-    let grace = house.settings.bye_grace.max(BEFORE_THE_END);
+    let grace = quirks::bye_grace(house, parker).max(BEFORE_THE_END);
     house.alarms.set(Alarm::Bye(parker), house.at + grace);
 }
 

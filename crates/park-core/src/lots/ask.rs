@@ -77,6 +77,18 @@ pub(crate) fn refer_ask(house: &House, aor: &Aor, refer: &Refer) -> Result<Optio
     Ok(found.and_then(|(lot, dialled)| parking(lot, &dialled)))
 }
 
+/// Where a REFER outside a dialog parks, if it is addressed to a place to park or to a park server.
+///
+/// # Errors
+/// An orbit that no lot has.
+pub(crate) fn server_ask(house: &House, aor: &Aor, refer: &Refer) -> Result<Option<Ask>, Refusal> {
+    match &refer.orbit {
+        Some(OrbitAsk::ParkAnywhere) => Ok(any_ask(house, aor)),
+        Some(_) => refer_ask(house, aor, refer),
+        None => Ok(park_ask(house, aor, refer.server.as_deref().unwrap_or_default())),
+    }
+}
+
 /// Where a number parks. Nobody transfers a call into a retrieve code to park it: the PBX may know
 /// better.
 fn parking(lot: usize, dialled: &Dialled) -> Option<Ask> {

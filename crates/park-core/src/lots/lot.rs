@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Domain, LotName, SlotName};
+use base::{Domain, LotName, Moment, SlotName};
 use dialects::is_in_ranges;
 use slotmap::SlotMap;
 
@@ -12,29 +12,67 @@ use crate::lots::slot::{Claim, ParkedCall, SlotId};
 use crate::refusal::Refusal;
 use crate::settings::LotSettings;
 
+/// A place that is kept for a call that is about to be parked there.
+#[derive(Debug)]
+struct Held {
+    id: SlotId,
+    by: LegKey,
+    until: Moment,
+}
+
 /// The parked calls.
 #[derive(Debug, Default)]
 pub(crate) struct Lots {
     calls: SlotMap<ParkedKey, ParkedCall>,
     slots: BTreeMap<SlotId, Vec<ParkedKey>>,
+    held: Vec<Held>,
     /// The slot that was last found for a call, by lot and domain.
     last_found: BTreeMap<(LotName, Domain), SlotName>,
 }
 
 impl Lots {
-    /// Puts a call into its slot, behind those that wait there, if there is room for it.
+    /// Puts a call into its slot, behind those that wait there, if there is room for it. `by` is
+    /// the parker's leg: places that are kept for others are no room for it.
     ///
     /// # Errors
     /// [`Refusal::SlotTaken`]; nothing has changed then.
-    pub(crate) fn admit(&mut self, call: ParkedCall, most: usize) -> Result<ParkedKey, Refusal> {
+    pub(crate) fn admit(
+        &mut self,
+        call: ParkedCall,
+        most: usize,
+        by: LegKey,
+    ) -> Result<ParkedKey, Refusal> {
         let waiting = self.slots.get(&call.id).map_or(0, Vec::len);
-        if waiting >= most {
+        let at = call.since;
+        let held = self.held(at).filter(|held| held.id == call.id && held.by != by).count();
+        if waiting + held >= most {
             return Err(Refusal::SlotTaken(call.id.slot));
         }
+        self.held.retain(|held| held.by != by && held.until > at);
         let id = call.id.clone();
         let key = self.calls.insert(call);
         self.slots.entry(id).or_default().push(key);
         Ok(key)
+    }
+
+    /// Keeps a place for the call of a leg; whatever was kept for it before is given up.
+    pub(crate) fn hold(&mut self, id: SlotId, by: LegKey, at: Moment, until: Moment) {
+        self.held.retain(|held| held.by != by && held.until > at);
+        self.held.push(Held { id, by, until });
+    }
+
+    /// The slot of a lot that is kept for the call of a leg.
+    pub(crate) fn held_for(&self, by: LegKey, lot: &LotName, at: Moment) -> Option<&SlotId> {
+        self.held(at).find(|held| held.by == by && held.id.lot == *lot).map(|held| &held.id)
+    }
+
+    fn held(&self, at: Moment) -> impl Iterator<Item = &Held> {
+        self.held.iter().filter(move |held| held.until > at)
+    }
+
+    /// Whether nothing waits in a slot, and it is kept for nobody.
+    pub(crate) fn is_free(&self, id: &SlotId, at: Moment) -> bool {
+        self.waiting(id) == 0 && !self.held(at).any(|held| held.id == *id)
     }
 
     /// Keeps in mind which slot was found for a call that was given none.

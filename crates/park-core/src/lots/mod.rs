@@ -9,10 +9,10 @@ mod view;
 
 pub(crate) use ask::{
     Ask, any_ask, aor_of, asker, entitled, invite_ask, is_extension, is_trusted, named_ask,
-    park_ask, refer_ask, speaker, wanted, watch_ask, with_keys,
+    park_ask, refer_ask, server_ask, speaker, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
-pub(crate) use place::place;
+pub(crate) use place::{hold, place};
 pub(crate) use policy::{policy_of, resolve_policies};
 pub(crate) use slot::{ParkedCall, Recall, RecallStage, SlotId, Teller};
 pub(crate) use view::views;

@@ -1,11 +1,14 @@
 //! Where a call that is to be parked goes: the extension or slot that is meant, the first free slot, or
 //! the member of a group that the hunt finds.
 
+use std::time::Duration;
+
 use base::{Extension, SlotName};
 use dialects::Place;
 
 use crate::contacts::Aor;
 use crate::house::House;
+use crate::keys::LegKey;
 use crate::lots::{SlotId, policy_of};
 use crate::refusal::Refusal;
 use crate::settings::{FindSlot, LotSettings};
@@ -33,6 +36,24 @@ pub(crate) fn place(
     }
 }
 
+/// Keeps a free slot for the call of a leg; the one that is kept for it already, if there is one.
+pub(crate) fn hold(
+    house: &mut House,
+    lot: usize,
+    aor: &Aor,
+    by: LegKey,
+    long: Duration,
+) -> Result<SlotName, Refusal> {
+    let lot = house.settings.lots.get(lot).cloned().ok_or(Refusal::LotFull)?;
+    let slot = match house.lots.held_for(by, &lot.name, house.at) {
+        Some(held) => held.slot.clone(),
+        None => any_slot(house, &lot, aor)?,
+    };
+    let id = SlotId { lot: lot.name, domain: aor.domain.clone(), slot: slot.clone() };
+    house.lots.hold(id, by, house.at, house.at + long);
+    Ok(slot)
+}
+
 /// A free slot, as the lot looks for one.
 fn any_slot(house: &mut House, lot: &LotSettings, aor: &Aor) -> Result<SlotName, Refusal> {
     let mut slots: Vec<SlotName> = lot
@@ -56,7 +77,7 @@ fn any_slot(house: &mut House, lot: &LotSettings, aor: &Aor) -> Result<SlotName,
     };
     let from = from.min(slots.len());
     slots.rotate_left(from);
-    let found = slots.into_iter().find(|slot| house.lots.waiting(&id(slot)) == 0);
+    let found = slots.into_iter().find(|slot| house.lots.is_free(&id(slot), house.at));
     let found = found.ok_or(Refusal::LotFull)?;
     house.lots.found(id(&found));
     Ok(found)

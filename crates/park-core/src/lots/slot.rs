@@ -24,6 +24,8 @@ pub(crate) enum Teller {
     Nobody,
     /// The parker's leg, by NOTIFY.
     Progress(LegKey),
+    /// The parker's leg, and the one of the REFER that asked for it elsewhere, by NOTIFY.
+    Apart { parker: LegKey, telling: LegKey },
     /// The parker's leg, by the final answer to its REFER (`Refer-Sub: false`).
     Answer(LegKey, ServerKey),
     /// The parker's leg, by an INFO that answers its command.

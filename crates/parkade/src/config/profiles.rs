@@ -1,10 +1,14 @@
 //! `[[profile]]`: what phones of some kind understand. Only what changes something has a key.
 
+use std::time::Duration;
+
 use dialects::{BadProfile, ProfileText, Profiles};
 
 use crate::config::raw::{Table, listed, meant, nearest};
 use crate::config::words;
 
+/// The longest time that a phone may be given to hang up.
+const LONGEST_GRACE: Duration = Duration::from_secs(30);
 /// The profile of phones that no other fits.
 const UNKNOWN: &str = "unknown";
 
@@ -62,6 +66,11 @@ fn profile(table: &Table<'_, '_>, earlier: &[ProfileText]) -> ProfileText {
         names_parkee: table.flag("names_parkee"),
         empty_has_ended: table.flag("empty_has_ended"),
         cisco_spelling: table.choice("cisco_spelling", &spellings),
+        bye_grace: table.duration("bye_grace", Duration::ZERO..=LONGEST_GRACE),
+        refer_status: table.number("refer_status", 200..=202).map(|status| status as u16),
+        refer_sub: table.flag("refer_sub"),
+        park_redirect: table.flag("park_redirect"),
+        early_media: table.flag("early_media"),
         ..ProfileText::default()
     }
 }

@@ -31,7 +31,7 @@ impl Phone {
             }
             Purpose::Refer(no) if status >= 200 => self.refer_answered(now, no, response),
             Purpose::Register if status >= 200 => self.register_answered(now, response),
-            Purpose::Subscribe(no) if status >= 200 => self.subscribe_answered(no, response),
+            Purpose::Subscribe(no) if status >= 200 => self.subscribe_answered(now, no, response),
             Purpose::Other(no) if status >= 200 => self.errand_answered(no, response),
             _ => {}
         }

@@ -5,8 +5,9 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, NameAddr, SipUri, escape_header_value};
 
 use super::call::{CallNo, CallState, Transfer};
-use super::state::{Phone, Purpose};
+use super::state::{Phone, Purpose, Subscription};
 use super::user::Wanted;
+use crate::dialog::{Dialog, contact_uri};
 
 impl Phone {
     /// Blind transfer of the newest call that is up, to a number or a whole URI.
@@ -57,6 +58,52 @@ impl Phone {
         let draft = request.finish();
         let flow = call.dialog.way();
         self.send(now, flow, Purpose::Refer(no), &draft);
+    }
+
+    /// Sends a REFER out of any dialog to `server`, `refer_to` as it is. Its outcome is told as in a
+    /// subscription; a 302 is followed (RFC 3261 §8.1.3.4).
+    pub fn refer_outside(&mut self, now: Moment, server: &str, refer_to: &str) {
+        let mut dialog = Dialog::asked(
+            self.proxy(),
+            format!("f{}@{}", self.chance.token(10), self.account.address.ip()),
+            &self.own_name(),
+            self.chance.token(8),
+            &format!("<{server}>"),
+            server,
+            &self.contact(),
+        );
+        let mut request = dialog
+            .request("REFER")
+            .line(Name::ReferTo, refer_to)
+            .line(Name::ReferredBy, self.own_name());
+        if self.habits.no_refer_subscription {
+            request = request.line(Name::ReferSub, "false");
+        }
+        let no = self.subscriptions.len() as u32;
+        self.subscriptions.push(Subscription {
+            event: "refer".to_owned(),
+            accept: None,
+            user: String::new(),
+            dialog,
+            answer: None,
+            bodies: Vec::new(),
+            is_over: false,
+            refer_to: Some(refer_to.to_owned()),
+        });
+        let flow = self.proxy();
+        self.send(now, flow, Purpose::Subscribe(no), &request.finish());
+    }
+
+    /// A REFER out of dialog has been answered.
+    pub(super) fn referred(&mut self, now: Moment, no: u32, response: &Message) {
+        let Some(subscription) = self.subscriptions.get_mut(no as usize) else { return };
+        let status = response.status();
+        let declined = response.get(Name::ReferSub).is_some_and(|text| text.trim() == "false");
+        subscription.is_over |= declined || status >= 300;
+        let (refer_to, server) = (subscription.refer_to.clone(), contact_uri(response));
+        if let (302, Some(refer_to), Some(server)) = (status, refer_to, server) {
+            self.refer_outside(now, &server, &refer_to);
+        }
     }
 
     pub(super) fn refer_answered(&mut self, now: Moment, no: CallNo, response: &Message) {

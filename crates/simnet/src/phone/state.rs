@@ -55,6 +55,8 @@ pub(super) struct Subscription {
     pub answer: Option<u16>,
     pub bodies: Vec<String>,
     pub is_over: bool,
+    /// The Refer-To of the REFER that opened it, if it was one.
+    pub refer_to: Option<String>,
 }
 
 /// A NOTIFY out of any dialog, as it was heard.

@@ -115,6 +115,7 @@ impl Phone {
             answer: None,
             bodies: Vec::new(),
             is_over: false,
+            refer_to: None,
         });
         self.send_subscribe(now, no, expires);
     }
@@ -155,12 +156,14 @@ impl Phone {
         self.send(now, flow, Purpose::Subscribe(no), &draft);
     }
 
-    pub(super) fn subscribe_answered(&mut self, no: u32, response: &Message) {
-        if let Some(subscription) = self.subscriptions.get_mut(no as usize) {
-            subscription.answer = Some(response.status());
-            if response.status() < 300 && subscription.dialog.remote_tag.is_none() {
-                subscription.dialog.learn(response);
-            }
+    pub(super) fn subscribe_answered(&mut self, now: Moment, no: u32, response: &Message) {
+        let Some(subscription) = self.subscriptions.get_mut(no as usize) else { return };
+        subscription.answer = Some(response.status());
+        if response.status() < 300 && subscription.dialog.remote_tag.is_none() {
+            subscription.dialog.learn(response);
+        }
+        if subscription.refer_to.is_some() {
+            self.referred(now, no, response);
         }
     }
 

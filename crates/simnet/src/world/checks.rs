@@ -114,6 +114,19 @@ impl World {
         })
     }
 
+    /// Somebody's latest REFER out of dialog came to this: its own final answer if that was a refusal
+    /// or was to be all, else what the last NOTIFY told.
+    #[track_caller]
+    pub fn refer_came_to(&mut self, name: &str, status: u16) -> &mut World {
+        let latest = self.phone(name).subscriptions().filter(|s| s.0 == "refer").last();
+        let is =
+            latest.and_then(|(_, answer, bodies, over)| match bodies.last().filter(|_| over) {
+                Some(body) => body.split_whitespace().nth(1)?.parse().ok(),
+                None => answer.filter(|_| over),
+            });
+        self.must(is == Some(status), |_| format!("{name}'s REFER came to {is:?} and not {status}"))
+    }
+
     /// Somebody's newest call shows that it is with this person.
     #[track_caller]
     pub fn is_shown(&mut self, name: &str, whom: &str) -> &mut World {

@@ -175,6 +175,29 @@ impl World {
         self
     }
 
+    /// REFER out of any dialog to `server`, a user or a whole URI, that names somebody's newest call
+    /// that is up as the one to take over.
+    #[track_caller]
+    pub fn ask_park_server(&mut self, name: &str, server: &str) -> &mut World {
+        let no = self.up_call(name);
+        let dialog = self.phone(name).call(no).map(|call| call.dialog.clone());
+        let target = dialog.as_ref().map_or("", |dialog| &dialog.target).to_owned();
+        let id = dialog.map(|dialog| dialog.replaces_value()).unwrap_or_default();
+        let id = sip_msg::escape_header_value(&id);
+        self.refer_outside(name, server, &format!("<{target}?Replaces={id}&Require=replaces>"))
+    }
+
+    /// REFER out of any dialog to `server`, a user or a whole URI, with this Refer-To value as it is.
+    #[track_caller]
+    pub fn refer_outside(&mut self, name: &str, server: &str, refer_to: &str) -> &mut World {
+        let uri = match server.contains(':') {
+            true => server.to_owned(),
+            false => format!("sip:{}@{}", self.dialled(server), self.phone(name).account().domain),
+        };
+        self.act(name, |phone, now| phone.refer_outside(now, &uri, refer_to));
+        self
+    }
+
     /// Attended transfer (REFER with Replaces) of the older of two calls to the newer one.
     #[track_caller]
     pub fn transfer_attended(&mut self, name: &str) -> &mut World {
