@@ -86,6 +86,19 @@ fn by_monitored_soft_key(w: &mut World, _: &str) {
     w.pass(Duration::from_secs(3));
 }
 
+fn by_keys_in_the_sound(w: &mut World, at: &str) {
+    w.press("ben", &format!("*68{at}#"));
+    w.settle();
+}
+
+fn by_park_server(w: &mut World, at: &str) {
+    w.ask_park_server("ben", &format!("sip:park@pbx.example;orbit={at}")).settle();
+}
+
+fn by_park_server_of_its_choice(w: &mut World, _: &str) {
+    w.ask_park_server("ben", "park").settle();
+}
+
 fn dials(w: &mut World, who: &str, number: &str) {
     w.dial(who, number).settle();
 }
@@ -132,7 +145,7 @@ fn dials_the_lamps_target(w: &mut World, who: &str, _: &str) {
 }
 
 /// Asks that say where.
-const ASKS: [(&str, Ask); 8] = [
+const ASKS: [(&str, Ask); 9] = [
     ("a code", by_code),
     ("a location", by_location),
     ("an attended transfer", by_attended_transfer),
@@ -141,14 +154,18 @@ const ASKS: [(&str, Ask); 8] = [
     ("an orbit key", by_orbit_key),
     ("keys", by_keys),
     ("a configured INFO", by_rule),
+    ("a park server", by_park_server),
 ];
 /// Asks that name a slot, or leave it to the house, which takes the first.
-const ASKS_FOR_SLOTS: [(&str, Ask); 4] = [
+const ASKS_FOR_SLOTS: [(&str, Ask); 5] = [
     ("a number", by_number),
     ("a command", by_command),
     ("a soft key", by_soft_key),
     ("a monitored soft key", by_monitored_soft_key),
+    ("a park server that chooses", by_park_server_of_its_choice),
 ];
+/// Asks that are heard, so that the sound must be there.
+const ASKS_IN_THE_SOUND: [(&str, Ask); 1] = [("keys in the sound", by_keys_in_the_sound)];
 const RETRIEVES: [(&str, Retrieve); 5] = [
     ("the code", dials_the_code),
     ("pickup", picks_up),
@@ -181,7 +198,7 @@ fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Lear
         Learn::List => drop(w.watch_line(who, at).settle()),
         Learn::Screen | Learn::LampLater(_) => {}
     }
-    w.talk("anna", "ben");
+    w.speak(true).talk("anna", "ben");
     ask(w, at);
     w.parked_at(&[at]).waits("anna").ended("ben");
     if let Learn::LampLater(of) = learn {
@@ -212,7 +229,12 @@ fn play_all(
     for (ask_name, ask) in asks {
         for (learn_name, learn) in learns {
             for (take_name, take) in takes {
-                let story = |w: &mut World| park_learn_retrieve(w, at, who, *ask, *learn, *take);
+                let story = |w: &mut World| {
+                    if ASKS_IN_THE_SOUND.iter().any(|(name, _)| name == ask_name) {
+                        w.with_real_media();
+                    }
+                    park_learn_retrieve(w, at, who, *ask, *learn, *take);
+                };
                 if let Err(why) = play_twice(played, story) {
                     wrong.push(format!("{ask_name}, {learn_name}, {take_name}: {why}"));
                 }
@@ -240,6 +262,13 @@ fn play_twice(no: u64, story: impl Fn(&mut World)) -> Result<(), String> {
 
 fn all<T: Copy>(lists: &[&[T]]) -> Vec<T> {
     lists.concat()
+}
+
+#[test]
+fn a_slot_and_an_extension_are_parked_at_by_keys_in_the_sound() {
+    let lamps = [("a lamp", Learn::Lamp("#"))];
+    play_all("701", "dora", &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
+    play_all("102", "dora", &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
 }
 
 #[test]
