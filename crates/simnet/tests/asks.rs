@@ -173,6 +173,17 @@ stories! {
         assert!(told.last().unwrap().contains("retrieved"), "{told:?}");
     }
 
+    fn a_monitored_park_does_not_say_who_is_parked_where_the_lot_hides_it(w) {
+        w.lot(|lot| lot.names_parkee = false);
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        soft_key(w, "ben", "ParkMonitor");
+        w.parked_at(&["701"]).pass(Duration::from_secs(3)).dial("carl", "701").settle();
+        w.talking("anna", "carl");
+        let told = bodies(w, "ben", "NOTIFY", "dialog-info").concat();
+        assert!(told.contains("anonymous") && !told.contains("+331760000"), "{told}");
+    }
+
     fn a_park_soft_key_that_finds_no_room_leaves_the_call_as_it_was(w) {
         w.lot(|lot| { lot.slots = vec![(701, 701, 3)]; lot.max_calls_per_slot = 1; });
         w.phones(["ben"]).callers(["anna", "axel"]);

@@ -327,4 +327,34 @@ stories! {
         w.dial("carl", "10").settle();
         w.talking("axel", "carl");
     }
+
+    fn the_park_number_takes_any_free_slot_where_the_lot_says_random(w) {
+        w.lot(|lot| { lot.find_slot = FindSlot::Random; lot.slots = vec![(701, 703, 3)]; });
+        w.phones(["ben"]).callers(["anna", "axel", "amy", "arno"]);
+        for caller in ["anna", "axel", "amy"] {
+            w.talk(caller, "ben").transfer("ben", "700").settle();
+        }
+        w.parked_at(&["701", "702", "703"]);
+        w.talk("arno", "ben").transfer("ben", "700").settle();
+        w.transfer_came_to("ben", 486).talking("arno", "ben");
+    }
+
+    fn a_group_says_itself_whether_its_parkers_are_told(w) {
+        sales(w, OwnSettings { notify_parker: Some(true), ..OwnSettings::default() });
+        w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "*58").settle();
+        w.shows_parked("ben", "anna").shows_parked("dora", "anna").dial("carl", "*88").settle();
+        w.talking("anna", "carl").shows_nothing_parked("ben").nothing_parked();
+    }
+
+    fn the_next_slot_is_reckoned_for_each_domain_by_itself(w) {
+        w.lot(|lot| lot.find_slot = FindSlot::Next);
+        w.new_phones(["ben", "carl"]);
+        w.account("carl", |account| account.domain = "other.example".into());
+        w.phones([]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").talk("axel", "carl");
+        w.transfer("ben", "700").settle();
+        w.transfer("carl", "700").settle();
+        w.parked_at(&["701", "701"]);
+    }
 }

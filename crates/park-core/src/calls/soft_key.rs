@@ -130,8 +130,8 @@ fn show(house: &mut House, parker: LegKey, slot: &str) {
 pub(crate) fn news(house: &mut House, key: ParkedKey, event: ParkEvent) {
     let Some(call) = house.lots.get_mut(key) else { return };
     let Some(mut monitor) = call.monitor.take() else { return };
-    let uris = uris_of(call);
-    let leg = call.leg;
+    let Some(call) = house.lots.get(key) else { return };
+    let (uris, leg) = (uris_of(house, call, &monitor), call.leg);
     send(house, leg, &mut monitor, event, &uris);
     if let Some(call) = house.lots.get_mut(key) {
         call.monitor = Some(monitor);
@@ -141,13 +141,16 @@ pub(crate) fn news(house: &mut House, key: ParkedKey, event: ParkEvent) {
 /// The last word about a call that has left its slot.
 pub(crate) fn over(house: &mut House, call: &mut ParkedCall, event: ParkEvent) {
     if let Some(mut monitor) = call.monitor.take() {
-        send(house, call.leg, &mut monitor, event, &uris_of(call));
+        let uris = uris_of(house, call, &monitor);
+        send(house, call.leg, &mut monitor, event, &uris);
     }
 }
 
 /// The slot's URI, and the parkee's.
-fn uris_of(call: &ParkedCall) -> (String, String) {
-    (format!("sip:{}@{}", call.id.slot, call.id.domain), call.parkee.uri.to_string())
+fn uris_of(house: &House, call: &ParkedCall, monitor: &Monitor) -> (String, String) {
+    let names_parkee = watches::profile_of(house, monitor.binding).quirks.names_parkee;
+    let parkee = call.shown(names_parkee).uri.to_string();
+    (format!("sip:{}@{}", call.id.slot, call.id.domain), parkee)
 }
 
 fn send(
