@@ -1,10 +1,13 @@
 """What is played: first the phones alone with their PBX, then the same and more with Parkade between them."""
 
+import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 
+from lamp import Lamp
 from phone import Phone
 from processes import Failure, Program, free_port, takes_tcp, until
 
@@ -12,6 +15,8 @@ DOMAIN = "pbx.test"
 TONES = {"101": 610, "103": 930, "105": 1370}
 NAMES = {"101": "Carol Caller", "103": "James", "105": "Alice"}
 MEDIA_PORTS = (31000, 31999)
+LIBRARIES = ("/usr/lib/*", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
+EMPTY_DATABASE = "/usr/share/kamailio/dbtext/kamailio"
 
 CONFIG = """\
 [phones]
@@ -52,18 +57,23 @@ class Peers:
 class Scene:
     """The programs of one story."""
 
-    def __init__(self, peers, name):
+    def __init__(self, peers, name, presence=False):
         self.peers = peers
         self.folder = os.path.join(peers.folder, name)
         os.makedirs(self.folder)
         self.phones = {}
+        self.lamps = []
         self.parkade = None
         self.pbx_port = free_port()
         self.phones_port = self.pbx_port
+        more = []
+        if presence:
+            database = shutil.copytree(EMPTY_DATABASE, os.path.join(self.folder, "database"))
+            more = ["-A", f'DATABASE="text://{database}"', "-A", f'OWN="sip:127.0.0.1:{self.pbx_port}"']
         self.pbx = Program(
             "Kamailio",
             [peers.kamailio, "-f", peers.kamailio_config, "-l", f"udp:127.0.0.1:{self.pbx_port}", "-l",
-             f"tcp:127.0.0.1:{self.pbx_port}", "-DD", "-E", "-m", "32", "-M", "4", "-Y", self.folder],
+             f"tcp:127.0.0.1:{self.pbx_port}", "-DD", "-E", "-m", "32", "-M", "4", "-Y", self.folder, *more],
             os.path.join(self.folder, "kamailio.log"),
         )
 
@@ -94,6 +104,13 @@ class Scene:
         self.phones[extension] = phone
         return phone
 
+    def lamp(self, extension):
+        """A phone with a lamp, that registers as that extension with whom the phones have to register."""
+        lamp = Lamp(("127.0.0.1", self.phones_port), DOMAIN, extension)
+        self.lamps.append(lamp)
+        lamp.register()
+        return lamp
+
     def parked(self):
         """What `parkade parked --json` tells."""
         done = subprocess.run(
@@ -120,7 +137,7 @@ class Scene:
 
     def end(self):
         """Ends every program of the story."""
-        for phone in self.phones.values():
+        for phone in [*self.phones.values(), *self.lamps]:
             phone.stop()
         if self.parkade:
             self.parkade.stop()
@@ -401,4 +418,60 @@ def other_ends(report, peers, parkade):
             nothing_is_left(scene)
 
 
-WITH_PARKADE = [park_and_retrieve, park_on_hold, recall, other_ends]
+def why_no_presence():
+    """Why the PBX cannot be a presence server here; None if it can."""
+    if not any(glob.glob(f"{folder}/kamailio/modules/pua_dialoginfo.so") for folder in LIBRARIES):
+        return "the Debian package kamailio-presence-modules is not installed (scripts/setup installs it)"
+    return None if os.path.isdir(EMPTY_DATABASE) else f"there is no {EMPTY_DATABASE}"
+
+
+def watched_extension(report, peers, parkade):
+    """A lamp shows the calls that the PBX tells of, and the parked ones among them."""
+    why = why_no_presence()
+    if why:
+        report.skipped("a lamp shows an extension's calls, the parked one too", why)
+        return
+    scene = Scene(peers, "lamp", presence=True)
+    with report.story("a lamp shows an extension's calls, the parked one too", scene):
+        with report.step("Parkade, three phones, and 107, whose lamp watches 105"):
+            scene.start_parkade(parkade)
+            carol, james, alice = three_phones(scene)
+            lamp = scene.lamp("107")
+            lamp.watch("105")
+            seen = lamp.sees("nothing", [])
+        with report.step("101 calls 103, who parks it at 105: the lamp shows it while the PBX knows of no call there"):
+            call(carol, james)
+            transfer(james, "*68105")
+            seen = lamp.sees("the parked call", [("101", "confirmed")], seen)
+        with report.step("101 hangs up: it shows nothing"):
+            carol.command("hangup")
+            seen = lamp.sees("nothing", [], seen)
+        with report.step("101 calls 105: it shows what the PBX tells"):
+            call(carol, alice)
+            seen = lamp.sees("the PBX's dialog", [("101", "confirmed")], seen)
+        with report.step("105 parks the call at 105: it shows the parked call beside the PBX's dialog"):
+            transfer(alice, "*68")
+            seen = lamp.sees("both", [("101", "confirmed")] * 2, seen)
+        with report.step("103 retrieves it by *88105: it shows what the PBX tells"):
+            mark = james.mark()
+            james.command("dial", "*88105")
+            james.expect("CALL_ESTABLISHED", mark)
+            seen = lamp.sees("the PBX's dialog", [("101", "confirmed")], seen)
+        with report.step("103 hangs up: it shows nothing"):
+            mark = carol.mark()
+            james.command("hangup")
+            closed(carol, mark)
+            lamp.sees("nothing", [], seen)
+        with report.step("the versions of all notices rise by one, and they name what was watched"):
+            told = [notice for notice in lamp.notices if notice.body]
+            versions = [notice.version for notice in told]
+            if versions != list(range(versions[0], versions[0] + len(versions))):
+                raise Failure(f"they are {versions}")
+            entities = {notice.entity for notice in told}
+            if entities != {f"sip:105@{DOMAIN}"}:
+                raise Failure(f"they name {entities}")
+        with report.step("nothing is left and Parkade ends well"):
+            nothing_is_left(scene)
+
+
+WITH_PARKADE = [park_and_retrieve, park_on_hold, recall, other_ends, watched_extension]

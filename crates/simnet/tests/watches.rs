@@ -98,6 +98,33 @@ stories! {
         assert!(bodies[0].ends_with("entity=\"sip:101@pbx.example\">\r\n</dialog-info>\r\n"));
     }
 
+    fn an_extension_of_which_the_pbx_says_nothing_shows_what_is_parked_there(w) {
+        w.phones(["ben", "carl", "dora"]).callers(["anna", "axel"]);
+        w.pbx_settings(|pbx| pbx.says_nothing_of_idle = true);
+        w.subscribe("carl", "dialog", "103").settle();
+        w.talk("anna", "ben").transfer("ben", "*68103").settle();
+        w.lamp_shows("carl", "103", 1, 0);
+        w.pbx_tells_of("dora").settle();
+        w.lamp_shows("carl", "103", 1, 0);
+        w.talk("axel", "dora").pbx_tells_of("dora").settle();
+        w.lamp_shows("carl", "103", 1, 1);
+        w.hang_up("dora").settle();
+        w.pbx_tells_of("dora").settle();
+        w.lamp_shows("carl", "103", 1, 0);
+        w.dial("carl", "*88103").settle();
+        w.talking("anna", "carl").lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+    }
+
+    fn an_extension_of_which_the_pbx_says_nothing_is_watched_while_a_call_waits_there(w) {
+        w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+        w.pbx_settings(|pbx| pbx.says_nothing_of_idle = true);
+        w.talk("anna", "ben").transfer("ben", "*68103").settle();
+        w.subscribe("carl", "dialog", "103").settle();
+        w.lamp_shows("carl", "103", 1, 0);
+        w.hang_up("anna").settle();
+        w.lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+    }
+
     fn a_stranger_may_not_watch(w) {
         w.phones(["ben"]);
         w.unregister_all("ben").settle();
@@ -123,6 +150,22 @@ fn versions_rise_one_by_one_whoever_tells() {
     w.pbx_tells_of("dora").settle();
     w.transfer("dora", "701").settle();
     w.versions_rise("carl", "103").versions_rise("carl", "701").lamps_equal_lots();
+}
+
+#[test]
+fn versions_rise_one_by_one_where_the_pbx_begins_by_saying_nothing() {
+    let mut w = World::with_phones(["ben", "carl", "dora"]);
+    w.callers(["anna", "axel"]).pbx_settings(|pbx| pbx.says_nothing_of_idle = true);
+    w.subscribe("carl", "dialog", "103").settle();
+    w.talk("anna", "ben").transfer("ben", "*68103").settle();
+    w.talk("axel", "dora").pbx_tells_of("dora").settle();
+    w.hang_up("anna").settle();
+    w.hang_up("dora").settle();
+    w.pbx_tells_of("dora").settle();
+    w.talk("anna", "ben").transfer("ben", "*68103").settle();
+    w.pbx_tells_of("dora").settle();
+    assert!(w.phone("carl").watched("103").unwrap().len() > 5);
+    w.versions_rise("carl", "103").lamps_equal_lots();
 }
 
 #[test]

@@ -228,8 +228,9 @@ fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Resul
         edit = own_lines(house, request, (from, to), edit);
         if let Some(body) = media::carry(house, from, to, request)? {
             edit = edit.body(None, body);
-        } else if let Some(body) = weave::passing(house, request, to) {
-            edit = edit.body(None, body);
+        } else if let Some((kind, body)) = weave::passing(house, request, to) {
+            let had_none = request.body().is_empty();
+            edit = edit.body(had_none.then_some(kind), body);
         }
     }
     Ok(ids::translate(house, request, hop.side.other(), edit).finish())

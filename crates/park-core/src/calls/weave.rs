@@ -29,14 +29,61 @@ pub(crate) struct Woven {
     entity: Box<str>,
     /// The Event header of the subscription.
     event: Box<str>,
-    /// The body that the PBX sent last, and its version.
-    last: Option<(Bytes, u64)>,
-    /// How many notices of ours the phone has had beside the PBX's: its versions run ahead by so many.
-    own: u64,
+    /// What the PBX said last; none: it has yet to say anything.
+    last: Option<Said>,
+    /// The version that the phone was told last.
+    version: Option<u64>,
+    /// By how much what the phone is told runs ahead of the PBX's versions: ours are counted, too.
+    ahead: u64,
     /// The ids of the parked calls that the phone was told of last.
     told: Vec<String>,
     in_flight: bool,
     stale: bool,
+}
+
+/// What the PBX has said of an extension.
+#[derive(Debug, Clone)]
+struct Said {
+    /// Empty: it knows of no call, and says so without a body.
+    body: Bytes,
+    /// Of the last body that it sent, if it has sent one.
+    version: Option<u64>,
+}
+
+impl Woven {
+    /// The version of a notice that is ours.
+    fn own_version(&mut self) -> u64 {
+        self.ahead = self.ahead.wrapping_add(1);
+        self.next_version()
+    }
+
+    fn next_version(&mut self) -> u64 {
+        let version = self.version.map_or(0, |told| told.wrapping_add(1));
+        *self.version.insert(version)
+    }
+
+    /// The version of a notice to which the PBX gives this one. Its first comes next after ours.
+    fn version_for(&mut self, theirs: u64) -> u64 {
+        let is_first = self.last.as_ref().is_none_or(|said| said.version.is_none());
+        if is_first && self.version.is_some() {
+            self.ahead = self.next_version().wrapping_sub(theirs);
+        }
+        *self.version.insert(theirs.wrapping_add(self.ahead))
+    }
+
+    /// What is parked there and what has gone, as an addition to what the PBX said last.
+    fn body(
+        &self,
+        style: DialogStyle,
+        version: u64,
+        dialogs: &[ParkedDialog],
+        gone: &[String],
+    ) -> Bytes {
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        let said = self.last.as_ref();
+        let woven = said.and_then(|said| style.weave(&said.body, Some(version), dialogs, &gone));
+        woven.unwrap_or_else(|| style.write(dialogs, &gone).full(&self.entity, version).bytes)
+    }
 }
 
 /// What a SUBSCRIBE that passes watches, if it is an extension's dialog state.
@@ -54,7 +101,8 @@ pub(crate) fn watching(house: &House, request: &Message, phone: &Leg) -> Option<
             entity: request.uri().into(),
             event: request.get(Name::Event).unwrap_or("dialog").into(),
             last: None,
-            own: 0,
+            version: None,
+            ahead: 0,
             told: Vec::new(),
             in_flight: false,
             stale: false,
@@ -81,27 +129,45 @@ fn style_of(house: &House, leg: &Leg) -> DialogStyle {
     watches::profile_of(house, leg.binding).extension_style()
 }
 
-/// The body of a NOTIFY on its way to a phone, with what is parked woven in; `None`: as it is.
-pub(crate) fn passing(house: &mut House, request: &Message, to: LegKey) -> Option<Bytes> {
+/// The body of a NOTIFY on its way to a phone, with what is parked woven in, and its type; `None`: as
+/// it is.
+pub(crate) fn passing(
+    house: &mut House,
+    request: &Message,
+    to: LegKey,
+) -> Option<(&'static str, Bytes)> {
     let leg = house.legs.get(to)?;
     let woven = leg.woven.as_ref()?;
-    let kind = request.content_type()?.split(';').next().unwrap_or_default().trim();
-    if request.cseq().1 != "NOTIFY" || !kind.eq_ignore_ascii_case(DIALOG_INFO) {
+    if request.cseq().1 != "NOTIFY" {
         return None;
     }
     let body = request.body();
-    let version = dialog_info_version(&body)?;
+    let theirs = if body.is_empty() {
+        None
+    } else {
+        let kind = request.content_type()?.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case(DIALOG_INFO) {
+            return None;
+        }
+        Some(dialog_info_version(&body)?)
+    };
     let (dialogs, style) = (parked_at(house, woven), style_of(house, leg));
     let woven = house.legs.get_mut(to)?.woven.as_mut()?;
-    woven.last = Some((Bytes::copy_from_slice(&body), version));
     let (now, gone) = come_and_gone(woven, &dialogs);
-    let version = (woven.own > 0).then_some(version + woven.own);
-    if dialogs.is_empty() && gone.is_empty() && version.is_none() {
+    let is_same = dialogs.is_empty() && gone.is_empty();
+    let version = match theirs {
+        Some(theirs) => Some(woven.version_for(theirs)),
+        // A body where the PBX has none is a notice of ours.
+        None => (!is_same).then(|| woven.own_version()),
+    };
+    let known = woven.last.take().and_then(|said| said.version);
+    let body = Bytes::copy_from_slice(&body);
+    woven.last = Some(Said { body, version: theirs.or(known) });
+    if version == theirs && is_same {
         return None;
     }
     woven.told = now;
-    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-    style.weave(&body, version, &dialogs, &gone)
+    Some((DIALOG_INFO, woven.body(style, version?, &dialogs, &gone)))
 }
 
 /// What is parked in a slot has changed: whoever watches that extension is told.
@@ -129,20 +195,15 @@ fn tell(house: &mut House, key: LegKey) {
         woven.stale = true;
         return;
     }
-    // The PBX's first notice says what else there is, and takes ours along.
-    let Some((last, version)) = woven.last.clone() else { return };
     let (now, gone) = come_and_gone(woven, &dialogs);
-    if woven.told == now || left < Duration::from_secs(1) {
+    // The PBX's first notice says what else there is, and takes ours along.
+    if woven.last.is_none() || woven.told == now || left < Duration::from_secs(1) {
         return;
     }
     woven.told = now;
-    woven.own += 1;
     woven.in_flight = true;
-    let version = version + woven.own;
-    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-    let body = style
-        .weave(&last, Some(version), &dialogs, &gone)
-        .unwrap_or_else(|| style.full(&woven.entity, version, &dialogs).bytes);
+    let version = woven.own_version();
+    let body = woven.body(style, version, &dialogs, &gone);
     let event = woven.event.to_string();
     let draft = leg
         .dialog

@@ -35,8 +35,9 @@ impl Publisher {
             .line(Name::MaxForwards, "70")
             .line(Name::Event, "dialog")
             .line(Name::Expires, "3600");
-        if let Some(tag) = &self.tag {
-            draft = draft.other("SIP-If-Match", tag);
+        // One that has ended cannot be changed: the next begins anew.
+        if let Some(tag) = self.tag.take_if(|_| !parked) {
+            draft = draft.other("SIP-If-Match", &tag);
         }
         let draft = draft.body("application/dialog-info+xml", body(parked)).finish();
         let bytes = wire.request(self.socket, &draft);

@@ -108,18 +108,23 @@ impl Pbx {
             0 => "terminated;reason=timeout".to_owned(),
             seconds => format!("active;expires={seconds}"),
         };
-        let (kind, body) = match subscriber.event.as_str() {
-            "dialog" => ("application/dialog-info+xml", self.dialogs_of(subscriber)),
-            _ => ("application/x-story", "all is well\r\n".to_owned()),
+        let idle = || !self.legs.values().any(|leg| leg.is_up() && leg.user == subscriber.user);
+        let body = match subscriber.event.as_str() {
+            "dialog" if self.settings.says_nothing_of_idle && idle() => None,
+            "dialog" => Some(("application/dialog-info+xml", self.dialogs_of(subscriber))),
+            _ => Some(("application/x-story", "all is well\r\n".to_owned())),
         };
-        subscriber.told += 1;
         let draft = subscriber
             .dialog
             .request("NOTIFY")
             .line(Name::Event, &subscriber.event)
-            .line(Name::SubscriptionState, state)
-            .body(kind, body)
-            .finish();
+            .line(Name::SubscriptionState, state);
+        let draft = match body {
+            Some((kind, body)) => draft.body(kind, body),
+            None => draft,
+        };
+        let draft = draft.finish();
+        subscriber.told += 1;
         let flow = subscriber.dialog.way();
         self.send(now, flow, Purpose::Nothing, &draft);
     }

@@ -39,6 +39,9 @@ pub struct PbxSettings {
     pub forwards: BTreeMap<String, String>,
     /// The status with which it refuses every REFER, if it does.
     pub refuses_refer: Option<u16>,
+    /// Whether it tells who watches a user without calls by a NOTIFY without a body, as presence servers
+    /// do to whom nothing was published.
+    pub says_nothing_of_idle: bool,
 }
 
 impl PbxSettings {
@@ -53,6 +56,7 @@ impl PbxSettings {
             byes_after_transfer: false,
             forwards: BTreeMap::new(),
             refuses_refer: None,
+            says_nothing_of_idle: false,
         }
     }
 
