@@ -20,7 +20,8 @@ mod profiles;
 
 pub use asks::{
     BadAsk, BadInfoRule, CiscoCall, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Invite, Key,
-    KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey, orbit_uri,
+    KeyOutcome, KeySource, Keyed, Keys, OrbitAsk, ParkCommand, Refer, RemoteCc, SoftKey,
+    info_status, info_taken, orbit_uri,
 };
 pub use codes::{Codes, Dialled, Place, is_in_ranges};
 pub use notices::{

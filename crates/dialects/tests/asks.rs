@@ -100,6 +100,16 @@ fn an_invite_says_what_was_dialled() {
 }
 
 #[test]
+fn a_code_is_dialled_with_the_call_held_or_to_be_transferred_into() {
+    // A park key that dials, and the consultation of an attended transfer.
+    for (read, user) in [(invite!("park-code"), "*68103"), (invite!("consultation"), "*68105")] {
+        let read = read.unwrap();
+        assert_eq!((read.user.as_deref(), read.replaces, read.orbit), (Some(user), None, None));
+    }
+    assert_eq!(invite!("pickup-code").unwrap().user, some("**701"));
+}
+
+#[test]
 fn an_invite_may_name_the_call_that_it_takes() {
     let named = invite!("replaces").unwrap().replaces.unwrap();
     assert_eq!((&*named.call_id, named.early_only), ("park-77@192.0.2.10", true));

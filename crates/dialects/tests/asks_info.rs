@@ -4,7 +4,9 @@
 mod shared;
 
 use bytes::Bytes;
-use dialects::{BadAsk, BadInfoRule, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Key, ParkCommand};
+use dialects::{
+    BadAsk, BadInfoRule, InfoAsk, InfoMatcher, InfoRule, InfoVerb, Key, ParkCommand, info_status,
+};
 use proptest::prelude::*;
 use sip_msg::Message;
 
@@ -280,6 +282,15 @@ fn a_rule_is_read_from_its_configuration() {
     assert_eq!((rule.asks, rule.equals), (InfoVerb::Retrieve, None));
     let unknown = r#"{"content_type":"a/b","asks":"park","pionter":"/a"}"#;
     assert!(serde_json::from_str::<InfoRule>(unknown).is_err());
+}
+
+#[test]
+fn an_info_that_cannot_pass_on_has_an_answer() {
+    assert_eq!(info_status(&info!("package")), 469);
+    assert_eq!(info_status(&info!("unknown")), 415);
+    for message in [info!("empty"), info!("empty-of-no-type"), info!("dtmf"), info!("news")] {
+        assert_eq!(info_status(&message), 200);
+    }
 }
 
 proptest! {

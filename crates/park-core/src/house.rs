@@ -133,6 +133,9 @@ impl House {
         if let Some(seconds) = refusal.retry_after() {
             draft = draft.line(Name::RetryAfter, seconds.to_string());
         }
+        if let Some(types) = refusal.accept() {
+            draft = draft.line(Name::Accept, types);
+        }
         draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
         self.layer.respond(self.at, server, status, &draft.finish());
         self.tell_refused(request.call_id(), request.from().uri().to_string(), refusal);

@@ -8,7 +8,7 @@ use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
     ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_park_server, by_soft_key, find_by_ids,
-    has_call, held_call, meant_by_soft_key, open, reserve, start, uri_towards_pbx,
+    has_call, held_call, meant_by_soft_key, only_sdp, open, reserve, start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -197,6 +197,9 @@ fn serve(
     binding: Option<BindingKey>,
     wish: Wish,
 ) {
+    if let Err(refusal) = only_sdp(request) {
+        return house.refuse(server, request, &refusal);
+    }
     match wish {
         Wish::Park(ask) => by_dial(house, server, request, flow, binding, &ask),
         Wish::Reserve(parker) => reserve(house, server, request, flow, binding, parker),

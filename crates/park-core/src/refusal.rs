@@ -41,6 +41,9 @@ pub(crate) enum Refusal {
     /// The media cannot be anchored or have no codec in common.
     #[error("{0}")]
     Media(&'static str),
+    /// A body that is no description, where one may stand.
+    #[error("the body is no SDP")]
+    NotSdp,
     /// The body's SDP cannot be read.
     #[error("the SDP cannot be read: {0}")]
     BadSdp(String),
@@ -74,10 +77,16 @@ impl Refusal {
             Refusal::SlotTaken(_) | Refusal::LotFull => 486,
             Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
             Refusal::Media(_) => 488,
+            Refusal::NotSdp => 415,
             Refusal::BadSdp(_) => 400,
             Refusal::NoPorts | Refusal::Draining | Refusal::TooMany | Refusal::NoPbx => 503,
             Refusal::Status(status, _) => *status,
         }
+    }
+
+    /// Which types of bodies would have done, where it was the type.
+    pub(crate) fn accept(&self) -> Option<&'static str> {
+        matches!(self, Refusal::NotSdp).then_some("application/sdp")
     }
 
     /// When to try again, in seconds, where that helps.

@@ -57,6 +57,8 @@ pub struct Settings {
     pub pbx_trusted: Option<Vec<Network>>,
     /// From and To hosts become this one towards the PBX.
     pub rewrite_domain: Option<Domain>,
+    /// Whether the PBX is told who has retrieved a call, so that the parkee's phone can show it.
+    pub connected_line: bool,
     /// When media goes through us.
     pub anchor: Anchor,
     /// What SDP says towards the phones, if not the address of the signalling.
@@ -267,6 +269,7 @@ impl Default for Settings {
             pbx_targets: Vec::new(),
             pbx_trusted: None,
             rewrite_domain: None,
+            connected_line: false,
             anchor: Anchor::Always,
             media_phones_advertise: None,
             media_pbx_advertise: None,

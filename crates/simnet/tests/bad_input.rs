@@ -9,6 +9,18 @@ fn answer(w: &World, name: &str, method: &str) -> Option<u16> {
     w.phone(name).latest_errand(method).map(|answer| answer.status())
 }
 
+/// Which types of bodies the refusal of somebody's request says would have done.
+fn accepts(w: &World, name: &str, method: &str) -> String {
+    let answer = w.phone(name).latest_errand(method).unwrap();
+    answer.get(sip_msg::Name::Accept).unwrap_or_default().to_owned()
+}
+
+/// A REFER of a Cisco phone that says which soft key was pressed.
+fn press(w: &mut World, name: &str, body: &[u8]) {
+    let kind = "application/x-cisco-remotecc-request+xml";
+    w.ask(name, "REFER", "", &["Refer-To: <cid:park1@10.0.0.101>"], Some((kind, body))).settle();
+}
+
 stories! {
     fn a_description_that_cannot_be_read_is_refused_and_the_call_stays_up(w) {
         w.phones(["ben"]).callers(["anna"]);
@@ -31,6 +43,100 @@ stories! {
         w.ask("ben", "INVITE", "carl", &[], Some(("application/sdp", b"\x00\x01"))).settle();
         assert!(answer(w, "ben", "INVITE").is_some_and(|status| (400..500).contains(&status)));
         w.ended("carl");
+    }
+
+    fn a_body_that_is_no_description_retrieves_nothing(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.ask("carl", "INVITE", "701", &[], Some(("text/plain", b"hello"))).settle();
+        w.answered_with("carl", "INVITE", 415);
+        assert_eq!(accepts(w, "carl", "INVITE"), "application/sdp");
+        w.parked_at(&["701"]).hears("anna", MUSIC);
+    }
+
+    fn a_body_that_is_no_description_changes_no_parked_call(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.ask_in_call("anna", "UPDATE", &[], Some(("text/plain", b"hello"))).settle();
+        w.answered_with("anna", "UPDATE", 415).parked_at(&["701"]).hears("anna", MUSIC);
+    }
+
+    fn broken_json_parks_nothing_and_the_call_goes_on(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        let body = Some(("application/json", &b"{\"request\":{\"command\":\"callpark\""[..]));
+        w.ask_in_call("ben", "INFO", &[], body).settle();
+        w.answered_with("ben", "INFO", 400).nothing_parked().talking("anna", "ben");
+    }
+
+    fn a_command_without_a_number_cannot_be_answered_and_parks_nothing(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        let body = Some(("application/json", &b"{\"request\":{\"command\":\"callpark\"}}"[..]));
+        w.ask_in_call("ben", "INFO", &[], body).settle();
+        w.answered_with("ben", "INFO", 400).nothing_parked().talking("anna", "ben");
+    }
+
+    fn broken_xml_parks_nothing_and_the_call_goes_on(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        let body = b"<x-cisco-remotecc-request><softkeyeventmsg><softkeyevent>Park</softkey>";
+        press(w, "ben", body);
+        w.answered_with("ben", "REFER", 400).nothing_parked().talking("anna", "ben");
+    }
+
+    fn a_soft_key_in_no_call_is_refused(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        let body = b"<x-cisco-remotecc-request><softkeyeventmsg><softkeyevent>Park</softkeyevent>\
+                     </softkeyeventmsg></x-cisco-remotecc-request>";
+        press(w, "ben", body);
+        w.answered_with("ben", "REFER", 400).nothing_parked().talking("anna", "ben");
+    }
+
+    fn a_soft_key_in_a_call_that_does_not_exist_parks_nothing(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        let body = b"<x-cisco-remotecc-request><softkeyeventmsg><softkeyevent>Park</softkeyevent>\
+                     <dialogid><callid>x</callid><localtag>y</localtag><remotetag>z</remotetag>\
+                     </dialogid></softkeyeventmsg></x-cisco-remotecc-request>";
+        press(w, "ben", body);
+        // It may be a call of the PBX's: that says what it is.
+        assert!(answer(w, "ben", "REFER").is_some_and(|status| status >= 400));
+        w.nothing_parked().talking("anna", "ben");
+    }
+
+    fn a_refer_with_no_target_or_several_leaves_the_call_as_it_was(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").ask_in_call("ben", "REFER", &[], None).settle();
+        w.answered_with("ben", "REFER", 400);
+        let two = ["Refer-To: <sip:701@pbx.example>", "Refer-To: <sip:702@pbx.example>"];
+        w.ask_in_call("ben", "REFER", &two, None).settle();
+        w.answered_with("ben", "REFER", 400);
+        let listed = ["Refer-To: <sip:701@pbx.example>, <sip:702@pbx.example>"];
+        w.ask_in_call("ben", "REFER", &listed, None).settle();
+        w.answered_with("ben", "REFER", 400).nothing_parked().talking("anna", "ben");
+    }
+
+    fn an_orbit_that_nobody_has_is_neither_parked_at_nor_retrieved_from(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "ben");
+        for uri in ["sip:callpark@pbx.example;orbit=99999999999", "sip:park+0@pbx.example"] {
+            w.refer("ben", &format!("<{uri}>")).settle();
+            w.transfer_came_to("ben", 404).talking("axel", "ben");
+        }
+        w.dial("carl", "sip:pickup@pbx.example;orbit=99999999999").settle();
+        w.refused("carl", 404).parked_at(&["701"]);
+    }
+
+    fn a_call_to_replace_that_does_not_exist_is_not_there(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.dial_replacing("carl", "701", "nobody;to-tag=a;from-tag=b").settle();
+        w.refused("carl", 481).parked_at(&["701"]).hears("anna", MUSIC);
+        w.dial_replacing("carl", "701", "nobody;to-tag=a").settle();
+        w.refused("carl", 400).parked_at(&["701"]);
     }
 
     fn an_unknown_method_within_a_call_passes(w) {

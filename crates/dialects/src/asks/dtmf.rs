@@ -10,15 +10,17 @@ use crate::asks::key::Key;
 /// How long a key counts as pressed if its body does not say (milliseconds).
 const USUAL_MS: u32 = 100;
 
+/// The types of bodies that carry keys.
+pub(crate) const DTMF_TYPES: [&str; 4] = [
+    "application/dtmf-relay",
+    "application/dtmf",
+    "application/vnd.nortelnetworks.digits",
+    "application/hook-flash",
+];
+
 /// Whether bodies of this type carry keys.
 pub(crate) fn is_dtmf(kind: &str) -> bool {
-    matches!(
-        kind,
-        "application/dtmf-relay"
-            | "application/dtmf"
-            | "application/vnd.nortelnetworks.digits"
-            | "application/hook-flash"
-    )
+    DTMF_TYPES.contains(&kind)
 }
 
 /// The key in a body of that type and how long it was pressed, in milliseconds; none if there is no

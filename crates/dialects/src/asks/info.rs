@@ -9,7 +9,7 @@ use sip_msg::{Message, Method, Name};
 
 use crate::asks::bad::BadAsk;
 use crate::asks::command::ParkCommand;
-use crate::asks::dtmf::{is_dtmf, key_in};
+use crate::asks::dtmf::{DTMF_TYPES, is_dtmf, key_in};
 use crate::asks::info_rule::{InfoMatcher, InfoVerb};
 use crate::asks::key::Key;
 use crate::asks::part::{is_encoded, media_type, part};
@@ -88,8 +88,38 @@ impl InfoAsk {
     }
 }
 
+/// The status of an INFO in a call that has nobody on its other side, so that it cannot pass on:
+/// 469 for a package (RFC 6086 §4.2.2), 200 for what phones send without asking whether anybody reads
+/// it, and for an empty body, 415 for the rest.
+pub fn info_status(request: &Message) -> u16 {
+    if request.has(Name::InfoPackage) {
+        return 469;
+    }
+    let kind = request.content_type().map(|content_type| media_type(content_type).0);
+    match kind {
+        _ if request.body().is_empty() => 200,
+        Some(kind) if is_dtmf(&kind) || is_json(&kind) => 200,
+        _ => 415,
+    }
+}
+
+/// What goes with such a refusal: the packages that are read (for `Recv-Info`; mostly none), and the
+/// types of bodies that are (for `Accept`).
+pub fn info_taken(rules: &[InfoMatcher]) -> (String, String) {
+    let listed = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    };
+    let packages = rules.iter().filter_map(InfoMatcher::package).collect();
+    let own = rules.iter().filter(|rule| rule.package().is_none()).map(InfoMatcher::content_type);
+    (listed(packages), listed(own.chain(DTMF_TYPES).chain([JSON]).collect()))
+}
+
+const JSON: &str = "application/json";
+
 fn is_json(kind: &str) -> bool {
-    kind == "application/json"
+    kind == JSON
 }
 
 /// The JSON in a body whose type says so (`application/json`, `…+json`).

@@ -121,6 +121,15 @@ impl InfoMatcher {
         self.asks
     }
 
+    /// The package that its INFOs are of, if they are of one.
+    pub(crate) fn package(&self) -> Option<&str> {
+        self.package.as_deref()
+    }
+
+    pub(crate) fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
     pub(crate) fn is_of(&self, package: Option<&str>) -> bool {
         self.package.as_deref() == package
     }

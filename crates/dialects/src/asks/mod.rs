@@ -18,7 +18,7 @@ mod replaces;
 
 pub use bad::BadAsk;
 pub use command::ParkCommand;
-pub use info::InfoAsk;
+pub use info::{InfoAsk, info_status, info_taken};
 pub use info_rule::{BadInfoRule, InfoMatcher, InfoRule, InfoVerb};
 pub use invite::Invite;
 pub use key::Key;

@@ -1,6 +1,7 @@
 //! Requests that reach a leg with nobody behind it: a parkee's, a retriever's before its ACK, a
 //! parker's whose call is parked. We answer as the far end would that goes on holding the call.
 
+use dialects::{info_status, info_taken};
 use sip_core::ServerKey;
 use sip_msg::{Direction, Message, Name, sdp_part};
 
@@ -17,7 +18,8 @@ pub(crate) fn by_ourselves(house: &mut House, server: ServerKey, request: &Messa
     match request.cseq().1 {
         "INVITE" | "UPDATE" => offer(house, server, request, key),
         "NOTIFY" => notify(house, server, request, key),
-        "INFO" | "MESSAGE" | "PRACK" => simple(house, server, request, key, 200),
+        "INFO" => info(house, server, request, key),
+        "MESSAGE" | "PRACK" => simple(house, server, request, key, 200),
         "OPTIONS" => simple(house, server, request, key, 200),
         "REFER" => simple(house, server, request, key, 603),
         "SUBSCRIBE" => simple(house, server, request, key, 489),
@@ -28,6 +30,19 @@ pub(crate) fn by_ourselves(house: &mut House, server: ServerKey, request: &Messa
 fn simple(house: &mut House, server: ServerKey, request: &Message, key: LegKey, status: u16) {
     let draft = send::answer_in(house, key, request, status).finish();
     house.layer.respond(house.at, server, status, &draft);
+}
+
+/// An INFO that nobody else is there to read.
+fn info(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
+    let status = info_status(request);
+    let (packages, types) = info_taken(&house.settings.info_rules);
+    let draft = send::answer_in(house, key, request, status);
+    let draft = match status {
+        469 => draft.line(Name::RecvInfo, packages),
+        415 => draft.line(Name::Accept, types),
+        _ => draft,
+    };
+    house.layer.respond(house.at, server, status, &draft.finish());
 }
 
 fn notify(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
@@ -45,6 +60,9 @@ fn offer(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
         return house.refuse(server, request, &Refusal::OfferOpen);
     }
     leg.dialog.refresh_target(request);
+    if let Err(refusal) = only_sdp(request) {
+        return house.refuse(server, request, &refusal);
+    }
     let body = request.body();
     let part = request.content_type().and_then(|kind| sdp_part(kind, &body));
     let sdp = match part {
@@ -124,6 +142,20 @@ pub(crate) fn own_origin(house: &mut House, key: LegKey) -> String {
         (None, Some(ip)) => crate::calls::describe::new_origin(house.chance.u64(), ip),
         (None, None) => String::new(),
     }
+}
+
+/// Whether a request that we answer ourselves has no body but a description, or one that may be
+/// passed over (RFC 3261 §8.2.3).
+///
+/// # Errors
+/// [`Refusal::NotSdp`].
+pub(crate) fn only_sdp(request: &Message) -> Result<(), Refusal> {
+    let disposition = request.get(Name::ContentDisposition).unwrap_or_default();
+    let is_optional = disposition.to_ascii_lowercase().contains("handling=optional");
+    if request.body().is_empty() || request.sdp().is_some() || is_optional {
+        return Ok(());
+    }
+    Err(Refusal::NotSdp)
 }
 
 /// What we sent last, once more.

@@ -28,6 +28,7 @@ mod weave;
 mod within;
 
 pub(crate) use acks::{ack, late_ack, unacknowledged};
+pub(crate) use answer::only_sdp;
 pub(crate) use dialled::{by_dial, has_call, held_call, reserve};
 pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;

@@ -122,8 +122,8 @@ fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<()
         .dialog
         .numbered("INVITE", 1)
         .line(Name::Allow, send::ALLOW)
-        .line(Name::Supported, "replaces, norefersub")
-        .line(Name::PAssertedIdentity, shown.name_addr());
+        .line(Name::Supported, "replaces, norefersub");
+    draft = retrieve::identity_lines(draft, &shown, "calling");
     if !alert.is_empty() {
         draft = draft.line(Name::AlertInfo, alert);
     }

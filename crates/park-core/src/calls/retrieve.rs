@@ -7,7 +7,7 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 
 use crate::calls::describe::{Format, Place, Sdp, common, write};
-use crate::calls::leg::{Invite, Stage, Usage, With};
+use crate::calls::leg::{Identity, Invite, Stage, Usage, With};
 use crate::calls::{answer, media, own, parked, recall, setup};
 use crate::calls::{leaving, send};
 use crate::house::House;
@@ -174,7 +174,7 @@ fn send_answer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(), 
     let Some(heard) = leg.heard else { return Ok(()) };
     let Some(request) = house.layer.request_of(heard.key).cloned() else { return Ok(()) };
     let mut draft: Compose = send::answer_in(house, key, &request, 200);
-    draft = identity_lines(draft, &who);
+    draft = identity_lines(draft, &who, "called");
     if let Some(leg) = house.legs.get_mut(key) {
         leg.stage = Stage::Up;
         if let Some(sdp) = &leg.media.sent {
@@ -185,15 +185,16 @@ fn send_answer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(), 
     Ok(())
 }
 
-/// Shows who it is: some phones read the one, some the other.
-pub(crate) fn identity_lines(draft: Compose, who: &crate::calls::Identity) -> Compose {
+/// Shows who it is, the `party` that they are in this call: some phones read the one line, some the
+/// other, and those that read both find the same in them.
+pub(crate) fn identity_lines(draft: Compose, who: &Identity, party: &str) -> Compose {
     if who.uri.is_empty() {
         return draft;
     }
     let address = who.name_addr();
     draft
         .line(Name::PAssertedIdentity, &address)
-        .line(Name::RemotePartyId, format!("{address};party=called;screen=yes;privacy=off"))
+        .line(Name::RemotePartyId, format!("{address};party={party};screen=yes;privacy=off"))
 }
 
 /// No common codec: the PBX is asked for one of the retriever's.
@@ -293,6 +294,25 @@ pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: 
     let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
     let fact = Fact::Retrieved { slot: call.id.slot.to_string(), by, recall };
     house.tell(call_id.as_deref(), fact);
+    show_taker(house, key, call.leg);
+}
+
+/// Shows the parkee's side who has the call now: an UPDATE that changes nothing else (RFC 3311), if
+/// the PBX is to be told at all.
+fn show_taker(house: &mut House, taker: LegKey, parkee: LegKey) {
+    if !house.settings.connected_line {
+        return;
+    }
+    let Some(leg) = house.legs.get(taker) else { return };
+    let Some(aor) = &leg.aor else { return };
+    let who = Identity {
+        name: leg.who.name.clone(),
+        uri: format!("sip:{}@{}", aor.extension, aor.domain).into(),
+    };
+    let Some(leg) = house.legs.get_mut(parkee).filter(|leg| leg.takes_update) else { return };
+    let party = if leg.dialog.is_opened_by_us() { "calling" } else { "called" };
+    let draft = identity_lines(leg.dialog.request("UPDATE"), &who, party);
+    send::send_own(house, parkee, draft, Errand::Answer);
 }
 
 /// The retriever's dialog is up but must not be: it is ended, and the parkee stays where it is.

@@ -118,6 +118,7 @@ fn pbx(root: &Table<'_, '_>, settings: &mut Settings, target: Option<&str>) {
     let table = root.table("pbx");
     listen(&table, &mut settings.pbx_listen);
     let written = table.all_parsed("target", words::target);
+    settings.engine.connected_line = table.flag("connected_line").unwrap_or(false);
     let named = written.as_ref().is_some_and(|list| !list.is_empty());
     match target.map(words::target) {
         Some(Ok(target)) => settings.engine.pbx_targets = vec![target],

@@ -126,6 +126,7 @@ impl Pbx {
         let said = self.legs.get(&no).map(|leg| leg.said.clone()).unwrap_or_default();
         let identity = self.legs.get(&no).map(|leg| leg.identity.clone()).unwrap_or_default();
         let timer = response.get(Name::SessionExpires).map(str::to_owned);
+        let says_update = self.settings.says_update;
         let Some(leg) = self.leg_mut(caller) else { return };
         let (Some(server), Some(request)) = (leg.server.take(), leg.request.clone()) else {
             // The caller has gone meanwhile.
@@ -145,6 +146,9 @@ impl Pbx {
             .line(Name::PAssertedIdentity, &identity);
         if let Some(timer) = timer {
             answer = answer.line(Name::SessionExpires, timer).line(Name::Require, "timer");
+        }
+        if says_update {
+            answer = answer.line(Name::Allow, "INVITE, ACK, BYE, CANCEL, UPDATE");
         }
         let draft = answer.body(&said.0, said.1).finish();
         if let Some(leg) = self.leg_mut(no) {

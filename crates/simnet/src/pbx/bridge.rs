@@ -111,8 +111,14 @@ impl Pbx {
         };
         let (kind, body) = body_of(request);
         let mut passed = peer.dialog.request(request.cseq().1);
-        for name in [Name::Event, Name::SubscriptionState, Name::InfoPackage, Name::SessionExpires]
-        {
+        for name in [
+            Name::Event,
+            Name::SubscriptionState,
+            Name::InfoPackage,
+            Name::SessionExpires,
+            Name::PAssertedIdentity,
+            Name::RemotePartyId,
+        ] {
             if let Some(value) = request.get(name) {
                 passed = passed.line(name, value);
             }

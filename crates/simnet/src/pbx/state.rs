@@ -35,6 +35,8 @@ pub struct PbxSettings {
     pub longest_registration: u32,
     /// Whether it hangs up a leg by itself when a transfer from that leg has succeeded.
     pub byes_after_transfer: bool,
+    /// Whether its answers say that it takes UPDATE (RFC 3311).
+    pub says_update: bool,
     /// Numbers whose calls go elsewhere, whatever phones they have.
     pub forwards: BTreeMap<String, String>,
     /// The status with which it refuses every REFER, if it does.
@@ -54,6 +56,7 @@ impl PbxSettings {
             digest: false,
             longest_registration: 3600,
             byes_after_transfer: false,
+            says_update: false,
             forwards: BTreeMap::new(),
             refuses_refer: None,
             says_nothing_of_idle: false,
