@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use park_core::{Command, Fact, Reply};
-use simnet::{CallState, MUSIC, World, stories};
+use simnet::{CallState, Fault, MUSIC, World, stories};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -319,4 +319,16 @@ stories! {
         w.hang_up("anna").settle();
         w.ended("ben").ended("benny");
     }
+}
+
+#[test]
+fn a_phone_that_reboots_while_a_hold_is_brought_to_it_leaves_nothing_behind() {
+    let mut w = World::with_phones(["ben"]);
+    w.callers(["anna"]).talk("anna", "ben");
+    // The hold, our 100, the hold on its way, ben's 100, and this: ben's 200.
+    let before = w.datagrams();
+    w.spoil(before + 4, Fault::Drop).hold("anna").pass(ms(50)).reboot("ben").settle();
+    w.hang_up("anna").tidy();
+    let answers = w.ladder().text(false);
+    assert!(answers.contains("[Drop]"), "{answers}");
 }

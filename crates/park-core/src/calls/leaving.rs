@@ -182,11 +182,14 @@ fn reinvite_outlives(house: &mut House, key: PassKey) -> bool {
     }
 }
 
-/// A request whose legs have gone runs to its end by itself.
+/// A request whose legs have gone runs to its end by itself. An INVITE has none where the phone that
+/// began to answer it is no more, so it is called back, and its end waited for as long as for any.
 fn detach(house: &mut House, key: PassKey) {
-    if let Some(pass) = house.passes.get_mut(key) {
-        pass.from = None;
-        pass.to = None;
-        pass.detached = true;
+    let Some(pass) = house.passes.get_mut(key) else { return };
+    pass.from = None;
+    pass.to = None;
+    pass.detached = true;
+    if let (PassKind::Reinvite, Some(client)) = (pass.kind, pass.client) {
+        house.layer.cancel(house.at, client, None);
     }
 }
