@@ -4,8 +4,10 @@ import json
 
 from stage import DOMAIN, eventually
 from steps import (
-    CALLER, JAMES, LOT, OTHER, OUTSIDE, check, hears, hears_music, james_calls_out, retrieve, talk, unbroken,
+    ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, check, hears, hears_music, james_calls_out, retrieve, talk, unbroken,
 )
+from stories_watching import watch
+from watching import lamp, replaces, shows, watches_no_more
 
 
 def park_at_orbit(stage, orbit, pbx, end, call):
@@ -57,6 +59,49 @@ def an_orbit_that_nobody_has_keeps_the_call(stage):
     unbroken(caller, "the caller")
 
 
+def a_private_location_is_taken_by_the_ids_that_its_lamp_shows(stage):
+    stage.open(LOT)
+    stage.register("103", "105", "106")
+    caller = stage.end(CALLER)
+    pbx = stage.pbx("pbx_answers", caller)
+    lamps, _ = watch(stage, "106", f"703@{DOMAIN}")
+    park_at_orbit(stage, f"sip:prk703@{DOMAIN}", pbx, caller, 0)
+    lit = shows(lamp(lamps, 2), OUTSIDE)[0]
+    retrieve(stage, "105", "prk703", pbx, caller, parts={"invite_line": f"Replaces: {replaces(lit)}"})
+    shows(lamp(lamps, 3))
+    pbx.done()
+    watches_no_more(stage, lamps, 3)
+    unbroken(caller, "the parkee")
+
+
+def a_soft_key_parks_and_monitors_the_parked_call(stage):
+    stage.open(LOT)
+    registrar = stage.pbx("pbx_registers", calls=2)
+    james, alice, caller = stage.end(JAMES), stage.end(ALICE), stage.end(CALLER)
+    tcp = dict(over="tcp", registers=True)
+    parker = stage.phone("phone_parks_by_soft_key", "103", james, dials=OUTSIDE, **tcp)
+    retriever = stage.phone("phone_retrieves_until_hung_up", "105", alice, dials="701", **tcp)
+    parker.fact("contact")
+    retriever.fact("contact")
+    registrar.done()
+    contacts = dict(fact.split() for fact in registrar.facts("contact"))
+    pbx = stage.pbx("pbx_answers_and_hangs_up", caller)
+    stage.cue_by_parkade(parker, contacts["103"])
+    talk(stage, parker, james, pbx, caller)
+    stage.cue_by_parkade(parker, contacts["103"])
+    slot = parker.fact("parked")
+    check(slot == "701", f"the screen says that the call is parked at {slot}")
+    hears_music(caller, "the parkee")
+    parker.fact("free", 5)
+    stage.cue_by_parkade(retriever, contacts["105"])
+    talk(stage, retriever, alice, pbx, caller)
+    parker.done()
+    stage.cue(pbx)
+    pbx.done()
+    retriever.done()
+    unbroken(caller, "the parkee")
+
+
 def a_command_parks_and_its_answer_names_the_slot(stage):
     stage.open(LOT)
     stage.register("103", "105")
@@ -94,6 +139,8 @@ def keys_that_are_no_code_pass_in_their_order_and_a_code_parks(stage):
 STORIES = [
     an_orbit_names_the_slot,
     an_orbit_that_nobody_has_keeps_the_call,
+    a_private_location_is_taken_by_the_ids_that_its_lamp_shows,
+    a_soft_key_parks_and_monitors_the_parked_call,
     a_command_parks_and_its_answer_names_the_slot,
     keys_that_are_no_code_pass_in_their_order_and_a_code_parks,
 ]

@@ -4,7 +4,7 @@ from stage import DOMAIN, eventually
 from steps import (
     ALICE, CALLER, JAMES, LOT, OTHER, OUTSIDE, PARKED, check, hears_music, retrieve, talk, unbroken,
 )
-from watching import lamp, notices, replaces, shows, shows_woven, watches_no_more
+from watching import CALLPARK, lamp, lists, notices, replaces, shows, shows_woven, watches_no_more
 
 
 def watch(stage, device, watched):
@@ -125,9 +125,30 @@ def a_lots_lamp_shows_all_that_is_parked_there(stage):
     unbroken(second, "the parkee")
 
 
+def what_is_parked_for_an_extension_is_listed_by_call_info(stage):
+    stage.open(LOT)
+    stage.register("103", "105", "106")
+    caller = stage.end(CALLER)
+    pbx = stage.pbx("pbx_answers", caller)
+    phone = stage.phone("phone_watches", "105", watched=f"105@{DOMAIN}", waits=False, parts=CALLPARK)
+    lists(phone, 1)
+    park(stage, pbx, caller, PARKED["park_at"])
+    lists(phone, 2, OUTSIDE)
+    retrieve(stage, "106", "*88105", pbx, caller)
+    lists(phone, 3)
+    pbx.done()
+    stage.cue(phone)
+    lists(phone, 4)
+    stage.cue(phone)
+    phone.done()
+    lists(phone, 5)
+    unbroken(caller, "the parkee")
+
+
 STORIES = [
     a_slots_lamp_is_lit_by_a_park_and_put_out_by_a_retrieve,
     pressing_a_lamp_retrieves_the_call_that_it_shows,
     an_extensions_lamp_shows_the_pbxs_dialogs_and_the_parked_call,
     a_lots_lamp_shows_all_that_is_parked_there,
+    what_is_parked_for_an_extension_is_listed_by_call_info,
 ]

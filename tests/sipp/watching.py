@@ -66,6 +66,27 @@ def shows(notice, *parkees):
     return notice.dialogs
 
 
+# A phone that watches its own extension as BroadSoft has it, in the place of one that watches dialogs.
+CALLPARK = {
+    "event": "call-info",
+    "accept": "application/x-broadworks-callpark-info+xml",
+    "kind": "application/x-broadworks-callpark-info.xml",
+    "counted": "x-broadworks-callpark-inf(o)",
+}
+
+
+def lists(phone, count, *parkees):
+    """The notice of `call-info` number `count`, from 1, awaited, lists these parked calls."""
+    eventually(f"{phone.name} is told for the {count}. time", lambda: len(phone.facts("lamp")) >= count)
+    told = [raw for way, raw in phone.raw_messages() if way == "received" and raw.startswith(b"NOTIFY ")]
+    check(len(told) == count, f"{phone.name} was told {len(told)} times, not {count}")
+    head, _, body = told[-1].partition(b"\r\n\r\n")
+    check(b"\r\nCall-Info: " in head, "a notice of call-info has no Call-Info line")
+    identities = (node.text for node in ElementTree.fromstring(body).iter() if node.tag.endswith("}identity"))
+    found = [re.sub("^sip:|@.*", "", identity) for identity in identities]
+    check(found == list(parkees), f"{phone.name} is told of {found}, not {list(parkees)}")
+
+
 def replaces(dialog):
     """What a phone puts into Replaces to pick that dialog up: its side is the far one's."""
     ids = f"{dialog.get('call-id')};to-tag={dialog.get('local-tag')};from-tag={dialog.get('remote-tag')}"
