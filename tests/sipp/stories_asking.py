@@ -102,6 +102,20 @@ def a_soft_key_parks_and_monitors_the_parked_call(stage):
     unbroken(caller, "the parkee")
 
 
+def a_park_server_chooses_the_orbit(stage):
+    stage.open(LOT)
+    stage.register("103", "105")
+    parker, _, pbx, caller = james_calls_out(stage, "phone_parks_by_park_server", "pbx_answers")
+    stage.cue(parker)
+    check(parker.fact("orbit").endswith(";orbit=701"), f"the parker is sent to {parker.fact('orbit')}")
+    parker.fact("parked")
+    hears_music(caller, "the parkee")
+    parker.done(5)
+    retrieve(stage, "105", "701", pbx, caller)
+    pbx.done()
+    unbroken(caller, "the parkee")
+
+
 def a_command_parks_and_its_answer_names_the_slot(stage):
     stage.open(LOT)
     stage.register("103", "105")
@@ -141,6 +155,7 @@ STORIES = [
     an_orbit_that_nobody_has_keeps_the_call,
     a_private_location_is_taken_by_the_ids_that_its_lamp_shows,
     a_soft_key_parks_and_monitors_the_parked_call,
+    a_park_server_chooses_the_orbit,
     a_command_parks_and_its_answer_names_the_slot,
     keys_that_are_no_code_pass_in_their_order_and_a_code_parks,
 ]
