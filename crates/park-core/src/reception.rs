@@ -1,7 +1,7 @@
 //! The first look at a request outside of any dialog: an ask about parking, a call or subscription
 //! through the house, a registration, or something that simply passes.
 
-use base::{Flow, Side};
+use base::{Flow, Side, SlotName};
 use dialects::{Dialled, Invite, Place, RemoteCc, SoftKey};
 use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, SipUri};
@@ -12,7 +12,7 @@ use crate::calls::{
 };
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::{BindingKey, ParkedKey};
+use crate::keys::{BindingKey, LegKey, ParkedKey};
 use crate::lots::{self, Ask};
 use crate::refusal::Refusal;
 use crate::register;
@@ -131,7 +131,7 @@ fn soft_key(
 /// What an INVITE of a phone asks of us.
 enum Wish {
     Park(Ask),
-    Reserve(crate::keys::LegKey),
+    Reserve(LegKey, SlotName),
     Retrieve(ParkedKey),
 }
 
@@ -177,10 +177,10 @@ fn invite(
             Wish::Retrieve(lots::wanted(house, aor, &ask(Place::Extension(extension)))?)
         }
         Dialled::Number(slot) => {
-            match lots::wanted(house, aor, &ask(Place::Slot(slot))) {
+            match lots::wanted(house, aor, &ask(Place::Slot(slot.clone()))) {
                 // Empty, and the phone holds a call: it is going to transfer it there.
                 Err(Refusal::SlotEmpty) => match held_call(house, binding) {
-                    Some(parker) => Wish::Reserve(parker),
+                    Some(parker) => Wish::Reserve(parker, slot),
                     None => return Err(Refusal::SlotEmpty),
                 },
                 found => Wish::Retrieve(found?),
@@ -202,7 +202,9 @@ fn serve(
     }
     match wish {
         Wish::Park(ask) => by_dial(house, server, request, flow, binding, &ask),
-        Wish::Reserve(parker) => reserve(house, server, request, flow, binding, parker),
+        Wish::Reserve(parker, slot) => {
+            reserve(house, server, request, flow, binding, (parker, slot));
+        }
         Wish::Retrieve(parked) => by_invite(house, server, request, flow, binding, parked),
     }
 }

@@ -74,7 +74,8 @@ pub struct Settings {
     pub templates: Vec<NoticeTemplate>,
     /// After a park, how long the phone may take to end its leg before we do.
     pub bye_grace: Duration,
-    /// How long a dialled park is answered before we end that leg (a phone may still transfer into it).
+    /// How long a dialled park stays answered when it has been told the slot by ear (a phone may still
+    /// transfer into it).
     pub confirm: Duration,
     /// How long a PBX address may keep silent before the next one is tried.
     pub failover_after: Duration,

@@ -10,10 +10,11 @@ use park_core::{Command, Reply};
 
 use crate::admin::{ask, table};
 use crate::config::{
-    LogFormat, LogSettings, Problems, Settings, default_sockets, defaults_with, load,
+    LogFormat, LogSettings, Problem, Problems, Settings, default_sockets, defaults_with, load,
 };
 use crate::demo;
 use crate::logging::Log;
+use crate::media::{MusicProblem, bad_prompts};
 use crate::profiles::{as_json, as_text};
 use crate::shell::{CannotStart, Program};
 use crate::signals::{self, Source};
@@ -135,7 +136,16 @@ fn tell(text: &str) {
 
 fn check(file: &Path) -> ExitCode {
     match load(file, None) {
-        Ok(_) => {
+        Ok(settings) => {
+            let about = |bad: MusicProblem| Problem {
+                line: None,
+                key: "media.prompts".to_owned(),
+                what: bad.to_string(),
+            };
+            let list: Vec<Problem> = bad_prompts(&settings.media).into_iter().map(about).collect();
+            if !list.is_empty() {
+                return bad(&Problems { file: file.display().to_string(), list });
+            }
             tell(&format!("{}: no problems\n", file.display()));
             ExitCode::SUCCESS
         }

@@ -27,6 +27,7 @@ fn plan(pair: u32, hears: Hears) -> Plan {
         guard: [far(pair).ip()].into_iter().collect(),
         keys: None,
         hears,
+        opening: None,
     })
 }
 

@@ -7,10 +7,12 @@
 //! - below it `latch` (who may speak into a pair), `egress` (one unbroken stream towards a far side,
 //!   whoever feeds it), `rtcp` (reports that fit that stream), `wheel` (the pacing of music) and
 //!   `pressed` (which keys a far side presses);
-//! - `tune`: music encoded once per codec; `melody`: the tune that is always there;
+//! - `tune`: music encoded once per codec; `melody`: the tune that is always there; `clip`: what is
+//!   played once, before something else;
 //! - `listen`: measures what a stream sounds like, for whoever must prove it.
 #![forbid(unsafe_code)]
 
+mod clip;
 mod egress;
 mod latch;
 mod leases;
@@ -25,6 +27,7 @@ mod tune;
 mod verdict;
 mod wheel;
 
+pub use clip::{Clip, Opening};
 pub use leases::{Dry, Leases};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;

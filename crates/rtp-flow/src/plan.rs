@@ -1,10 +1,13 @@
 //! The words between the engine and the media workers. A plan says what is to be, not what to do:
-//! the same plan may be given twice, and the last one given for a pair holds.
+//! the same plan may be given twice (but for an opening, which is played each time), and the last one
+//! given for a pair holds.
 
 use std::net::{IpAddr, SocketAddr};
 
 use base::Side;
 use smallvec::SmallVec;
+
+use crate::clip::Opening;
 
 /// One media worker; all streams of one call are on the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +160,9 @@ pub struct StreamPlan {
     pub keys: Option<KeyWatch>,
     /// What the far side hears.
     pub hears: Hears,
+    /// What is played to it first. Without one nothing interrupts what it hears already, also not an
+    /// opening that is under way.
+    pub opening: Option<Opening>,
 }
 
 /// An order to the media workers.
@@ -194,6 +200,11 @@ pub enum MediaNotice {
         pair: PairId,
         /// From where.
         from: SocketAddr,
+    },
+    /// An opening is over.
+    Opened {
+        /// The [`Opening`]'s mark.
+        mark: u64,
     },
     /// A far side whose keys are watched has pressed one.
     Key {

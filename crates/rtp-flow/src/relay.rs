@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use crate::clip::Opened;
 use crate::egress::{Egress, Paced};
 use crate::latch::{Admission, Latch, canonical, reachable};
 use crate::packet::{Header, is_rtcp};
@@ -17,7 +18,7 @@ use crate::pressed::Pressed;
 use crate::rtcp::Renaming;
 use crate::tune::{Tunes, packet_time, units};
 use crate::verdict::{Component, Counts, Outgoing, Verdict, Why};
-use crate::wheel::{Place, Wheel};
+use crate::wheel::{Place, Wheel, moment_of};
 
 /// How often comfort noise is sent, in milliseconds: often enough for whoever watches for silence.
 const NOISE_TIME: u8 = 120;
@@ -52,6 +53,8 @@ struct Path {
     /// Who hears this pair's far side; the last one to say so does.
     listeners: SmallVec<[PairId; 2]>,
     playing: Option<Playing>,
+    /// What is played before what the plan says.
+    opened: Option<Opened>,
     /// How much of the tune has been played, in units of 10 ms: music that comes back goes on there.
     played: u64,
 }
@@ -75,6 +78,7 @@ impl Path {
             pressed: Pressed::default(),
             listeners: SmallVec::new(),
             playing: None,
+            opened: None,
             played: 0,
         }
     }
@@ -196,7 +200,9 @@ impl Relay {
         }
         let key = self.key(plan.pair);
         let before = self.paths[key].plan.take();
-        let same_feed = before.as_ref().is_some_and(|b| same_feed(&b.hears, &plan.hears));
+        let opening = plan.opening.take();
+        let same_feed =
+            opening.is_none() && before.as_ref().is_some_and(|b| same_feed(&b.hears, &plan.hears));
         let path = &mut self.paths[key];
         if let Some(before) = &before {
             relearn(path, now, before, &plan);
@@ -211,15 +217,25 @@ impl Relay {
         }
         self.stop_playing(key);
         self.paths[key].egress.feed = None;
-        match plan.hears {
-            Hears::Nothing => {}
-            Hears::Stream { from, .. } => {
-                let heard = self.key(from);
-                self.paths[heard].listeners.push(plan.pair);
-            }
-            Hears::Music { codec, ptime, .. } => self.stand(now, key, packet_time(codec, ptime)),
-            Hears::Silence { .. } => self.stand(now, key, NOISE_TIME),
+        if let Hears::Stream { from, .. } = plan.hears {
+            let heard = self.key(from);
+            self.paths[heard].listeners.push(plan.pair);
         }
+        self.paths[key].opened = opening.map(Opened::new);
+        self.feed(now, key);
+    }
+
+    /// Begins what the far side of a pair hears now, if it is to be paced.
+    fn feed(&mut self, now: Moment, key: usize) {
+        let path = &self.paths[key];
+        let hears = path.plan.as_ref().map(|plan| &plan.hears);
+        let length = match (&path.opened, hears) {
+            (Some(Opened { opening, .. }), _) => packet_time(opening.codec, opening.ptime),
+            (None, Some(Hears::Music { codec, ptime, .. })) => packet_time(*codec, *ptime),
+            (None, Some(Hears::Silence { .. })) => NOISE_TIME,
+            (None, Some(Hears::Nothing | Hears::Stream { .. }) | None) => return,
+        };
+        self.stand(now, key, length);
     }
 
     fn stand(&mut self, now: Moment, key: usize, length: u8) {
@@ -297,6 +313,9 @@ impl Relay {
                 Some(len) => forward(len),
             };
         }
+        if sink.opened.is_some() {
+            return Err(Why::Unheard);
+        }
         let mut header = Header::read(buf).ok_or(Why::NotRtp)?;
         if let Some((_, out)) = payloads.iter().find(|(come, _)| *come == header.payload_type) {
             header.payload_type = *out;
@@ -361,6 +380,9 @@ impl Relay {
 
     /// What the stream on the wheel under `key` sends at `tick`.
     fn play(&mut self, key: usize, tick: u64) -> Option<Outgoing> {
+        if self.paths.get(key)?.opened.is_some() {
+            return self.play_opening(key, tick);
+        }
         let path = self.paths.get_mut(key)?;
         let (plan, length) = (path.plan.as_ref()?, path.playing.as_ref()?.length);
         let (_, to) = path.way_out(plan, false)?;
@@ -378,6 +400,30 @@ impl Relay {
         let paced = Paced { tick, clock, length, payload_type, payload_len: payload.len() };
         let header = path.egress.pace(paced, &mut self.chance);
         Some(Outgoing { pair: path.pair, to, header: header.to_bytes(), payload })
+    }
+
+    /// The same while there is an opening. It goes on also where its far side cannot be reached yet.
+    fn play_opening(&mut self, key: usize, tick: u64) -> Option<Outgoing> {
+        let path = self.paths.get_mut(key)?;
+        let length = path.playing.as_ref()?.length;
+        let opened = path.opened.as_mut()?;
+        let (payload_type, clock) = (opened.opening.payload_type, opened.opening.codec.clock());
+        let mark = opened.opening.mark;
+        let payload = opened.next(&self.tunes, length);
+        let is_over = opened.is_over(&self.tunes);
+        let to = path.plan.as_ref().and_then(|plan| path.way_out(plan, false));
+        let outgoing = payload.zip(to).map(|(payload, (_, to))| {
+            let paced = Paced { tick, clock, length, payload_type, payload_len: payload.len() };
+            let header = path.egress.pace(paced, &mut self.chance);
+            Outgoing { pair: path.pair, to, header: header.to_bytes(), payload }
+        });
+        if is_over {
+            path.opened = None;
+            self.notices.push_back(MediaNotice::Opened { mark });
+            self.stop_playing(key);
+            self.feed(moment_of(tick), key);
+        }
+        outgoing
     }
 }
 

@@ -5,6 +5,7 @@ use audio_codec::opus::{OpusApplication, OpusEncoder};
 use audio_codec::{CodecType, Encoder, create_encoder, resample};
 use bytes::Bytes;
 
+use crate::clip::{Clip, Clips};
 use crate::plan::Codec;
 
 /// The sample rate of what a tune is made from, in hertz.
@@ -53,15 +54,35 @@ impl Encoded {
         let mut looped = pcm.to_vec();
         looped.resize(pcm.len().next_multiple_of(LOOP_UNIT), 0);
         let run_up = (RUN_UP * TUNE_RATE as usize / 1_000).min(looped.len());
-        let mut whole = looped[looped.len() - run_up..].to_vec();
-        whole.extend_from_slice(&looped);
-        Ok(match codec {
+        let before = looped[looped.len() - run_up..].to_vec();
+        Ok(Encoded::after(codec, before, &looped))
+    }
+
+    /// Encodes what is played once: before it there is silence. Else as [`Encoded::encode`].
+    ///
+    /// # Errors
+    /// [`NoMusic`] if `pcm` is empty.
+    pub fn once(codec: Codec, pcm: &[i16]) -> Result<Encoded, NoMusic> {
+        if pcm.is_empty() {
+            return Err(NoMusic);
+        }
+        let mut whole = pcm.to_vec();
+        whole.resize(pcm.len().next_multiple_of(LOOP_UNIT), 0);
+        Ok(Encoded::after(codec, vec![0; RUN_UP * TUNE_RATE as usize / 1_000], &whole))
+    }
+
+    /// Encodes whole loop units of sound as it is after what came before.
+    fn after(codec: Codec, before: Vec<i16>, sound: &[i16]) -> Encoded {
+        let run_up = before.len();
+        let mut whole = before;
+        whole.extend_from_slice(sound);
+        match codec {
             Codec::Opus => opus(&whole, run_up),
             Codec::Pcmu => fixed(CodecType::PCMU, 80, &whole, run_up),
             Codec::Pcma => fixed(CodecType::PCMA, 80, &whole, run_up),
             Codec::G722 => fixed(CodecType::G722, 80, &whole, run_up),
             Codec::G729 => fixed(CodecType::G729, 10, &whole, run_up),
-        })
+        }
     }
 
     /// How long the loop is, in units of 10 ms.
@@ -135,24 +156,37 @@ impl Tune {
     }
 }
 
-/// The music list. Cloning it copies no music.
+/// The music list, and the clips. Cloning it copies no sound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tunes(Vec<Tune>);
+pub struct Tunes {
+    tunes: Vec<Tune>,
+    clips: Clips,
+}
 
 impl Tunes {
-    /// A list; the first tune is the program's default.
+    /// A list without clips; the first tune is the program's default.
     pub fn new(tunes: Vec<Tune>) -> Tunes {
-        Tunes(tunes)
+        Tunes { tunes, clips: Clips::default() }
+    }
+
+    /// Adds a clip, which has been encoded to be played once.
+    pub fn put_clip(&mut self, clip: Clip, sound: Tune) {
+        self.clips.put(clip, sound);
+    }
+
+    /// A clip, if it is there.
+    pub fn clip(&self, clip: Clip) -> Option<&Tune> {
+        self.clips.get(clip)
     }
 
     /// A tune in a codec; the default where the list has no such number.
     pub fn encoded(&self, tune: u16, codec: Codec) -> Option<&Encoded> {
-        self.0.get(usize::from(tune)).or_else(|| self.0.first())?.encoded(codec)
+        self.tunes.get(usize::from(tune)).or_else(|| self.tunes.first())?.encoded(codec)
     }
 
     /// The tunes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Tune> {
-        self.0.iter()
+        self.tunes.iter()
     }
 }
 

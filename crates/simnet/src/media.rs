@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 
 use base::{Chance, Moment, Side};
 use bytes::Bytes;
 use rtp_flow::{
-    Codec, Component, Hears, MediaNotice, Pair, PairId, Plan, Relay, StreamPlan, TUNE_RATE, Tune,
-    Tunes, Verdict, WorkerId,
+    Codec, Component, Encoded, Hears, MediaNotice, Pair, PairId, Plan, Relay, StreamPlan,
+    TUNE_RATE, Tune, Tunes, Verdict, WorkerId,
 };
 
-use crate::tone::MUSIC;
+use crate::tone::{self, MUSIC};
 
 /// What feeds an address, as far as the plans say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +44,31 @@ fn index(side: Side) -> usize {
     }
 }
 
-/// The world's music: ten times 120 ms, a whole number of periods.
+/// The world's music: ten times 120 ms, a whole number of periods; and its clips, a tone each.
 fn tunes() -> Tunes {
-    let turn = std::f64::consts::TAU * f64::from(MUSIC) / f64::from(TUNE_RATE);
-    let pcm: Vec<i16> =
-        (0..TUNE_RATE * 6 / 5).map(|n| ((f64::from(n) * turn).sin() * 8_000.0) as i16).collect();
-    let tune = Tune::encode(&pcm, &[Codec::Pcma, Codec::Pcmu]);
-    Tunes::new(tune.into_iter().collect())
+    static MADE: OnceLock<Tunes> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let codecs = [Codec::Pcma, Codec::Pcmu];
+        let tune = Tune::encode(&sine(MUSIC, 1_200), &codecs);
+        let mut tunes = Tunes::new(tune.into_iter().collect());
+        for (hertz, clip) in tone::clips() {
+            let mut sound = Tune::default();
+            for codec in codecs {
+                if let Ok(encoded) = Encoded::once(codec, &sine(hertz, 240)) {
+                    sound.put(codec, encoded);
+                }
+            }
+            tunes.put_clip(clip, sound);
+        }
+        tunes
+    })
+    .clone()
+}
+
+fn sine(hertz: u32, ms: u32) -> Vec<i16> {
+    let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(TUNE_RATE);
+    let samples = 0..TUNE_RATE / 1_000 * ms;
+    samples.map(|n| ((f64::from(n) * turn).sin() * 8_000.0) as i16).collect()
 }
 
 impl Media {
@@ -83,6 +102,10 @@ impl Media {
                 }
                 self.plans.insert(stream.pair, stream.clone());
                 self.used.remove(&stream.pair);
+                // Where nothing is played nobody waits for its end.
+                if let (false, Some(opening)) = (self.real, &stream.opening) {
+                    return Ok(Some(MediaNotice::Opened { mark: opening.mark }));
+                }
             }
         }
         if self.real {

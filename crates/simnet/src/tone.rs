@@ -1,7 +1,7 @@
 //! Which sound is whose: each party sends a sine of its own, and the world's music is one too, so
 //! that a listener can tell them apart.
 
-use rtp_flow::{level, loudness};
+use rtp_flow::{Clip, level, loudness};
 
 /// The tone that the virtual world plays as music, in hertz.
 pub(crate) const MUSIC: u32 = 370;
@@ -11,6 +11,25 @@ const SILENCE: f64 = -50.0;
 /// The tone of party number `n`, in hertz: all differ by 110 Hz.
 pub fn frequency(n: usize) -> u32 {
     480 + 110 * (n as u32 % 24)
+}
+
+/// The signs by which stories name the clips: that of a park, that of courtesy, then the prompts'.
+const CLIPS: &str = "+~0123456789*#";
+
+/// The tones that stand for clips: above those of the first ten parties.
+pub(crate) fn clips() -> impl Iterator<Item = (u32, Clip)> {
+    let clip = |sign| match sign {
+        '+' => Some(Clip::PARKED),
+        '~' => Some(Clip::COURTESY),
+        _ => Clip::of_sign(sign),
+    };
+    (0u32..).zip(CLIPS.chars()).filter_map(move |(n, sign)| Some((1_600 + 90 * n, clip(sign)?)))
+}
+
+/// The sign of the clip that has this tone.
+pub(crate) fn sign_of(hertz: u32) -> Option<char> {
+    let at = clips().position(|(tone, _)| tone == hertz)?;
+    CLIPS.chars().nth(at)
 }
 
 /// Which of the `known` frequencies dominates, if anything can be heard at all: `Ok(None)` is

@@ -4,7 +4,7 @@ use sip_core::{ClientKey, ServerKey};
 use sip_msg::{Edit, Message, Name, NameAddr, SipUri};
 
 use crate::calls::leg::{Waiting, With};
-use crate::calls::{media, own, parked, retrieve, route};
+use crate::calls::{dialled, media, own, parked, retrieve, route};
 use crate::house::House;
 use crate::keys::LegKey;
 
@@ -49,6 +49,7 @@ pub(crate) fn ack(house: &mut House, request: &Message, key: LegKey) {
         _ => {
             // The partner was joined with somebody else while the ACK was under way.
             own::note_answer(house, key, request);
+            dialled::acked(house, key);
             go_on(house, key);
         }
     }

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use base::Flow;
+use base::{Flow, SlotName};
+use rtp_flow::Clip;
 use sip_core::ServerKey;
 use sip_msg::{Compose, Message};
+use smallvec::SmallVec;
 
 use crate::calls::leg::{Leg, Stage, Usage, With};
-use crate::calls::{answer, leaving, park, retrieve, send};
+use crate::calls::{answer, leaving, media, park, retrieve, send};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, LegKey};
 use crate::lots::{Ask, Teller};
@@ -16,6 +18,8 @@ use crate::refusal::Refusal;
 
 /// How long a leg that dialled a slot waits to be transferred into.
 const RESERVED: Duration = Duration::from_secs(60);
+/// The number of a slot is said in less; should nobody tell that it has been, its leg ends all the same.
+const LONGEST_SAYING: Duration = Duration::from_secs(30);
 
 /// Which of a phone's calls is meant when it dials a park code: the one that it holds, newest first;
 /// else its only one. Rather none than the wrong one.
@@ -81,6 +85,59 @@ pub(crate) fn by_dial(
     }
 }
 
+/// The call that a leg was dialled for is parked: who dialled is told where, by ear, and then both
+/// legs end; a phone may still complete its transfer meanwhile.
+pub(crate) fn parked(house: &mut House, parker: LegKey, dialled: LegKey, slot: SlotName) {
+    let hears = say(house, dialled, slot);
+    let wait = if hears { LONGEST_SAYING } else { house.settings.confirm };
+    for leg in [dialled, parker] {
+        house.alarms.set(Alarm::Bye(leg), house.at + wait);
+    }
+}
+
+/// Has a leg hear the tone of a park and the number of a slot, as soon as it has acknowledged our
+/// answer; says whether it can hear anything.
+fn say(house: &mut House, key: LegKey, slot: SlotName) -> bool {
+    let acked = house.legs.get(key).is_some_and(|leg| leg.heard.is_none());
+    if !acked {
+        // What it can hear may be in the ACK (RFC 3264: the answer to an offer of ours).
+        let Some(leg) = house.legs.get_mut(key) else { return false };
+        leg.to_say = Some(slot);
+        return true;
+    }
+    let signs = slot.as_str().chars().filter_map(Clip::of_sign);
+    let clips: SmallVec<[Clip; 8]> = std::iter::once(Clip::PARKED).chain(signs).collect();
+    media::plan_after(house, key, &clips);
+    media::music_format(house, key).is_some()
+}
+
+/// A leg that we answered has acknowledged that: what it is to hear begins.
+pub(crate) fn acked(house: &mut House, key: LegKey) {
+    let Some(slot) = house.legs.get_mut(key).and_then(|leg| leg.to_say.take()) else { return };
+    if !say(house, key, slot) {
+        told_by_ear(house, key);
+    }
+}
+
+/// A leg has heard all that it was to hear.
+pub(crate) fn told_by_ear(house: &mut House, key: LegKey) {
+    let Some(With::Parking(parker)) = house.legs.get(key).map(|leg| leg.with) else { return };
+    if house.legs.get(parker).is_some_and(|leg| leg.partner().is_some()) {
+        // The call waits to be transferred.
+        return;
+    }
+    has_heard(house, parker);
+    has_heard(house, key);
+}
+
+/// A leg whose call was parked by dialling ends before long.
+pub(crate) fn has_heard(house: &mut House, key: LegKey) {
+    let until = house.at + house.settings.confirm;
+    if house.alarms.at(Alarm::Bye(key)).is_some_and(|due| due > until) {
+        house.alarms.set(Alarm::Bye(key), until);
+    }
+}
+
 /// A phone that holds a call dials a free slot: it will transfer the call into it.
 pub(crate) fn reserve(
     house: &mut House,
@@ -88,12 +145,13 @@ pub(crate) fn reserve(
     request: &Message,
     flow: Flow,
     binding: Option<BindingKey>,
-    parker: LegKey,
+    (parker, slot): (LegKey, SlotName),
 ) {
     match answer_dialled(house, server, request, flow, binding, parker) {
         Ok(dialled) => {
             send_answer(house, server, request, dialled);
             house.alarms.set(Alarm::Bye(dialled), house.at + RESERVED);
+            say(house, dialled, slot);
         }
         Err(refusal) => house.refuse(server, request, &refusal),
     }

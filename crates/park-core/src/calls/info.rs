@@ -6,7 +6,6 @@ use base::{Flow, Side};
 use dialects::{Codes, InfoAsk, InfoVerb, Key, KeyOutcome, KeySource, Keys, ParkCommand};
 use sip_core::ServerKey;
 use sip_msg::Message;
-use slotmap::KeyData;
 
 use crate::calls::leg::{Leg, Stage};
 use crate::calls::{own, park, quirks, send};
@@ -149,10 +148,8 @@ fn press(
     true
 }
 
-/// A key has come in the sound of a watched leg; its packets have gone on. `mark` is the leg, as
-/// [`LegKey`]s are told outside.
-pub(crate) fn pressed_in_sound(house: &mut House, mark: u64, event: u8, timestamp: u32) {
-    let key = LegKey::from(KeyData::from_ffi(mark));
+/// A key has come in the sound of a watched leg; its packets have gone on.
+pub(crate) fn pressed_in_sound(house: &mut House, key: LegKey, event: u8, timestamp: u32) {
     let Some(pressed) = Key::from_event(event) else { return };
     if let Some(outcome) = collect(house, key, pressed, KeySource::Rtp { timestamp }) {
         follow(house, key, outcome);

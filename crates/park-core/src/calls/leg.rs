@@ -1,6 +1,6 @@
 //! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
 
-use base::{Moment, Side};
+use base::{Moment, Side, SlotName};
 use dialects::{Key, Keys, ParkedDialog};
 use rustc_hash::FxHashMap;
 use sip_core::{ClientKey, Dialog, ServerKey};
@@ -168,6 +168,8 @@ pub(crate) struct Leg {
     pub(crate) keys: Option<Box<Keys>>,
     /// Keys that were held back and go out by this leg one after another; the first is under way.
     pub(crate) keys_due: Vec<Key>,
+    /// The slot that it is to be told by ear as soon as it has acknowledged our answer.
+    pub(crate) to_say: Option<SlotName>,
     /// For a phone that watches an extension: what it has been told of parked calls there.
     pub(crate) woven: Option<Box<Woven>>,
     /// REFERs that were passed on by this leg, the last one first.
@@ -231,6 +233,7 @@ impl Leg {
             progress: None,
             keys: None,
             keys_due: Vec::new(),
+            to_say: None,
             woven: None,
             refers: Vec::new(),
         }

@@ -6,15 +6,16 @@ use std::net::{IpAddr, SocketAddr};
 use base::Side;
 use bytes::Bytes;
 use rtp_flow::{
-    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PayloadMap, Plan, StreamKind, StreamPlan,
+    Clip, Codec, Guard, Hears, KeyWatch, MediaNotice, Opening, Pair, PayloadMap, Plan, StreamKind,
+    StreamPlan,
 };
 use sip_msg::{Description, Media, Message, Rewrite, sdp_part};
-use slotmap::Key as _;
+use slotmap::{Key as _, KeyData};
 use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, next_origin};
-use crate::calls::info;
 use crate::calls::leg::{Leg, Usage, With};
+use crate::calls::{dialled, info};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
@@ -200,7 +201,12 @@ pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
         MediaNotice::Stocked { pairs } => house.leases.stocked(pairs),
         MediaNotice::Exhausted { side } => house.leases.exhausted(side),
         MediaNotice::Key { mark, event, timestamp } => {
-            info::pressed_in_sound(house, mark, event, timestamp);
+            let key = LegKey::from(KeyData::from_ffi(mark));
+            info::pressed_in_sound(house, key, event, timestamp);
+        }
+        MediaNotice::Opened { mark } => {
+            let key = LegKey::from(KeyData::from_ffi(mark));
+            dialled::told_by_ear(house, key);
         }
         MediaNotice::Latched { .. } => {}
     }
@@ -266,6 +272,11 @@ fn pad_lines(text: &mut Vec<u8>, lines: usize, last: &Description<'_>) {
 
 /// Tells the media workers what the pairs of a leg are to do now.
 pub(crate) fn plan(house: &mut House, key: LegKey) {
+    plan_after(house, key, &[]);
+}
+
+/// As [`plan`], but these clips come first, where there is music in the leg's codec.
+pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
     let Some(leg) = house.legs.get(key) else { return };
     let flow = leg.dialog.flow;
     let mut plans: SmallVec<[StreamPlan; 2]> = SmallVec::new();
@@ -284,6 +295,9 @@ pub(crate) fn plan(house: &mut House, key: LegKey) {
             guard,
             keys: keys(house, key, leg, index),
             hears: hears(house, key, index),
+            opening: Some(clips)
+                .filter(|clips| !clips.is_empty() && stream.is_audio && stream.is_rtp)
+                .and_then(|clips| opening(house, key, clips)),
         });
     }
     for plan in plans {
@@ -325,8 +339,12 @@ fn hears(house: &House, key: LegKey, index: usize) -> Hears {
             let tune = house.lots.get(parked).map_or(0, |call| call.policy.tune);
             music(house, key, tune)
         }
-        // Until its ACK the retriever is not heard, and the parkee goes on hearing music.
-        With::Parking(_) if leg.media.streams[index].is_audio => music(house, key, 0),
+        // Music only while the call waits to be transferred; is it parked, there is quiet, and before
+        // the ACK too: nothing comes before what it is told by ear.
+        With::Parking(parker) if leg.media.streams[index].is_audio => {
+            let waits = house.legs.get(parker).is_some_and(|leg| leg.partner().is_some());
+            if waits && leg.heard.is_none() { music(house, key, 0) } else { silence(house, key) }
+        }
         _ => Hears::Nothing,
     }
 }
@@ -378,16 +396,35 @@ pub(crate) fn music_format(house: &House, key: LegKey) -> Option<(Codec, Format)
 }
 
 fn music(house: &House, key: LegKey, tune: u16) -> Hears {
-    if let Some((codec, format)) = music_format(house, key) {
-        let received = house.legs.get(key).and_then(|leg| leg.received());
-        let ptime = received
-            .as_ref()
-            .and_then(|sdp| sdp.audio())
-            .and_then(|(_, media)| media.ptime)
-            .filter(|ms| [10, 20, 30, 40, 60].contains(ms))
-            .unwrap_or(20);
-        return Hears::Music { tune, codec, payload_type: format.number, ptime };
+    match music_format(house, key) {
+        Some((codec, format)) => {
+            let (payload_type, ptime) = (format.number, packet_time(house, key));
+            Hears::Music { tune, codec, payload_type, ptime }
+        }
+        None => silence(house, key),
     }
+}
+
+fn opening(house: &House, key: LegKey, clips: &[Clip]) -> Option<Opening> {
+    let (codec, format) = music_format(house, key)?;
+    let (clips, mark) = (SmallVec::from_slice(clips), key.data().as_ffi());
+    Some(Opening {
+        clips,
+        codec,
+        payload_type: format.number,
+        ptime: packet_time(house, key),
+        mark,
+    })
+}
+
+/// How many milliseconds of sound the far end of a leg wants in a packet.
+fn packet_time(house: &House, key: LegKey) -> u8 {
+    let received = house.legs.get(key).and_then(|leg| leg.received());
+    let wish = received.as_ref().and_then(|sdp| sdp.audio()).and_then(|(_, media)| media.ptime);
+    wish.filter(|ms| [10, 20, 30, 40, 60].contains(ms)).unwrap_or(20)
+}
+
+fn silence(house: &House, key: LegKey) -> Hears {
     match agreed(house, key).into_iter().find(Format::is_speech) {
         Some(format) => Hears::Silence { payload_type: 13, clock: format.clock },
         None => Hears::Nothing,

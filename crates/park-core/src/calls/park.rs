@@ -6,7 +6,7 @@ use sip_core::ServerKey;
 use sip_msg::Message;
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{ids, info, media, own, parked, progress, quirks, soft_key};
+use crate::calls::{dialled, ids, info, media, own, parked, progress, quirks, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -41,7 +41,8 @@ pub(crate) fn by_refer(
         return house.refuse(server, request, &Refusal::NotAnswered);
     }
     // Parked already, by dialling; the phone now completes its transfer into that leg.
-    if leg.with == With::Nobody && consult.is_some() {
+    if let (With::Nobody, Some(consult)) = (leg.with, consult) {
+        house.alarms.set(Alarm::Bye(consult), house.at + house.settings.bye_grace);
         progress::accept(house, server, request, key, quiet);
         if !quiet {
             progress::start_progress(house, key, request.cseq().0, 200);
@@ -195,9 +196,8 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
         Teller::SoftKey(parker) => soft_key::done(house, key, parker),
         Teller::Keys(parker) => info::keys_done(house, parker),
         Teller::Dialled(parker, dialled) => {
-            let until = house.at + house.settings.confirm;
-            house.alarms.set(Alarm::Bye(dialled), until);
-            house.alarms.set(Alarm::Bye(parker), until);
+            let slot = call.id.slot.clone();
+            dialled::parked(house, parker, dialled, slot);
         }
     }
     tell_parked(house, key);

@@ -10,7 +10,7 @@ use sip_msg::{Direction, Message};
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, leaving};
-use crate::calls::{answer, media, own, park, recall, retrieve, soft_key};
+use crate::calls::{answer, dialled, media, own, park, recall, retrieve, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps;
@@ -49,9 +49,11 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
             leaving::end_leg(house, key);
             recall::leg_over(house, key, parked);
         }
-        With::Nobody | With::Parking(_) | With::Telling(_) | With::Leg(_) => {
-            leaving::end_leg(house, key)
+        With::Parking(parker) => {
+            dialled::has_heard(house, parker);
+            leaving::end_leg(house, key);
         }
+        With::Nobody | With::Telling(_) | With::Leg(_) => leaving::end_leg(house, key),
     }
 }
 

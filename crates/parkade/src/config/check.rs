@@ -217,6 +217,8 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     if let Some(music) = table.parsed("music", |text| words::music(text, folder)) {
         media.music = vec![music];
     }
+    media.prompts =
+        table.parsed("prompts", |text| words::prompts(text, folder)).unwrap_or_default();
     table.close();
 }
 

@@ -56,7 +56,12 @@ pub struct MediaSettings {
     pub workers: Option<usize>,
     /// The music list; tune numbers count it. The first is the default of every lot.
     pub music: Vec<Music>,
+    /// By which the number of a slot is said: the file of each sign; none: it is not said.
+    pub prompts: Vec<(char, PathBuf)>,
 }
+
+/// The kinds of sound files that can be read, by the end of their names.
+pub(crate) const SOUND_FILES: [&str; 5] = ["wav", "flac", "mp3", "ogg", "oga"];
 
 /// Where music comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +126,7 @@ impl Default for MediaSettings {
             last_port: 39_999,
             workers: None,
             music: vec![Music::BuiltIn],
+            prompts: Vec::new(),
         }
     }
 }

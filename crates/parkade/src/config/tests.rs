@@ -240,3 +240,24 @@ proptest::proptest! {
         let _ = examine(&changed.join("\n"), Path::new(""), None);
     }
 }
+
+#[test]
+fn prompts_are_a_folder_with_a_file_for_each_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers");
+    std::fs::create_dir(&path).unwrap();
+    let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "star"];
+    for name in names {
+        std::fs::write(path.join(format!("{name}.wav")), "").unwrap();
+    }
+    let text = format!("{PBX}[media]\nprompts = \"numbers\"\n");
+    let told = check(&text, folder.path(), None).unwrap_err();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].what.contains("\"numbers\" has no hash.wav"), "{}", told[0].what);
+    std::fs::write(path.join("hash.ogg"), "").unwrap();
+    let read = check(&text, folder.path(), None).unwrap();
+    assert_eq!(read.media.prompts.len(), 12);
+    assert!(read.media.prompts.contains(&('#', path.join("hash.ogg"))));
+    let nowhere = format!("{PBX}[media]\nprompts = \"nowhere\"\n");
+    assert!(check(&nowhere, folder.path(), None).unwrap_err()[0].what.contains("is no folder"));
+}

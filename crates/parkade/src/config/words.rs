@@ -1,13 +1,15 @@
 //! Single values as they are written: what each one allows, and what to write instead.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::{Domain, Transport};
 use park_core::{Network, RecallThen};
+use rtp_flow::Clip;
 use sip_msg::SipUri;
 
-use crate::config::settings::{Listen, Music};
+use crate::config::raw::listed;
+use crate::config::settings::{Listen, Music, SOUND_FILES};
 
 /// `udp:0.0.0.0:5060`, `tcp:[::]:5060`.
 pub(super) fn listen(text: &str) -> Result<Listen, String> {
@@ -114,6 +116,35 @@ pub(super) fn music(text: &str, folder: &Path) -> Result<Music, String> {
         return Err(format!("{text:?} is not there; write \"builtin\", a file or a folder"));
     }
     Ok(Music::Path(path))
+}
+
+/// A folder with a sound file for each sign of a number: `0.wav` to `9.wav`, `star.wav`, `hash.wav`.
+pub(super) fn prompts(text: &str, folder: &Path) -> Result<Vec<(char, PathBuf)>, String> {
+    let path = folder.join(text);
+    if text.is_empty() || !path.is_dir() {
+        return Err(format!("{text:?} is no folder; write one that has 0.wav to 9.wav"));
+    }
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for sign in Clip::signs() {
+        let name = match sign {
+            '*' => "star".to_owned(),
+            '#' => "hash".to_owned(),
+            digit => digit.to_string(),
+        };
+        let files = SOUND_FILES.iter().map(|kind| path.join(format!("{name}.{kind}")));
+        match files.into_iter().find(|file| file.is_file()) {
+            Some(file) => found.push((sign, file)),
+            None => missing.push(format!("{name}.wav")),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    Err(format!(
+        "{text:?} has no {}; there must be one for each digit, star and hash (.flac, .mp3 and .ogg do too)",
+        listed(&missing)
+    ))
 }
 
 /// A code or a number that can be dialled.

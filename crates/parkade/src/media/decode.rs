@@ -13,8 +13,6 @@ use symphonia::core::formats::{FormatOptions, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-/// The kinds of files that can be read, by the end of their names.
-pub(super) const KINDS: [&str; 5] = ["wav", "flac", "mp3", "ogg", "oga"];
 /// Music longer than this is not kept in memory, in seconds.
 pub(super) const LONGEST: usize = 3_600;
 

@@ -18,5 +18,5 @@ mod workers;
 mod tests;
 
 pub(crate) use counts::MediaCounts;
-pub(crate) use music::{MusicProblem, load};
+pub(crate) use music::{MusicProblem, bad_prompts, load};
 pub(crate) use workers::{CannotCarry, MediaConfig, MediaWorkers};

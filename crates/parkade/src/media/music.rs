@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use rtp_flow::{Codec, Encoded, NoMusic, TUNE_RATE, Tune, Tunes, melody};
+use rtp_flow::{Clip, Codec, Encoded, NoMusic, TUNE_RATE, Tune, Tunes, melody};
 
-use crate::config::Music;
-use crate::media::decode::{KINDS, LONGEST, Unreadable, decode};
+use crate::config::{MediaSettings, Music, SOUND_FILES};
+use crate::media::decode::{LONGEST, Unreadable, decode};
 
 /// Why there is no music from somewhere.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub(crate) enum MusicProblem {
         path: PathBuf,
     },
     /// A file gives no music.
-    #[error("music file {}: {why}", path.display())]
+    #[error("sound file {}: {why}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -47,12 +47,16 @@ pub(crate) enum MusicProblem {
     },
 }
 
-/// Loads the music list, each entry in each codec. Takes a while: a second or so for each ten minutes.
+/// A prompt is no longer than this, in seconds: somebody waits for it.
+const LONGEST_PROMPT: usize = 3;
+
+/// Loads the music list and the clips, each in each codec. Takes a while: a second or so for each ten
+/// minutes.
 ///
 /// # Errors
 /// What was read, what is wrong with it, and what to do.
-pub(crate) fn load(list: &[Music], codecs: &[Codec]) -> Result<Tunes, MusicProblem> {
-    let tunes = list.iter().map(|music| {
+pub(crate) fn load(media: &MediaSettings, codecs: &[Codec]) -> Result<Tunes, MusicProblem> {
+    let tunes = media.music.iter().map(|music| {
         let pcm = match music {
             Music::BuiltIn => melody(),
             Music::Path(path) if path.is_dir() => folder(path)?,
@@ -62,20 +66,45 @@ pub(crate) fn load(list: &[Music], codecs: &[Codec]) -> Result<Tunes, MusicProbl
             Music::BuiltIn => Path::new("built in"),
             Music::Path(path) => path,
         };
-        encode(&pcm, codecs)
+        encode(&pcm, codecs, Encoded::encode)
             .map_err(|why| MusicProblem::File { path: named.to_owned(), why: why.to_string() })
     });
-    Ok(Tunes::new(tunes.collect::<Result<_, _>>()?))
+    let mut tunes = Tunes::new(tunes.collect::<Result<_, _>>()?);
+    let mut sounds = Vec::from(Clip::tones());
+    for (sign, path) in &media.prompts {
+        sounds.extend(Clip::of_sign(*sign).zip(Some(prompt(path)?)));
+    }
+    for (clip, pcm) in sounds {
+        // A clip of which nothing can be made is left out when it should be played.
+        tunes.put_clip(clip, encode(&pcm, codecs, Encoded::once).unwrap_or_default());
+    }
+    Ok(tunes)
 }
 
+/// What is wrong with the files of prompts, each of which is read.
+pub(crate) fn bad_prompts(media: &MediaSettings) -> Vec<MusicProblem> {
+    media.prompts.iter().filter_map(|(_, path)| prompt(path).err()).collect()
+}
+
+fn prompt(path: &Path) -> Result<Vec<i16>, MusicProblem> {
+    let pcm = file(path)?;
+    if pcm.len() > LONGEST_PROMPT * TUNE_RATE as usize {
+        let why =
+            format!("it is longer than {LONGEST_PROMPT} s, which is too long to say one sign");
+        return Err(MusicProblem::File { path: path.to_owned(), why });
+    }
+    Ok(pcm)
+}
+
+/// Whether it is to be played in a loop or once.
+type How = fn(Codec, &[i16]) -> Result<Encoded, NoMusic>;
+
 /// Encodes in all codecs, each on a thread of its own: the slow ones take longest together.
-fn encode(pcm: &[i16], codecs: &[Codec]) -> Result<Tune, NoMusic> {
+fn encode(pcm: &[i16], codecs: &[Codec], how: How) -> Result<Tune, NoMusic> {
     let mut tune = Tune::default();
     let encoded: Vec<_> = thread::scope(|scope| {
-        let started: Vec<_> = codecs
-            .iter()
-            .map(|codec| (*codec, scope.spawn(move || Encoded::encode(*codec, pcm))))
-            .collect();
+        let started: Vec<_> =
+            codecs.iter().map(|codec| (*codec, scope.spawn(move || how(*codec, pcm)))).collect();
         started.into_iter().map(|(codec, thread)| (codec, thread.join())).collect()
     });
     for (codec, result) in encoded {
@@ -121,5 +150,5 @@ fn folder(path: &Path) -> Result<Vec<i16>, MusicProblem> {
 
 fn is_music(path: &Path) -> bool {
     let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    KINDS.iter().any(|k| k.eq_ignore_ascii_case(kind))
+    SOUND_FILES.iter().any(|k| k.eq_ignore_ascii_case(kind))
 }

@@ -8,7 +8,7 @@ use base::{Moment, Side};
 use rtp_flow::{Codec, MediaNotice, Plan, Why};
 use tokio::sync::mpsc;
 
-use crate::config::{Music, Settings};
+use crate::config::{MediaSettings, Settings};
 use crate::media::{CannotCarry, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load};
 use crate::shell::failure::CannotStart;
 
@@ -21,8 +21,8 @@ pub(super) struct Media {
     workers: Arc<MediaWorkers>,
     waiting: Vec<Plan>,
     due: Option<Moment>,
-    /// What the music was made from.
-    loaded: (Vec<Music>, Vec<Codec>),
+    /// What the music and the prompts were made from.
+    loaded: (MediaSettings, Vec<Codec>),
 }
 
 impl Media {
@@ -33,7 +33,7 @@ impl Media {
     ) -> Result<Media, CannotStart> {
         let media = &settings.media;
         let codecs = settings.engine.music_codecs.clone();
-        let tunes = load(&media.music, &codecs).map_err(no_music)?;
+        let tunes = load(media, &codecs).map_err(no_music)?;
         let config = MediaConfig {
             phones: media.phones_address,
             pbx: media.pbx_address,
@@ -45,7 +45,7 @@ impl Media {
             let _ = notices.send(notice);
         };
         let workers = MediaWorkers::start(&config, &tunes, notify).map_err(no_workers)?;
-        let loaded = (media.music.clone(), codecs);
+        let loaded = (media.clone(), codecs);
         Ok(Media { workers: Arc::new(workers), waiting: Vec::new(), due: None, loaded })
     }
 
@@ -88,7 +88,7 @@ impl Media {
     /// Loads other music, on a thread of its own; calls hear it as soon as it is ready. The music
     /// stays as it is if the new one cannot be loaded.
     pub(super) fn reload(&mut self, settings: &Settings) {
-        let wanted = (settings.media.music.clone(), settings.engine.music_codecs.clone());
+        let wanted = (settings.media.clone(), settings.engine.music_codecs.clone());
         if wanted == self.loaded {
             return;
         }

@@ -1,6 +1,6 @@
 //! What of new settings can be taken while the program runs.
 
-use crate::config::Settings;
+use crate::config::{MediaSettings, Settings};
 
 /// The new settings with all that cannot change left as it is, and the names of what was left.
 pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
@@ -26,9 +26,8 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     merged.engine.pbx_targets.clone_from(&old.engine.pbx_targets);
     // It is of this start of the program, not of the file.
     merged.engine.first_version = old.engine.first_version;
-    let music = std::mem::take(&mut merged.media.music);
-    merged.media.clone_from(&old.media);
-    merged.media.music = music;
+    let MediaSettings { music, prompts, .. } = std::mem::take(&mut merged.media);
+    merged.media = MediaSettings { music, prompts, ..old.media.clone() };
     merged.admin_socket.clone_from(&old.admin_socket);
     merged.log.format = old.log.format;
     (merged, left)

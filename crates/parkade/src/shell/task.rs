@@ -140,7 +140,9 @@ impl Task {
             sides.retain(|side| match &notice {
                 MediaNotice::Stocked { pairs } => pairs.iter().all(|pair| pair.side != *side),
                 MediaNotice::Exhausted { side: empty } => empty != side,
-                MediaNotice::Latched { .. } | MediaNotice::Key { .. } => true,
+                MediaNotice::Latched { .. }
+                | MediaNotice::Key { .. }
+                | MediaNotice::Opened { .. } => true,
             });
             self.turn(Input::Media(notice));
         }

@@ -49,6 +49,7 @@ pub(crate) fn plan(pair: PairId, hears: Hears) -> StreamPlan {
         guard: guard.into_iter().collect(),
         keys: None,
         hears,
+        opening: None,
     }
 }
 

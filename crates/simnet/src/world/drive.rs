@@ -363,6 +363,10 @@ impl World {
         for (from, to, bytes) in due {
             self.put_rtp(from, to, bytes);
         }
+        let notices = self.media.as_mut().map(|media| media.notices()).unwrap_or_default();
+        for notice in notices {
+            self.feed(Input::Media(notice));
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::state::World;
 use crate::media::Feed;
 use crate::phone::{Call, CallState};
 use crate::rtp_end::Sound;
+use crate::tone;
 
 /// What somebody hears.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum Source {
     Silence,
     /// The house's music.
     Music,
+    /// One of the house's clips, by its sign: `+` that of a park, `~` that of courtesy, else a prompt's.
+    Clip(char),
     /// Somebody.
     Party(String),
     /// What nobody should hear.
@@ -38,6 +41,8 @@ impl From<&str> for Source {
 
 /// How long the world listens before it says what it hears.
 const WINDOW: Duration = Duration::from_millis(200);
+/// The same where sounds are short.
+const SHORT: Duration = Duration::from_millis(50);
 
 impl World {
     /// What somebody hears now, in all calls together.
@@ -60,12 +65,42 @@ impl World {
             [] => Source::Nothing,
             [Sound::Silence] => Source::Silence,
             [Sound::Music] => Source::Music,
-            [Sound::Tone(hertz)] => {
-                let who = self.seats.iter().find(|s| s.phone.account().frequency == *hertz);
-                who.map_or(Source::Noise, |seat| Source::Party(seat.name.clone()))
-            }
+            [Sound::Tone(hertz)] => self.party_of(*hertz),
             _ => Source::Noise,
         }
+    }
+
+    /// What somebody hears during this time in the newest call, one after another. Only with real media.
+    pub fn hears_in_turn(&mut self, name: &str, time: Duration) -> Vec<Source> {
+        let until = self.now + time;
+        let mut heard: Vec<Source> = Vec::new();
+        while self.now < until {
+            self.pass(crate::rtp_end::FRAME_TIME);
+            let parties = self.seats.iter().map(|s| s.phone.account().frequency);
+            let known: Vec<u32> = parties.chain(tone::clips().map(|(hertz, _)| hertz)).collect();
+            let call = self.phone(name).calls().iter().rev().find(|call| listens(call));
+            let sound = call.map(|call| call.media.ear.sound(self.now, SHORT, &known));
+            let source = match sound {
+                // Between two sounds there are both.
+                None | Some(Sound::Noise) => continue,
+                Some(Sound::Nothing) => Source::Nothing,
+                Some(Sound::Silence) => Source::Silence,
+                Some(Sound::Music) => Source::Music,
+                Some(Sound::Tone(hertz)) => match tone::sign_of(hertz) {
+                    Some(sign) => Source::Clip(sign),
+                    None => self.party_of(hertz),
+                },
+            };
+            if heard.last() != Some(&source) {
+                heard.push(source);
+            }
+        }
+        heard
+    }
+
+    fn party_of(&self, hertz: u32) -> Source {
+        let who = self.seats.iter().find(|s| s.phone.account().frequency == hertz);
+        who.map_or(Source::Noise, |seat| Source::Party(seat.name.clone()))
     }
 
     fn planned_for(&self, name: &str) -> Source {

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use rtp_flow::{Codec, Ear, Tunes};
+use rtp_flow::{Clip, Codec, Ear, Tunes};
 
-use crate::config::Music;
-use crate::media::load;
+use crate::config::{MediaSettings, Music};
+use crate::media::{bad_prompts, load};
 
 const FLAC: &[u8] = include_bytes!("samples/600.flac");
 const OGG: &[u8] = include_bytes!("samples/700.ogg");
@@ -32,8 +32,12 @@ fn wav(hertz: f64, seconds: f64, rate: u32) -> Vec<u8> {
     bytes
 }
 
+fn media(path: &Path) -> MediaSettings {
+    MediaSettings { music: vec![Music::Path(path.to_owned())], ..MediaSettings::default() }
+}
+
 fn loaded(path: &Path) -> Result<Tunes, String> {
-    load(&[Music::Path(path.to_owned())], &[Codec::Pcma]).map_err(|problem| problem.to_string())
+    load(&media(path), &[Codec::Pcma]).map_err(|problem| problem.to_string())
 }
 
 /// The tone that is heard between two moments of a tune, given in units of 10 ms.
@@ -119,8 +123,43 @@ fn bytes_that_are_no_music_never_panic() {
 
 #[test]
 fn the_built_in_melody_is_there_in_every_codec() {
-    let tunes = load(&[Music::BuiltIn], &Codec::ALL).unwrap();
+    let tunes = load(&MediaSettings::default(), &Codec::ALL).unwrap();
     for codec in Codec::ALL {
         assert!(tunes.encoded(0, codec).unwrap().len() > 2_000, "{codec:?}");
     }
+}
+
+#[test]
+fn prompts_are_heard_as_they_are_in_their_files_and_the_tones_are_always_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("7.wav");
+    fs::write(&path, wav(600.0, 0.3, 8_000)).unwrap();
+    let media = MediaSettings { prompts: vec![('7', path)], ..MediaSettings::default() };
+    assert!(bad_prompts(&media).is_empty());
+    let tunes = load(&media, &[Codec::Pcma]).unwrap();
+    let clip = |clip: Clip| tunes.clip(clip).and_then(|tune| tune.encoded(Codec::Pcma));
+    let seven = clip(Clip::of_sign('7').unwrap()).unwrap();
+    assert_eq!(seven.len(), 36, "whole 120 ms");
+    let mut ear = Ear::default();
+    for position in (4..24).step_by(2) {
+        ear.hear(Codec::Pcma, &seven.packet(position, 20));
+    }
+    assert!(near(ear.tone().unwrap(), 600.0));
+    assert!(clip(Clip::PARKED).is_some() && clip(Clip::COURTESY).is_some());
+    assert!(clip(Clip::of_sign('8').unwrap()).is_none());
+}
+
+#[test]
+fn prompts_that_cannot_be_said_are_told_with_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (long, broken) = (folder.path().join("1.wav"), folder.path().join("2.wav"));
+    fs::write(&long, wav(600.0, 3.5, 8_000)).unwrap();
+    fs::write(&broken, "no sound").unwrap();
+    let prompts = vec![('1', long), ('2', broken)];
+    let media = MediaSettings { prompts, ..MediaSettings::default() };
+    let told: Vec<String> = bad_prompts(&media).iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("1.wav: it is longer than 3 s"), "{told:?}");
+    assert!(told[1].contains("2.wav"), "{told:?}");
+    assert!(load(&media, &[Codec::Pcma]).is_err());
 }

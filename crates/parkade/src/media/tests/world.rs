@@ -117,6 +117,7 @@ impl World {
             guard: [party.rtp.local_addr().unwrap().ip()].into_iter().collect(),
             keys: None,
             hears,
+            opening: None,
         }));
     }
 

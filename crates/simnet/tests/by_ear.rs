@@ -1,0 +1,82 @@
+//! What is told by ear: a tone and the slot's number to who has dialled a park, and a tone of courtesy
+//! when a call is retrieved.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use simnet::{CallState, MUSIC, SILENCE, Source, World, stories};
+
+const SECONDS_3: Duration = Duration::from_secs(3);
+
+fn clips(signs: &str) -> Vec<Source> {
+    signs.chars().map(Source::Clip).collect()
+}
+
+/// Of what was heard, what is no quiet.
+fn sounds(heard: Vec<Source>) -> Vec<Source> {
+    heard.into_iter().filter(|s| ![Source::Nothing, SILENCE].contains(s)).collect()
+}
+
+fn is_answered(w: &World, name: &str) -> bool {
+    w.phone(name).current().is_some_and(|call| call.state == CallState::Up)
+}
+
+stories! {
+    fn who_parks_by_dialling_hears_a_tone_and_the_slot_and_is_hung_up(w) {
+        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "700");
+        assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+701"));
+        w.settle();
+        w.ended("ben").waits("anna").parked_at(&["701"]);
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl");
+    }
+
+    fn who_parks_on_an_extension_hears_that(w) {
+        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "*68102");
+        assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+102"));
+        w.settle();
+        w.ended("ben").waits("anna").parked_at(&["102"]);
+    }
+
+    fn who_dials_a_slot_to_transfer_into_it_hears_its_number_and_then_music(w) {
+        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "705");
+        let mut wanted = clips("+705");
+        wanted.push(MUSIC);
+        assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), wanted);
+        assert!(is_answered(w, "ben"));
+        w.nothing_parked().transfer_attended("ben").settle();
+        w.ended("ben").waits("anna").parked_at(&["705"]);
+    }
+
+    fn the_call_may_be_transferred_while_the_number_is_said(w) {
+        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "*68").pass_until(SECONDS_3, |w| is_answered(w, "ben"));
+        w.transfer_attended("ben").settle();
+        w.ended("ben").waits("anna").parked_at(&["101"]);
+    }
+
+    fn who_hangs_up_while_the_number_is_said_loses_nothing(w) {
+        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "700").pass_until(SECONDS_3, |w| is_answered(w, "ben"));
+        w.pass(Duration::from_millis(300)).hang_up("ben").settle();
+        w.ended("ben").waits("anna").parked_at(&["701"]);
+    }
+
+    fn who_offers_late_hears_it_too(w) {
+        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
+        w.habits("ben", |h| h.offers_late = true);
+        w.talk("anna", "ben").hold("ben").settle();
+        w.dial("ben", "700");
+        assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+701"));
+        w.settle();
+        w.ended("ben").waits("anna").parked_at(&["701"]);
+    }
+}
