@@ -30,7 +30,7 @@ mod words;
 pub use command::{Command, Counts, LotView, ParkedView, Reply};
 pub use engine::Engine;
 pub use settings::{
-    Anchor, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
+    Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
     PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
 };
 pub use told::{Fact, Told};

@@ -131,6 +131,8 @@ pub struct LotSettings {
     pub page: String,
     /// Which tune the parkee hears.
     pub tune: u16,
+    /// Who hears a short tone at a retrieve, before the other.
+    pub courtesy: Courtesy,
     /// Recall.
     pub recall: RecallSettings,
     /// Park groups.
@@ -149,6 +151,19 @@ pub enum FindSlot {
     Next,
     /// Any: a number says nothing about how many wait.
     Random,
+}
+
+/// Who hears a tone of courtesy when a call is retrieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Courtesy {
+    /// Nobody.
+    None,
+    /// The parkee.
+    Parkee,
+    /// The retriever.
+    Retriever,
+    /// Both.
+    Both,
 }
 
 /// A park group.
@@ -187,6 +202,8 @@ pub struct OwnSettings {
     pub page: Option<String>,
     /// See [`LotSettings::tune`].
     pub tune: Option<u16>,
+    /// See [`LotSettings::courtesy`].
+    pub courtesy: Option<Courtesy>,
     /// The whole recall.
     pub recall: Option<RecallSettings>,
 }
@@ -309,6 +326,7 @@ impl Default for LotSettings {
             names_parkee: true,
             page: String::new(),
             tune: 0,
+            courtesy: Courtesy::None,
             recall: RecallSettings::default(),
             groups: Vec::new(),
             places: Vec::new(),

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use park_core::Courtesy;
 use simnet::{CallState, MUSIC, SILENCE, Source, World, stories};
 
 const SECONDS_3: Duration = Duration::from_secs(3);
@@ -79,4 +80,56 @@ stories! {
         w.settle();
         w.ended("ben").waits("anna").parked_at(&["701"]);
     }
+
+    fn both_hear_a_tone_of_courtesy_and_then_each_other(w) {
+        w.with_real_media().lot(|lot| lot.courtesy = Courtesy::Both);
+        w.phones(["ben", "carl"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.hears("anna", MUSIC).dial("carl", "701");
+        let wanted = vec![MUSIC, Source::Clip('~'), Source::from("carl")];
+        assert_eq!(w.hears_in_turn("anna", SECONDS_3), wanted);
+        w.settle();
+        w.talking("anna", "carl");
+        assert_eq!(w.breaks("carl"), Vec::<String>::new());
+    }
+
+    fn only_the_chosen_one_hears_the_tone(w) {
+        w.with_real_media().lot(|lot| lot.courtesy = Courtesy::Retriever);
+        w.phones(["ben", "carl"]).callers(["anna"]).speak(true);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.hears("anna", MUSIC).dial("carl", "701");
+        let wanted = vec![Source::Clip('~'), Source::from("anna")];
+        assert_eq!(sounds(w.hears_in_turn("carl", SECONDS_3)), wanted);
+        w.settle();
+        w.talking("anna", "carl");
+    }
+}
+
+#[test]
+fn the_parkee_hears_music_the_tone_and_the_retriever_in_one_unbroken_stream() {
+    let mut w = World::new();
+    w.with_real_media().lot(|lot| lot.courtesy = Courtesy::Parkee);
+    w.phones(["ben", "carl"]).callers(["anna"]).speak(true);
+    w.talk("anna", "ben").transfer("ben", "701").settle();
+    w.hears("anna", MUSIC).dial("carl", "701");
+    let wanted = vec![MUSIC, Source::Clip('~'), Source::from("carl")];
+    assert_eq!(w.hears_in_turn("anna", SECONDS_3), wanted);
+    assert_eq!(w.breaks("anna"), Vec::<String>::new());
+    assert!(w.longest_gap("anna") <= Duration::from_millis(41), "{:?}", w.longest_gap("anna"));
+    w.talking("anna", "carl").tidy();
+}
+
+#[test]
+fn the_answer_to_a_recall_has_no_tone() {
+    let mut w = World::new();
+    w.with_real_media().lot(|lot| {
+        lot.courtesy = Courtesy::Both;
+        lot.recall.after = Duration::from_secs(5);
+    });
+    w.phones(["ben"]).callers(["anna"]).speak(true);
+    w.talk("anna", "ben").transfer("ben", "701");
+    assert!(w.pass_until(Duration::from_secs(8), |w| w.phone("ben").rings()));
+    w.answer("ben");
+    assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), vec![Source::from("anna")]);
+    w.tidy();
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use base::Chance;
-use park_core::{Anchor, Command, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo};
+use park_core::{Anchor, Command, Courtesy, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo};
 use simnet::{CallState, Fault, World};
 
 const PHONES: [&str; 4] = ["ben", "carl", "dora", "emil"];
@@ -50,6 +50,8 @@ fn furnish(w: &mut World, chance: &mut Chance) {
             [RecallThen::Stay, RecallThen::Hangup, RecallThen::Transfer("104".into())]
                 [chance.below(3) as usize]
                 .clone();
+        lot.dtmf = chance.below(3) == 0;
+        lot.courtesy = [Courtesy::None, Courtesy::Both][chance.below(2) as usize];
         lot.groups = vec![GroupSettings {
             name: "sales".into(),
             members: ["101".into(), "102".into(), "103".into()].to_vec(),

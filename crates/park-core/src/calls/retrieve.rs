@@ -3,6 +3,7 @@
 
 use base::Flow;
 use dialects::ParkEvent;
+use rtp_flow::Clip;
 use sip_core::ServerKey;
 use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 
@@ -14,6 +15,7 @@ use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lots::Recall;
 use crate::refusal::Refusal;
+use crate::settings::Courtesy;
 use crate::told::Fact;
 
 /// A leg that we answer ourselves, for an INVITE of a phone.
@@ -287,8 +289,13 @@ pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: 
     if let Some(leg) = house.legs.get_mut(key) {
         leg.held = None;
     }
-    media::plan(house, call.leg);
-    media::plan(house, key);
+    // Who answers a recall knows whom to expect, and the parkee who has waited for it too.
+    let courtesy = if recall { Courtesy::None } else { call.policy.courtesy };
+    let tone = |hears: bool| if hears { &[Clip::COURTESY][..] } else { &[] };
+    let to_parkee = matches!(courtesy, Courtesy::Parkee | Courtesy::Both);
+    let to_retriever = matches!(courtesy, Courtesy::Retriever | Courtesy::Both);
+    media::plan_after(house, call.leg, tone(to_parkee));
+    media::plan_after(house, key, tone(to_retriever));
     let taker = house.legs.get(key).and_then(|leg| leg.aor.clone());
     let by = taker.map_or_else(String::new, |aor| aor.extension.to_string());
     let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());

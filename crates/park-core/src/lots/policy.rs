@@ -7,7 +7,7 @@ use dialects::is_in_ranges;
 use crate::calls::plan_media;
 use crate::house::House;
 use crate::keys::ParkedKey;
-use crate::settings::{LotSettings, OwnSettings, RecallSettings};
+use crate::settings::{Courtesy, LotSettings, OwnSettings, RecallSettings};
 
 /// What holds for one call in its place.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub(crate) struct Policy {
     pub(crate) page: String,
     /// What the parkee hears.
     pub(crate) tune: u16,
+    /// Who hears a tone when it is retrieved.
+    pub(crate) courtesy: Courtesy,
     pub(crate) recall: RecallSettings,
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>, slot: &SlotName)
         names_parkee: names_parkee.unwrap_or(lot.names_parkee),
         page: page.clone(),
         tune: own.iter().find_map(|own| own.tune).unwrap_or(lot.tune),
+        courtesy: own.iter().find_map(|own| own.courtesy).unwrap_or(lot.courtesy),
         recall,
     }
 }

@@ -74,6 +74,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         names_parkee: own.names_parkee.unwrap_or(usual.names_parkee),
         page: own.page.unwrap_or(usual.page),
         tune: own.tune.unwrap_or(usual.tune),
+        courtesy: own.courtesy.unwrap_or(usual.courtesy),
         recall: usual.recall,
         groups: Vec::new(),
         places: Vec::new(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base::Extension;
-use park_core::OwnSettings;
+use park_core::{Courtesy, OwnSettings};
 use regex::Regex;
 
 use crate::config::raw::{Placed, Table};
@@ -24,6 +24,15 @@ pub(super) fn read(
         notify_parker: table.flag("notify_parker"),
         names_parkee: table.flag("names_parkee"),
         page: table.parsed("page", words::one_line),
+        courtesy: table.choice(
+            "courtesy",
+            &[
+                ("none", Courtesy::None),
+                ("parkee", Courtesy::Parkee),
+                ("retriever", Courtesy::Retriever),
+                ("both", Courtesy::Both),
+            ],
+        ),
         tune: wanted.map(|wanted| tune(music, wanted)),
         recall: None,
     }
