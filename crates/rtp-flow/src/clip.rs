@@ -18,8 +18,6 @@ const SIGNS: &str = "0123456789*#";
 const TONES: usize = 2;
 
 impl Clip {
-    /// How many there are.
-    pub(crate) const COUNT: usize = TONES + SIGNS.len();
     /// The tone that says that a call is parked.
     pub const PARKED: Clip = Clip(0);
     /// The tone before two hear each other who were brought together.
@@ -35,7 +33,7 @@ impl Clip {
         SIGNS.chars()
     }
 
-    pub(crate) fn index(self) -> usize {
+    fn index(self) -> usize {
         usize::from(self.0)
     }
 
@@ -117,16 +115,19 @@ impl Opened {
     }
 }
 
-/// The clips that there are. Cloning copies no sound.
+/// The clips by their numbers; one that is not there is in no codec. Cloning copies no sound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Clips([Option<Tune>; Clip::COUNT]);
+pub(crate) struct Clips(Vec<Tune>);
 
 impl Clips {
     pub(crate) fn get(&self, clip: Clip) -> Option<&Tune> {
-        self.0[clip.index()].as_ref()
+        self.0.get(clip.index())
     }
 
     pub(crate) fn put(&mut self, clip: Clip, sound: Tune) {
-        self.0[clip.index()] = Some(sound);
+        if self.0.len() <= clip.index() {
+            self.0.resize_with(clip.index() + 1, Tune::default);
+        }
+        self.0[clip.index()] = sound;
     }
 }

@@ -162,7 +162,7 @@ pub struct StreamPlan {
     pub hears: Hears,
     /// What is played to it first. Without one nothing interrupts what it hears already, also not an
     /// opening that is under way.
-    pub opening: Option<Opening>,
+    pub opening: Option<Box<Opening>>,
 }
 
 /// An order to the media workers.

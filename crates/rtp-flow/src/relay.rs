@@ -221,7 +221,7 @@ impl Relay {
             let heard = self.key(from);
             self.paths[heard].listeners.push(plan.pair);
         }
-        self.paths[key].opened = opening.map(Opened::new);
+        self.paths[key].opened = opening.map(|opening| Opened::new(*opening));
         self.feed(now, key);
     }
 

@@ -174,7 +174,7 @@ impl Tunes {
         self.clips.put(clip, sound);
     }
 
-    /// A clip, if it is there.
+    /// A clip, in the codecs in which it is there.
     pub fn clip(&self, clip: Clip) -> Option<&Tune> {
         self.clips.get(clip)
     }

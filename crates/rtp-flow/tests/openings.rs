@@ -37,7 +37,7 @@ fn relay() -> Relay {
 fn opened(pair: PairId, hears: Hears, clips: &[Clip]) -> StreamPlan {
     let clips = clips.iter().copied().collect();
     let opening = Opening { clips, codec: Codec::Pcma, payload_type: 8, ptime: 20, mark: 42 };
-    StreamPlan { opening: Some(opening), ..plan(pair, hears) }
+    StreamPlan { opening: Some(Box::new(opening)), ..plan(pair, hears) }
 }
 
 /// Which clip, and where in it, each packet is of; none for what is no clip.

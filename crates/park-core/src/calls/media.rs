@@ -405,16 +405,16 @@ fn music(house: &House, key: LegKey, tune: u16) -> Hears {
     }
 }
 
-fn opening(house: &House, key: LegKey, clips: &[Clip]) -> Option<Opening> {
+fn opening(house: &House, key: LegKey, clips: &[Clip]) -> Option<Box<Opening>> {
     let (codec, format) = music_format(house, key)?;
     let (clips, mark) = (SmallVec::from_slice(clips), key.data().as_ffi());
-    Some(Opening {
+    Some(Box::new(Opening {
         clips,
         codec,
         payload_type: format.number,
         ptime: packet_time(house, key),
         mark,
-    })
+    }))
 }
 
 /// How many milliseconds of sound the far end of a leg wants in a packet.
