@@ -8,10 +8,12 @@ use std::path::Path;
 use base::Extension;
 use dialects::LampState;
 use park_core::{FindSlot, RecallThen, RecallTo};
+use rtp_flow::Clip;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::check::{check, examine};
 use crate::config::settings::{Music, Settings};
+use crate::config::words::sign_name;
 
 const EXAMPLE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config.example.toml"));
@@ -30,6 +32,14 @@ fn example_in_full() -> String {
     let lines = EXAMPLE.lines().map(|line| in_force(line).unwrap_or_else(|| line.to_owned()));
     let text: Vec<String> = lines.collect();
     text.join("\n").replace("\"lobby.flac\"", "\"builtin\"")
+}
+
+/// A folder with prompts, of which the config looks at the names only.
+fn prompts(folder: &Path, names: impl Iterator<Item = String>) {
+    std::fs::create_dir(folder).unwrap();
+    for name in names {
+        std::fs::write(folder.join(format!("{name}.wav")), "").unwrap();
+    }
 }
 
 fn keys_of(table: &DeTable<'_>, path: &str, into: &mut BTreeSet<String>) {
@@ -73,7 +83,9 @@ fn the_example_says_the_defaults() {
 #[test]
 fn the_example_in_full_has_no_problems_and_documents_every_key() {
     let text = example_in_full();
-    let (_, problems, known) = examine(&text, Path::new(""), None);
+    let folder = tempfile::tempdir().unwrap();
+    prompts(&folder.path().join("numbers"), Clip::signs().map(sign_name));
+    let (_, problems, known) = examine(&text, folder.path(), None);
     assert_eq!(problems, []);
     let mut written = BTreeSet::new();
     keys_of(&DeTable::parse(&text).unwrap().into_inner(), "", &mut written);
@@ -245,11 +257,7 @@ proptest::proptest! {
 fn prompts_are_a_folder_with_a_file_for_each_sign() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("numbers");
-    std::fs::create_dir(&path).unwrap();
-    let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "star"];
-    for name in names {
-        std::fs::write(path.join(format!("{name}.wav")), "").unwrap();
-    }
+    prompts(&path, Clip::signs().map(sign_name).filter(|name| name != "hash"));
     let text = format!("{PBX}[media]\nprompts = \"numbers\"\n");
     let told = check(&text, folder.path(), None).unwrap_err();
     assert_eq!(told.len(), 1);

@@ -118,6 +118,15 @@ pub(super) fn music(text: &str, folder: &Path) -> Result<Music, String> {
     Ok(Music::Path(path))
 }
 
+/// How the file of a sign's prompt is called, without its ending.
+pub(super) fn sign_name(sign: char) -> String {
+    match sign {
+        '*' => "star".to_owned(),
+        '#' => "hash".to_owned(),
+        digit => digit.to_string(),
+    }
+}
+
 /// A folder with a sound file for each sign of a number: `0.wav` to `9.wav`, `star.wav`, `hash.wav`.
 pub(super) fn prompts(text: &str, folder: &Path) -> Result<Vec<(char, PathBuf)>, String> {
     let path = folder.join(text);
@@ -126,11 +135,7 @@ pub(super) fn prompts(text: &str, folder: &Path) -> Result<Vec<(char, PathBuf)>,
     }
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for sign in Clip::signs() {
-        let name = match sign {
-            '*' => "star".to_owned(),
-            '#' => "hash".to_owned(),
-            digit => digit.to_string(),
-        };
+        let name = sign_name(sign);
         let files = SOUND_FILES.iter().map(|kind| path.join(format!("{name}.{kind}")));
         match files.into_iter().find(|file| file.is_file()) {
             Some(file) => found.push((sign, file)),
