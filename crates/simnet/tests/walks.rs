@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use base::Chance;
-use park_core::{Anchor, Command, Courtesy, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo};
+use park_core::{
+    Anchor, Command, Courtesy, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo,
+};
 use simnet::{CallState, Fault, World};
 
 const PHONES: [&str; 4] = ["ben", "carl", "dora", "emil"];
