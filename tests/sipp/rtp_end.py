@@ -17,6 +17,7 @@ from collections import namedtuple
 RATE = 8000  # samples a second
 FRAME = 160  # samples in a packet: 20 ms
 PCMA = 8  # RTP payload type (RFC 3551)
+EVENTS, SIGNS = 101, "0123456789*#ABCD"  # RTP payload type of keys, as SIPp's SDP says; keys by event (RFC 4733)
 LOUD = 150  # root mean square of 16-bit samples, above which something is heard at all
 
 Packet = namedtuple("Packet", "at sequence timestamp ssrc marker payload_type payload")
@@ -73,6 +74,7 @@ class RtpEnd:
         self.packets = []
         self.peer = None
         self.is_silent = False
+        self._keys = []
         self._stopped = threading.Event()
         self._socket = _even_port(host)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -95,6 +97,10 @@ class RtpEnd:
 
     def speak(self):
         self.is_silent = False
+
+    def press(self, keys):
+        """Presses keys as telephone-events (RFC 4733), one after another, in place of the tone."""
+        self._keys.extend(SIGNS.index(key) for key in keys)
 
     def stop(self):
         self._stopped.set()
@@ -124,14 +130,25 @@ class RtpEnd:
         sequence, timestamp = random.getrandbits(16), random.getrandbits(32)
         ssrc, marker = random.getrandbits(32), 0x80
         started = time.monotonic()
-        count = 0
+        count, since, part = 0, 0, 0
         while not self._stopped.wait(max(0.0, started + count * 0.02 - time.monotonic())):
             if self.is_silent:
                 marker = 0x80
             else:
-                head = struct.pack("!BBHII", 0x80, marker | PCMA, sequence, timestamp, ssrc)
+                kind, stamp, payload = PCMA, timestamp, frames[count % len(frames)]
+                if self._keys:
+                    # Four packets of a key that is held, three that say that it is over, a pause.
+                    since = timestamp if part == 0 else since
+                    if part < 7:
+                        over = 0x8A if part > 3 else 0x0A
+                        kind, stamp = EVENTS, since
+                        payload = struct.pack("!BBH", self._keys[0], over, FRAME * (1 + min(part, 4)))
+                    part = (part + 1) % 10
+                    if part == 0:
+                        del self._keys[0]
+                head = struct.pack("!BBHII", 0x80, marker | kind, sequence, stamp, ssrc)
                 try:
-                    self._socket.sendto(head + frames[count % len(frames)], self.peer)
+                    self._socket.sendto(head + payload, self.peer)
                 except OSError:
                     pass
                 marker, sequence = 0, sequence + 1 & 0xFFFF

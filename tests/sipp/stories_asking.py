@@ -150,6 +150,21 @@ def keys_that_are_no_code_pass_in_their_order_and_a_code_parks(stage):
     unbroken(caller, "the parkee")
 
 
+def keys_in_the_sound_park_and_reach_the_other_side(stage):
+    stage.open('[dialect]\nkey_patience = "500ms"\n' + LOT + "dtmf = true\n")
+    stage.register("103", "105")
+    parker, james, pbx, caller = james_calls_out(stage, "phone_calls_until_hung_up", "pbx_answers")
+    james.press("*68#")
+    parker.done()
+    hears_music(caller, "the parkee")
+    keys = {(packet.timestamp, packet.payload[0]) for packet in caller.packets if packet.payload_type == 101}
+    check([event for _, event in sorted(keys)][:3] == [10, 6, 8], f"the keys came as {sorted(keys)}")
+    moved = len(caller.packets)
+    retrieve(stage, "105", "*88103", pbx, caller)
+    pbx.done()
+    unbroken(caller, "the parkee", moved)
+
+
 STORIES = [
     an_orbit_names_the_slot,
     an_orbit_that_nobody_has_keeps_the_call,
@@ -158,4 +173,5 @@ STORIES = [
     a_park_server_chooses_the_orbit,
     a_command_parks_and_its_answer_names_the_slot,
     keys_that_are_no_code_pass_in_their_order_and_a_code_parks,
+    keys_in_the_sound_park_and_reach_the_other_side,
 ]
