@@ -187,6 +187,22 @@ stories! {
         w.nothing_parked().talking("anna", "ben");
     }
 
+    fn a_refer_out_of_dialog_names_a_retrieved_call_as_the_far_side_knows_it(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.dial("carl", "701").settle();
+        let ours = w.phone("carl").current().unwrap().dialog.call_id.clone();
+        w.talking("anna", "carl").ask_park_server("carl", "199").settle();
+        let passed = w.ladder().messages("house", "pbx").into_iter();
+        let passed = passed.rev().find(|m| m.is_request() && m.cseq().1 == "REFER").unwrap();
+        let target = passed.get(sip_msg::Name::ReferTo).unwrap();
+        let invites = w.ladder().messages("pbx", "house").into_iter();
+        let invite = invites.rev().find(|m| m.is_request() && m.cseq().1 == "INVITE").unwrap();
+        let theirs = sip_msg::escape_header_value(invite.call_id()).to_string();
+        assert!(target.contains(&theirs) && !target.contains(&ours), "{target}");
+        w.nothing_parked().talking("anna", "carl");
+    }
+
     fn a_refer_out_of_dialog_without_a_target_is_refused(w) {
         w.phones(["ben"]).callers(["anna"]);
         w.talk("anna", "ben");
