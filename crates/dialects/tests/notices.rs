@@ -1,7 +1,9 @@
 //! Bodies of notices against golden samples.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use dialects::{NoticeCall, ParkNotice, ParkedDialog, Template, Templates, sipfrag, sipfrag_of};
+use dialects::{
+    NoticeCall, ParkEvent, ParkNotice, ParkedDialog, Template, Templates, sipfrag, sipfrag_of,
+};
 use proptest::prelude::*;
 use regex::Regex;
 
@@ -24,6 +26,8 @@ fn notice(calls: Vec<NoticeCall>) -> ParkNotice {
         retrieve: "*88105".into(),
         domain: "pbx.example".into(),
         group: None,
+        event: None,
+        by: None,
         calls,
     }
 }
@@ -41,7 +45,7 @@ fn template(user_agent: &str, content_type: &str, template: &str) -> Template {
 }
 
 fn rendered(template: Template, notice: &ParkNotice) -> String {
-    let body = Templates::new(&[template]).unwrap().render(Some("Phone/1"), notice);
+    let body = Templates::new(&[template]).unwrap().render(Some("Phone/1"), "broadworks", notice);
     String::from_utf8(body.bytes.to_vec()).unwrap()
 }
 
@@ -59,7 +63,7 @@ macro_rules! sample {
 
 #[test]
 fn the_built_in_body_is_the_broadworks_one() {
-    let body = Templates::default().render(None, &one_call());
+    let body = Templates::default().render(None, "broadworks", &one_call());
     assert_eq!(body.content_type, "application/x-broadworks-callpark-info+xml");
     assert_eq!(body.bytes.len(), 288);
     assert_sample("one call", sample!("park-info/one-call.xml"), &body.bytes);
@@ -67,7 +71,8 @@ fn the_built_in_body_is_the_broadworks_one() {
 
 #[test]
 fn an_empty_slot_is_told_by_an_empty_callpark() {
-    let body = Templates::default().render(Some("Snom/10.1.204"), &notice(Vec::new()));
+    let body =
+        Templates::default().render(Some("Snom/10.1.204"), "broadworks", &notice(Vec::new()));
     assert_sample("no call", sample!("park-info/no-call.xml"), &body.bytes);
 }
 
@@ -78,7 +83,7 @@ fn several_calls_are_told_in_their_order() {
         call(None, "anonymous"),
         call(Some("O'Neil/Küche"), "104"),
     ];
-    let body = Templates::default().render(None, &notice(calls));
+    let body = Templates::default().render(None, "broadworks", &notice(calls));
     assert_sample("several", sample!("park-info/several-calls.xml"), &body.bytes);
 }
 
@@ -86,7 +91,7 @@ fn several_calls_are_told_in_their_order() {
 fn a_user_parameter_of_the_parkee_stands() {
     let mut notice = one_call();
     notice.calls[0].parkee_uri = "sip:+33176000001@pbx.example;user=phone".into();
-    let body = Templates::default().render(None, &notice);
+    let body = Templates::default().render(None, "broadworks", &notice);
     assert_sample("one call", sample!("park-info/one-call.xml"), &body.bytes);
 }
 
@@ -95,10 +100,38 @@ fn plain_text_is_to_be_had_by_name() {
     let templates = Templates::new(&[template("", "", "text")]).unwrap();
     let mut notice = one_call();
     notice.group = Some("sales".into());
+    notice.event = Some(ParkEvent::Parked);
+    notice.by = Some("103".into());
     notice.calls.push(call(None, "104"));
-    let body = templates.render(None, &notice);
+    let body = templates.render(None, "broadworks", &notice);
     assert_eq!(body.content_type, "text/plain");
     assert_sample("text", sample!("park-info/two-calls.txt"), &body.bytes);
+}
+
+#[test]
+fn plain_text_says_why_a_slot_is_empty() {
+    let mut notice = notice(Vec::new());
+    notice.event = Some(ParkEvent::Abandoned);
+    let body = Templates::default().render(None, "text", &notice);
+    assert_sample("abandoned", sample!("park-info/abandoned.txt"), &body.bytes);
+}
+
+#[test]
+fn the_template_of_the_profile_is_taken_where_no_configured_one_fits() {
+    let templates = Templates::new(&[template("^Fanvil", "text/plain", "fanvil")]).unwrap();
+    let body = |agent, built_in| templates.render(Some(agent), built_in, &one_call());
+    assert_eq!(&body("Fanvil X5U", "broadworks").bytes[..], b"fanvil\r\n");
+    assert_eq!(body("snom370/8", "text").content_type, "text/plain");
+    assert_eq!(body("snom370/8", "nothing"), templates.callpark_info(&one_call()));
+}
+
+#[test]
+fn a_template_may_say_what_has_happened_and_by_whom() {
+    let source = "{{ event }} {{ by }}{% if event == \"retrieved\" %}!{% endif %}";
+    let mut retrieved = notice(Vec::new());
+    retrieved.event = Some(ParkEvent::Retrieved);
+    retrieved.by = Some("104".into());
+    assert_eq!(rendered(template("", "", source), &retrieved), "retrieved 104!\r\n");
 }
 
 #[test]
@@ -108,7 +141,7 @@ fn the_first_template_that_fits_the_phone_is_taken() {
         template("(?i)snom|fanvil", "application/json", "{\"at\": {{ slot }}}"),
     ])
     .unwrap();
-    let bytes = |agent| templates.render(agent, &one_call());
+    let bytes = |agent| templates.render(agent, "broadworks", &one_call());
     assert_eq!(&bytes(Some("Fanvil X5U 2.4.13")).bytes[..], b"fanvil 105\r\n");
     assert_eq!(&bytes(Some("SNOM/10")).bytes[..], b"{\"at\": \"105\"}\r\n");
     assert_eq!(bytes(Some("SNOM/10")).content_type, "application/json");
@@ -154,9 +187,9 @@ fn every_bad_template_is_reported_with_its_line() {
 fn a_template_that_fails_on_a_notice_gives_way_to_the_built_in_one() {
     let source = "{% if calls|length > 3 %}{{ nothing }}{% endif %}few";
     let templates = Templates::new(&[template("", "text/plain", source)]).unwrap();
-    let few = templates.render(None, &one_call());
+    let few = templates.render(None, "broadworks", &one_call());
     assert_eq!(&few.bytes[..], b"few\r\n");
-    let many = templates.render(None, &notice(vec![call(None, "104"); 4]));
+    let many = templates.render(None, "broadworks", &notice(vec![call(None, "104"); 4]));
     assert_eq!(many.content_type, "application/x-broadworks-callpark-info+xml");
     assert!(many.bytes.starts_with(b"<?xml"));
 }
@@ -195,7 +228,7 @@ proptest! {
         notice.calls[0].parkee_name = Some(name);
         notice.calls[0].parkee_user = user.clone();
         notice.calls[0].parkee_uri = format!("sip:{user}@pbx.example");
-        let body = Templates::default().render(None, &notice);
+        let body = Templates::default().render(None, "broadworks", &notice);
         let text = std::str::from_utf8(&body.bytes).unwrap();
         let mut reader = quick_xml::Reader::from_str(text);
         let mut identities = 0;

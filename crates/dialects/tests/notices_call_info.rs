@@ -29,6 +29,8 @@ fn line(calls: Vec<NoticeCall>) -> ParkNotice {
         retrieve: "*88105".into(),
         domain: "pbx.example".into(),
         group: None,
+        event: None,
+        by: None,
         calls,
     }
 }

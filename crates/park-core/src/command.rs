@@ -97,6 +97,8 @@ pub struct Counts {
     pub bindings: usize,
     /// Messages dropped as malformed or foreign, since the start.
     pub dropped: u64,
+    /// Notices that phones would not take, since the start.
+    pub notices_refused: u64,
     /// Broken inner promises since the start; should be zero.
     pub bugs: u64,
 }

@@ -7,29 +7,13 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 
 use crate::keys::BindingKey;
+use crate::lamps::NoticeLine;
 
 /// An address of record: an extension in its domain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Aor {
     pub(crate) extension: Extension,
     pub(crate) domain: Domain,
-}
-
-/// What one phone has been told by notices.
-#[derive(Debug, Default)]
-pub(crate) struct NoticeLine {
-    /// The Call-ID and From tag of its notices, once one was sent.
-    pub(crate) ids: Option<(Box<str>, Box<str>)>,
-    pub(crate) cseq: u32,
-    /// Which calls it was told of last; none: it may have forgotten, or never knew.
-    pub(crate) told: Option<u64>,
-    /// Its lamp may be lit: then even "nothing" is news.
-    pub(crate) may_be_lit: bool,
-    pub(crate) in_flight: bool,
-    /// The state changed while a notice was under way.
-    pub(crate) stale: bool,
-    /// The phone does not take notices.
-    pub(crate) refused: bool,
 }
 
 /// One registered Contact.
@@ -104,8 +88,9 @@ impl Fnv {
 }
 
 impl Contacts {
-    /// Takes in a binding, new or refreshed; says which, and whether the phone has started anew.
-    pub(crate) fn bind(&mut self, binding: Binding) -> (BindingKey, bool) {
+    /// Takes in a binding, new or refreshed; says which, whether the phone has started anew, and whether
+    /// it should be told what is parked for it.
+    pub(crate) fn bind(&mut self, binding: Binding) -> (BindingKey, bool, bool) {
         if let Some(&key) = self.by_token.get(&binding.token)
             && let Some(known) = self.bindings.get_mut(key)
         {
@@ -116,14 +101,12 @@ impl Contacts {
             known.expires = binding.expires;
             known.user_agent = binding.user_agent;
             known.call_id = binding.call_id;
-            if fresh {
-                known.line.refused = false;
-            }
+            let wants_to_know = known.line.registered(fresh);
             if was != is {
                 remove(&mut self.by_peer, &was, key);
                 self.by_peer.entry(is).or_default().push(key);
             }
-            return (key, fresh);
+            return (key, fresh, wants_to_know);
         }
         let token = binding.token.clone();
         let aor = binding.aor.clone();
@@ -132,7 +115,7 @@ impl Contacts {
         self.by_token.insert(token, key);
         self.by_peer.entry(peer).or_default().push(key);
         self.by_aor.entry(aor).or_default().push(key);
-        (key, true)
+        (key, true, true)
     }
 
     /// Takes a binding out.

@@ -59,6 +59,7 @@ impl Engine {
             watches: Watches::default(),
             draining: false,
             dropped: 0,
+            notices_refused: 0,
             bugs: 0,
         };
         let targets: Vec<usize> = house.uplink.uris().map(|(number, _)| number).collect();
@@ -141,6 +142,8 @@ fn name_of(alarm: Alarm) -> &'static str {
         Alarm::Keys(_) => "keys",
         Alarm::Resolve(_) => "resolve",
         Alarm::Watch(_) | Alarm::Watches => "watch",
+        Alarm::Notice(_) => "notice",
+        Alarm::Remind(_) => "reminder",
     }
 }
 
@@ -250,6 +253,8 @@ fn wake(house: &mut House) {
             Alarm::Resolve(target) => resolve(house, target),
             Alarm::Watch(watch) => watches::due(house, watch),
             Alarm::Watches => watches::tell_some(house),
+            Alarm::Notice(key) => lamps::rested(house, key),
+            Alarm::Remind(parked) => calls::remind(house, parked),
         }
     }
 }
@@ -330,6 +335,7 @@ fn counts(house: &House) -> Counts {
         bindings,
         watches: house.watches.len(),
         dropped: house.dropped,
+        notices_refused: house.notices_refused,
         bugs: house.bugs,
     }
 }

@@ -35,13 +35,14 @@ pub(crate) struct House {
     pub(crate) legs: Legs,
     pub(crate) passes: Passes,
     pub(crate) contacts: Contacts,
-    /// Bindings that have registered anew and are told their lamps next.
+    /// Bindings that have registered and are told their lamps next.
     pub(crate) to_greet: Vec<BindingKey>,
     pub(crate) lots: Lots,
     pub(crate) watches: Watches,
     pub(crate) uplink: Uplink,
     pub(crate) draining: bool,
     pub(crate) dropped: u64,
+    pub(crate) notices_refused: u64,
     pub(crate) bugs: u64,
 }
 

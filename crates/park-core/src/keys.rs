@@ -89,4 +89,8 @@ pub(crate) enum Alarm {
     Watch(WatchKey),
     /// More subscribers are to be told.
     Watches,
+    /// A phone that could not take a notice is told again.
+    Notice(BindingKey),
+    /// The parker of a call that waits is to be reminded.
+    Remind(ParkedKey),
 }

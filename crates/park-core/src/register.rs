@@ -8,10 +8,10 @@ use sip_core::ServerKey;
 use sip_msg::{Edit, Message, Name, NameAddr, SipUri};
 
 use crate::calls::{Pass, PassKind, start, uri_towards_pbx};
-use crate::contacts::{Aor, Binding, NoticeLine, token_of};
+use crate::contacts::{Aor, Binding, token_of};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey};
-use crate::lamps;
+use crate::lamps::{self, NoticeLine};
 use crate::lots;
 use crate::refusal::Refusal;
 use crate::told::Fact;
@@ -119,10 +119,10 @@ pub(crate) fn learn(house: &mut House, pass: &Pass, response: &Message) {
 fn bind(house: &mut House, binding: Binding) {
     let (expires, at) = (binding.expires, binding.flow.peer);
     let (extension, domain) = (binding.aor.extension.to_string(), binding.aor.domain.to_string());
-    let (key, fresh) = house.contacts.bind(binding);
+    let (key, fresh, wants_to_know) = house.contacts.bind(binding);
     house.alarms.set(Alarm::Binding(key), expires);
     house.tell(None, Fact::Registered { extension, domain, at, fresh });
-    if fresh {
+    if wants_to_know {
         house.to_greet.push(key);
     }
 }
@@ -156,6 +156,7 @@ fn expires_of(request: &Message, response: &Message, asked: &NameAddr<'_>, token
 /// Takes a binding out.
 pub(crate) fn unbind(house: &mut House, key: BindingKey) {
     house.alarms.stop(Alarm::Binding(key));
+    house.alarms.stop(Alarm::Notice(key));
     if let Some(binding) = house.contacts.unbind(key) {
         let (extension, domain) =
             (binding.aor.extension.to_string(), binding.aor.domain.to_string());
@@ -163,7 +164,7 @@ pub(crate) fn unbind(house: &mut House, key: BindingKey) {
     }
 }
 
-/// Phones that have registered anew are told what is parked for them, after the answer to their
+/// Phones that have registered anew, or are heard of again, are told what is parked for them, after the answer to their
 /// REGISTER has gone out.
 pub(crate) fn greet(house: &mut House) {
     for key in std::mem::take(&mut house.to_greet) {

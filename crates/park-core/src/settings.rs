@@ -235,6 +235,8 @@ pub enum RecallThen {
 pub struct RecallSettings {
     /// After how long; zero: never.
     pub after: Duration,
+    /// At which interval the parker is reminded while the call waits; zero: never.
+    pub reminder: Duration,
     /// To whom.
     pub to: RecallTo,
     /// Whether the parker's phones are rung directly, whatever the PBX knows of do-not-disturb and
@@ -338,6 +340,7 @@ impl Default for RecallSettings {
     fn default() -> RecallSettings {
         RecallSettings {
             after: Duration::from_secs(300),
+            reminder: Duration::ZERO,
             to: RecallTo::Parker,
             ignore_dnd: true,
             same_phone: false,

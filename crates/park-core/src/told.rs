@@ -97,6 +97,13 @@ pub enum Fact {
         /// Which attempt, from 1.
         attempt: u32,
     },
+    /// The parker is reminded of a call that still waits.
+    Reminded {
+        /// The slot.
+        slot: String,
+        /// Who parked it.
+        parker: String,
+    },
     /// The recall is over without an answer.
     RecallUnanswered {
         /// The slot.
@@ -136,7 +143,9 @@ pub enum Fact {
     NoticeRefused {
         /// Whose phone.
         extension: String,
-        /// Its answer; 0 is none.
+        /// Which notice: the word for it in a profile.
+        notice: &'static str,
+        /// Its answer; 408 is none.
         status: u16,
     },
     /// A PBX address does not answer; the next one is used.
@@ -165,6 +174,7 @@ impl Fact {
             Fact::Answered { by: leg, .. } | Fact::Ended { leg: Some(leg), .. } => Some(*leg),
             Fact::Parked { .. }
             | Fact::Page { .. }
+            | Fact::Reminded { .. }
             | Fact::Retrieved { .. }
             | Fact::RecallUnanswered { .. }
             | Fact::HandedOver { .. }
@@ -208,11 +218,14 @@ impl fmt::Display for Fact {
             Fact::Abandoned { slot } => write!(f, "abandoned in {slot}"),
             Fact::Refused { status, who, why } => write!(f, "refused {who} with {status}: {why}"),
             Fact::Dropped { from, why } => write!(f, "dropped a message from {from}: {why}"),
-            Fact::NoticeRefused { extension, status: 0 } => {
-                write!(f, "notice to {extension} not answered")
+            Fact::NoticeRefused { extension, notice, status: 408 } => {
+                write!(f, "{notice} notice to {extension} not answered")
             }
-            Fact::NoticeRefused { extension, status } => {
-                write!(f, "notice to {extension} answered with {status}")
+            Fact::NoticeRefused { extension, notice, status } => {
+                write!(f, "{notice} notice to {extension} answered with {status}")
+            }
+            Fact::Reminded { slot, parker } => {
+                write!(f, "{parker} reminded of the call in {slot}")
             }
             Fact::PbxSilent { at } => write!(f, "PBX address {at} does not answer"),
             Fact::PbxUnresolved { target } => write!(f, "PBX target {target} has no address"),

@@ -22,6 +22,7 @@ fn paragraph(profile: &Profile) -> String {
         ("User-Agent", pattern(profile).unwrap_or("any other").to_owned()),
         ("lamp", lamp(profile)),
         ("notices", notices.join(", ")),
+        ("template", profile.template.to_string()),
         ("quirks", quirks(profile)),
         ("certainty", profile.certainty.word().to_owned()),
         ("source", profile.source.to_string()),
@@ -86,6 +87,7 @@ fn object(profile: &Profile) -> Value {
         "park_redirect": quirks.park_redirect,
         "early_media": quirks.early_media,
         "notices": notices(profile).collect::<Vec<_>>(),
+        "template": profile.template,
         "certainty": profile.certainty.word(),
         "source": profile.source,
     })

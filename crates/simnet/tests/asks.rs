@@ -184,6 +184,16 @@ stories! {
         assert!(told.contains("anonymous") && !told.contains("+331760000"), "{told}");
     }
 
+    fn a_monitored_park_is_reminded_of_though_parkers_are_told_nothing_else(w) {
+        w.lot(|lot| lot.recall.reminder = Duration::from_secs(30));
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        soft_key(w, "ben", "ParkMonitor");
+        w.pass(Duration::from_secs(70)).had_notices("ben", 0);
+        let told = bodies(w, "ben", "NOTIFY", "dialog-info");
+        assert_eq!(told.iter().filter(|body| body.contains(">reminder<")).count(), 2, "{told:?}");
+    }
+
     fn a_park_soft_key_that_finds_no_room_leaves_the_call_as_it_was(w) {
         w.lot(|lot| { lot.slots = vec![(701, 701, 3)]; lot.max_calls_per_slot = 1; });
         w.phones(["ben"]).callers(["anna", "axel"]);

@@ -44,6 +44,7 @@ fn furnish(w: &mut World, chance: &mut Chance) {
         lot.recall.after = Duration::from_secs(chance.below(20));
         lot.recall.ring = Duration::from_secs(1 + chance.below(6));
         lot.recall.pause = Duration::from_secs(1 + chance.below(6));
+        lot.recall.reminder = Duration::from_secs(7 * chance.below(2));
         lot.recall.attempts = 1 + chance.below(3) as u32;
         lot.recall.to = [RecallTo::Parker, RecallTo::ParkerThenGroup, RecallTo::Group]
             [chance.below(3) as usize];
@@ -87,6 +88,17 @@ fn furnish(w: &mut World, chance: &mut Chance) {
             h.answers_after =
                 (chance.below(2) == 0).then(|| Duration::from_millis(chance.below(3_000)));
         });
+    }
+    // Some are told by a subscription, some by another notice than the first.
+    for name in PHONES {
+        match chance.below(6) {
+            0 => w.watch_line(name, name).settle(),
+            1 => w.habits(name, |h| h.notice_statuses = vec![("park-info", 481)]),
+            2 => {
+                w.habits(name, |h| h.notice_statuses = vec![("park-info", 489), ("call-info", 405)])
+            }
+            _ => continue,
+        };
     }
 }
 

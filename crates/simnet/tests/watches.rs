@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use base::{Chance, Transport};
-use park_core::Command;
+use park_core::{Command, Network};
 use simnet::{Fault, MUSIC, World, stories};
+use sip_msg::Name;
 
 mod shared;
 
@@ -244,4 +245,75 @@ fn a_phone_that_lost_its_connection_is_told_by_the_new_one() {
     w.register("carl", 3600).settle();
     w.talk("anna", "ben").transfer("ben", "701").settle();
     w.lamp_shows("carl", "701", 1, 0);
+}
+
+#[test]
+fn who_asks_for_too_much_is_told_what_there_is_and_when_to_try_again() {
+    let mut w = World::with_phones(["ben"]);
+    w.ask("ben", "SUBSCRIBE", "701", &["Event: presence", "Expires: 600"], None).settle();
+    let refused = w.phone("ben").latest_errand("SUBSCRIBE").unwrap();
+    assert_eq!((refused.status(), refused.get(Name::AllowEvents)), (489, Some("dialog")));
+    for _ in 0..256 {
+        w.subscribe("ben", "dialog", "701");
+    }
+    w.settle();
+    w.ask("ben", "SUBSCRIBE", "701", &["Event: dialog", "Expires: 600"], None).settle();
+    let refused = w.phone("ben").latest_errand("SUBSCRIBE").unwrap();
+    assert_eq!((refused.status(), refused.get(Name::RetryAfter)), (503, Some("30")));
+    w.ask("ben", "SUBSCRIBE", "701", &["Event: dialog", "Expires: 5"], None).settle();
+    let refused = w.phone("ben").latest_errand("SUBSCRIBE").unwrap();
+    assert_eq!(refused.status(), 503, "a flood is a flood for however short it is");
+}
+
+#[test]
+fn a_flood_of_a_device_that_need_not_register_is_limited_too() {
+    let mut w = World::new();
+    let all = Network { address: [10, 0, 0, 0].into(), prefix: 8 };
+    w.settings(|settings| settings.phones_trusted = vec![all]).new_phones(["ben"]);
+    for _ in 0..300 {
+        w.subscribe("ben", "dialog", "701");
+    }
+    w.settle();
+    assert_eq!(w.counts().watches, 256);
+}
+
+#[test]
+fn a_phone_that_starts_anew_again_and_again_does_not_pile_up_subscriptions() {
+    let mut w = World::with_phones(["ben"]);
+    for _ in 0..6 {
+        w.reboot("ben").register("ben", 3600).settle();
+        for slot in 701..=720 {
+            w.subscribe("ben", "dialog", &slot.to_string());
+            w.watch_line("ben", "ben");
+        }
+        w.settle();
+    }
+    assert_eq!(w.counts().watches, 40);
+}
+
+#[test]
+fn a_phone_that_asks_for_time_is_left_alone_for_so_long() {
+    let mut w = World::with_phones(["ben", "carl"]);
+    w.callers(["anna", "axel"]).subscribe("carl", "dialog", "700").settle();
+    w.habits("carl", |h| (h.watch_status, h.retry_after) = (503, Some(90)));
+    w.talk("anna", "ben").transfer("ben", "701").settle();
+    let heard = w.phone("carl").heard().len();
+    w.habits("carl", |h| h.watch_status = 200).pass(Duration::from_secs(60));
+    w.talk("axel", "ben").transfer("ben", "702").settle();
+    assert_eq!(w.phone("carl").heard().len(), heard);
+    w.pass(Duration::from_secs(30)).lamp_shows("carl", "700", 2, 0);
+}
+
+#[test]
+fn one_notice_of_a_subscription_is_under_way_at_a_time() {
+    let mut w = World::with_phones(["ben", "carl", "dora"]);
+    w.callers(["anna", "axel"]).subscribe("carl", "dialog", "700").settle();
+    w.talk("anna", "ben").talk("axel", "dora");
+    w.plug("carl", false).transfer("ben", "702").settle();
+    w.transfer("dora", "701").settle();
+    w.plug("carl", true).pass(Duration::from_secs(10));
+    let shown = w.phone("carl").watched("700").unwrap().iter();
+    let counts: Vec<usize> = shown.map(|body| body.matches("<state>confirmed<").count()).collect();
+    assert_eq!(counts, [0, 1, 2]);
+    w.versions_rise("carl", "700");
 }

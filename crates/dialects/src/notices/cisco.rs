@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::notices::body::Body;
 use crate::notices::dialog_info::DIALOG_INFO;
+use crate::notices::event::ParkEvent;
 use crate::notices::xml::{ascii_only, xml_text};
 
 /// The body's type of a REFER that has such a phone do something.
@@ -31,6 +32,12 @@ pub struct PhoneDialog<'a> {
     pub remote_tag: &'a str,
 }
 
+impl PhoneDialog<'_> {
+    /// No call: what is shown is about none that the phone has.
+    pub const NONE: PhoneDialog<'static> =
+        PhoneDialog { call_id: "", local_tag: "", remote_tag: "" };
+}
+
 /// What the phone's status line shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusText<'a> {
@@ -40,44 +47,8 @@ pub enum StatusText<'a> {
     Cleared,
 }
 
-/// What has become of a monitored park.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ParkEvent {
-    /// The call waits in its slot.
-    Parked,
-    /// It still waits: time to look after it.
-    Reminder,
-    /// Somebody has taken it.
-    Retrieved,
-    /// It has waited too long and has gone somewhere else: a recall.
-    Forwarded,
-    /// The parkee has hung up.
-    Abandoned,
-    /// It could not be parked.
-    Error,
-}
-
-impl ParkEvent {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            ParkEvent::Parked => "parked",
-            ParkEvent::Reminder => "reminder",
-            ParkEvent::Retrieved => "retrieved",
-            ParkEvent::Forwarded => "forwarded",
-            ParkEvent::Abandoned => "abandoned",
-            ParkEvent::Error => "error",
-        }
-    }
-
-    /// Whether nothing can follow: the subscription ends with it.
-    pub fn is_last(self) -> bool {
-        !matches!(self, ParkEvent::Parked | ParkEvent::Reminder)
-    }
-}
-
-/// The body of a REFER that writes on the phone's status line, for `timeout_s` seconds (0 to 60). The
-/// phone must still have the call, so it goes out before the BYE.
+/// The body of a REFER that writes on the phone's status line, for `timeout_s` seconds (0 to 60). Where
+/// it is about a call the phone must still have it, so it goes out before the BYE.
 pub fn status_line(dialog: PhoneDialog<'_>, text: StatusText<'_>, timeout_s: u8) -> Body {
     // The phone's own phrases are a byte 0x80 and a letter, which no UTF-8 text can hold.
     let (phrase, slot) = match text {
@@ -144,7 +115,7 @@ pub fn park_monitor(
          </dialog>\r\n\
          </dialog-info>\r\n",
         state = if event.is_last() { "terminated" } else { "confirmed" },
-        event = event.word(),
+        event = event.monitor_word(),
         parkee = xml_text(parkee_uri),
     );
     Body { content_type: DIALOG_INFO.into(), bytes: Bytes::from(text) }

@@ -5,6 +5,7 @@ mod call_info;
 mod cisco;
 mod dialog_element;
 mod dialog_info;
+mod event;
 mod notice;
 mod number;
 mod sipfrag;
@@ -16,11 +17,12 @@ mod xml;
 pub use body::Body;
 pub use call_info::{CALL_INFO, CALLPARK_INFO, idle_appearances, wants_callpark_info};
 pub use cisco::{
-    CiscoSpelling, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
+    CiscoSpelling, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
 };
 pub use dialog_info::{
     DIALOG, DialogStyle, LampState, ParkedDialog, WrittenDialogs, dialog_info, weave,
 };
+pub use event::ParkEvent;
 pub use notice::{NoticeCall, PARK_INFO, ParkNotice};
 pub use sipfrag::{sipfrag, sipfrag_of};
 pub use template::{BadTemplate, Template};

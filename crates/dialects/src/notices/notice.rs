@@ -3,6 +3,8 @@
 use base::{Domain, LotName, SlotName};
 use serde::Serialize;
 
+use crate::notices::event::ParkEvent;
+
 /// The event package of the out-of-dialog notices about parked calls.
 pub const PARK_INFO: &str = "park-info";
 
@@ -19,6 +21,10 @@ pub struct ParkNotice {
     pub domain: Domain,
     /// The park group, for a group park.
     pub group: Option<String>,
+    /// What has happened; none: the phone is only told how things stand.
+    pub event: Option<ParkEvent>,
+    /// Who did it: the extension that parked or took the call, or where it has gone.
+    pub by: Option<String>,
     /// First in, first out.
     pub calls: Vec<NoticeCall>,
 }

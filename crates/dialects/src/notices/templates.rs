@@ -7,6 +7,7 @@ use regex::Regex;
 
 use crate::notices::body::Body;
 use crate::notices::call_info::CALLPARK_INFO;
+use crate::notices::event::ParkEvent;
 use crate::notices::notice::{NoticeCall, ParkNotice};
 use crate::notices::number::is_number_to_dial;
 use crate::notices::template::{BadTemplate, Template};
@@ -66,12 +67,13 @@ impl Templates {
         BUILT_IN.iter().map(|(name, ..)| *name)
     }
 
-    /// The body of `notice` for a phone of that `User-Agent`. A template that fails on this notice
-    /// gives way to the built-in one: the phone is told in any case.
-    pub fn render(&self, user_agent: Option<&str>, notice: &ParkNotice) -> Body {
+    /// The body of `notice` for a phone of that `User-Agent`: by the first of the operator's templates
+    /// that fits, else by the built-in one of the name that the phone's [`Profile`](crate::Profile) has.
+    /// A template that fails on this notice gives way to `broadworks`: the phone is told in any case.
+    pub fn render(&self, user_agent: Option<&str>, built_in: &str, notice: &ParkNotice) -> Body {
         let user_agent = user_agent.unwrap_or_default();
         let chosen = self.choices.iter().find(|choice| choice.user_agent.is_match(user_agent));
-        let own = BUILT_IN[0];
+        let own = BUILT_IN.iter().find(|(name, ..)| *name == built_in).unwrap_or(&BUILT_IN[0]);
         let (name, content_type) =
             chosen.map_or((own.0, own.1), |c| (c.name.as_str(), c.content_type.as_str()));
         match self.text(name, notice) {
@@ -189,7 +191,7 @@ fn bad_template(index: usize, error: &minijinja::Error) -> BadTemplate {
 }
 
 /// The notices that a template must be able to render: none, one and two calls; with and without
-/// names and group.
+/// names, group and event.
 fn trials() -> [ParkNotice; 3] {
     let call = |name: Option<&str>| NoticeCall {
         parkee_name: name.map(str::to_owned),
@@ -200,17 +202,24 @@ fn trials() -> [ParkNotice; 3] {
         parker_user: "103".into(),
         parked_for_s: 7,
     };
-    let notice = |group: Option<&str>, calls| ParkNotice {
+    let notice = |group: Option<&str>, event, by: Option<&str>, calls| ParkNotice {
         slot: "105".into(),
         lot: "office".into(),
         retrieve: "*88105".into(),
         domain: "pbx.example".into(),
         group: group.map(str::to_owned),
+        event,
+        by: by.map(str::to_owned),
         calls,
     };
     [
-        notice(None, Vec::new()),
-        notice(None, vec![call(None)]),
-        notice(Some("sales"), vec![call(Some("A & \"B\"")), call(None)]),
+        notice(None, Some(ParkEvent::Retrieved), Some("104"), Vec::new()),
+        notice(None, None, None, vec![call(None)]),
+        notice(
+            Some("sales"),
+            Some(ParkEvent::Abandoned),
+            None,
+            vec![call(Some("A & \"B\"")), call(None)],
+        ),
     ]
 }

@@ -13,8 +13,11 @@ use crate::profiles::profile::{Profile, Quirks};
 /// The profile of phones that no other fits.
 pub(crate) const UNKNOWN: &str = "unknown";
 
-/// All built-in profiles but [`UNKNOWN`], in the order in which they are tried. A pattern that could not
-/// be read would be caught by this crate's tests.
+/// All built-in profiles but [`UNKNOWN`], in the order in which they are tried.
+#[expect(
+    clippy::unwrap_used,
+    reason = "constant patterns; a phone must not lose its profile unseen"
+)]
 pub(crate) fn built_in() -> Vec<Profile> {
     let callpark = || Quirks { callpark: true, ..Quirks::default() };
     let plain = Quirks::default;
@@ -104,17 +107,15 @@ pub(crate) fn built_in() -> Vec<Profile> {
         ),
     ];
     rows.into_iter()
-        .filter_map(|(name, pattern, (notices, lamp, quirks, certainty), source)| {
-            Some(Profile {
-                name: name.to_owned(),
-                user_agent: Regex::new(pattern).ok()?,
-                notices,
-                lamp,
-                template: Cow::Borrowed("broadworks"),
-                quirks,
-                certainty,
-                source: Cow::Borrowed(source),
-            })
+        .map(|(name, pattern, (notices, lamp, quirks, certainty), source)| Profile {
+            name: name.to_owned(),
+            user_agent: Regex::new(pattern).unwrap(),
+            notices,
+            lamp,
+            template: Cow::Borrowed("broadworks"),
+            quirks,
+            certainty,
+            source: Cow::Borrowed(source),
         })
         .collect()
 }

@@ -19,6 +19,7 @@ mod pass;
 mod progress;
 mod quirks;
 mod recall;
+mod reminder;
 mod retrieve;
 mod route;
 mod send;
@@ -42,6 +43,7 @@ pub(crate) use pass::{
     Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,
 };
 pub(crate) use recall::{due as recall_due, hand_over_failed, rung_out};
+pub(crate) use reminder::{begin as begin_reminders, due as remind};
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
 pub(crate) use send::ALLOW;

@@ -6,10 +6,10 @@ use sip_core::ServerKey;
 use sip_msg::Message;
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{dialled, ids, info, media, own, parked, progress, quirks, soft_key};
+use crate::calls::{dialled, ids, info, media, own, parked, progress, quirks, reminder, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
-use crate::lamps;
+use crate::lamps::{self, News};
 use crate::lots::{self, Ask, ParkedCall, Recall, RecallStage, SlotId, Teller};
 use crate::refusal::Refusal;
 use crate::settings::RecallTo;
@@ -204,9 +204,11 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
     if !after.is_zero() {
         house.alarms.set(Alarm::Recall(key), house.at + after);
     }
+    reminder::begin(house, key);
     if let Some(call) = house.lots.get(key) {
+        let news = News::by(ParkEvent::Parked, call.parker.as_str());
         let call = lamps::Seen::of(call);
-        lamps::changed_at(house, &call);
+        lamps::changed_at(house, &call, &news);
     }
 }
 

@@ -13,26 +13,28 @@ use crate::calls::{acks, leaving};
 use crate::calls::{answer, dialled, media, own, park, recall, retrieve, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
-use crate::lamps;
-use crate::lots::ParkedCall;
+use crate::lamps::{self, News};
+use crate::lots::{ParkedCall, Recall};
 use crate::refusal::Refusal;
 use crate::told::Fact;
 
 /// Takes a parked call out of its slot: its alarms stopped, its recall called off, lamps told.
-/// The parkee's leg stays. `end` is why, for the phone that monitors it.
+/// The parkee's leg stays. `end` is why, for the phones that are told.
 pub(crate) fn take_out(
     house: &mut House,
     key: ParkedKey,
     keep: Option<LegKey>,
-    end: ParkEvent,
+    end: impl Into<News>,
 ) -> Option<ParkedCall> {
-    for alarm in [Alarm::Recall(key), Alarm::Ring(key), Alarm::HandOver(key)] {
+    let end = end.into();
+    let alarms = [Alarm::Recall(key), Alarm::Ring(key), Alarm::HandOver(key), Alarm::Remind(key)];
+    for alarm in alarms {
         house.alarms.stop(alarm);
     }
     recall::call_off(house, key, keep);
     let mut call = house.lots.remove(key)?;
-    soft_key::over(house, &mut call, end);
-    lamps::changed(house, &call);
+    soft_key::over(house, &mut call, end.event);
+    lamps::changed(house, &call, &end);
     Some(call)
 }
 
@@ -59,16 +61,25 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
 
 fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
-    let Some(call) = take_out(house, parked, None, ParkEvent::Abandoned) else {
+    // Some PBXs end the leg of whom they have transferred before they say that they have.
+    let gone_to = match house.lots.get(parked).map(|call| &call.recall) {
+        Some(Recall::HandingOver { to, .. }) => Some(to.clone()),
+        _ => None,
+    };
+    let end = match &gone_to {
+        Some(to) => News::by(ParkEvent::Forwarded, to.as_str()),
+        None => ParkEvent::Abandoned.into(),
+    };
+    let Some(call) = take_out(house, parked, None, end) else {
         return leaving::end_leg(house, key);
     };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
     let slot = call.id.slot.to_string();
-    let fact = match &call.recall {
-        crate::lots::Recall::HandingOver { to, .. } => Fact::HandedOver { slot, to: to.clone() },
-        _ => Fact::Abandoned { slot },
+    let fact = match gone_to {
+        Some(to) => Fact::HandedOver { slot, to },
+        None => Fact::Abandoned { slot },
     };
     house.tell(call_id.as_deref(), fact);
     park::parkee_left(house, &call);

@@ -16,6 +16,7 @@ use crate::calls::{media, own, park, parked, pbx_domain, retrieve, soft_key};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
+use crate::lamps::News;
 use crate::lots::{Recall, RecallStage};
 use crate::refusal::Refusal;
 use crate::settings::{RecallThen, RecallTo};
@@ -362,14 +363,16 @@ pub(crate) fn hand_over_progress(house: &mut House, key: LegKey, request: &Messa
 /// The PBX has the parkee: because we asked for it in a recall, or because the parker had transferred
 /// it before it parked it.
 fn handed_over(house: &mut House, key: LegKey, parked: ParkedKey) {
-    let Some(call) = parked::take_out(house, parked, None, ParkEvent::Forwarded) else { return };
+    let to = match house.lots.get(parked).map(|call| &call.recall) {
+        Some(Recall::HandingOver { to, .. }) => Some(to.clone()),
+        _ => None,
+    };
+    let end = News { event: ParkEvent::Forwarded, by: to.clone() };
+    let Some(call) = parked::take_out(house, parked, None, end) else { return };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
-    let to = match &call.recall {
-        Recall::HandingOver { to, .. } => to.clone(),
-        _ => "where the parker had transferred it".into(),
-    };
+    let to = to.unwrap_or_else(|| "where the parker had transferred it".into());
     let fact = Fact::HandedOver { slot: call.id.slot.to_string(), to };
     let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
     house.tell(call_id.as_deref(), fact);

@@ -13,6 +13,7 @@ use crate::calls::{answer, media, own, parked, recall, setup};
 use crate::calls::{leaving, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
+use crate::lamps::News;
 use crate::lots::Recall;
 use crate::refusal::Refusal;
 use crate::settings::Courtesy;
@@ -273,9 +274,11 @@ pub(crate) fn acked(house: &mut House, request: &Message, key: LegKey, parked: P
 
 /// Joins a parkee with who took it.
 pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: bool) {
-    let Some(call) = parked::take_out(house, parked, Some(key), ParkEvent::Retrieved) else {
-        return;
-    };
+    let taker = house.legs.get(key).and_then(|leg| leg.aor.as_ref());
+    let by = taker.map_or_else(String::new, |aor| aor.extension.to_string());
+    let event = if recall { ParkEvent::Recalled } else { ParkEvent::Retrieved };
+    let end = News::by(event, by.as_str());
+    let Some(call) = parked::take_out(house, parked, Some(key), end) else { return };
     if house.legs.get(call.leg).is_none() {
         house.bug(None, "a parked call without its leg");
         return own::bye(house, key, Some("the parkee has gone"));
@@ -296,8 +299,6 @@ pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: 
     let to_retriever = matches!(courtesy, Courtesy::Retriever | Courtesy::Both);
     media::plan_after(house, call.leg, tone(to_parkee));
     media::plan_after(house, key, tone(to_retriever));
-    let taker = house.legs.get(key).and_then(|leg| leg.aor.clone());
-    let by = taker.map_or_else(String::new, |aor| aor.extension.to_string());
     let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
     let fact = Fact::Retrieved { slot: call.id.slot.to_string(), by, recall };
     house.tell(call_id.as_deref(), fact);

@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use base::Flow;
-use dialects::{
-    CiscoCall, ParkEvent, PhoneDialog, REMOTECC_REQUEST, StatusText, park_monitor, status_line,
-};
+use dialects::{CiscoCall, ParkEvent, PhoneDialog, StatusText, park_monitor, status_line};
 use sip_core::{Dialog, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name};
 
@@ -15,6 +13,7 @@ use crate::calls::leg::{Leg, Usage};
 use crate::calls::{info, park, quirks};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
+use crate::lamps;
 use crate::lots::{self, ParkedCall, Teller};
 use crate::refusal::Refusal;
 use crate::watches;
@@ -96,33 +95,14 @@ pub(crate) fn done(house: &mut House, key: ParkedKey, parker: LegKey) {
 /// Tells a line on the phone's screen: a REFER out of dialog, which wants no subscription.
 fn show(house: &mut House, parker: LegKey, slot: &str) {
     let Some(leg) = house.legs.get(parker) else { return };
-    let Some(bound) = leg.binding.and_then(|key| house.contacts.get(key)) else { return };
-    let (flow, contact) = (bound.flow, bound.contact.to_string());
+    let Some(binding) = leg.binding else { return };
     let phone = PhoneDialog {
         call_id: leg.dialog.call_id(),
         local_tag: leg.dialog.remote.tag().unwrap_or_default(),
         remote_tag: leg.dialog.local.tag().unwrap_or_default(),
     };
     let body = status_line(phone, StatusText::ParkedAt(slot), SHOWN_S);
-    let to = format!("<sip:{}@{}>", bound.aor.extension, bound.aor.domain);
-    let domain = bound.aor.domain.to_string();
-    let (call_id, tag) = (house.chance.token(24), house.chance.token(10));
-    let id = format!("{}@{domain}", house.chance.token(12));
-    let own = house.contact(&flow, "park");
-    let draft = Compose::request("REFER", &contact)
-        .line(Name::From, format!("<sip:park@{domain}>;tag={tag}"))
-        .line(Name::To, to)
-        .line(Name::CallId, call_id)
-        .line(Name::CSeq, "1 REFER")
-        .line(Name::Contact, format!("<{own}>"))
-        .line(Name::MaxForwards, "70")
-        .line(Name::ReferTo, format!("<cid:{id}>"))
-        .other("Content-ID", format!("<{id}>"))
-        .line(Name::Require, "norefersub")
-        .line(Name::Expires, "0")
-        .body(&body.content_type, body.bytes)
-        .finish();
-    debug_assert_eq!(body.content_type, REMOTECC_REQUEST);
+    let Some((flow, draft)) = lamps::status_refer(house, binding, &body) else { return };
     house.layer.request(house.at, flow, Owner::Leg(parker, Errand::Answer), &draft, Oversize::Stay);
 }
 

@@ -6,6 +6,7 @@ use dialects::{NoticeCall, ParkNotice};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, ParkedKey};
+use crate::lamps::line::News;
 use crate::lots::{ParkedCall, SlotId};
 use crate::watches;
 
@@ -65,6 +66,7 @@ pub(crate) fn park_notice(
     phone: Option<BindingKey>,
     aor: &Aor,
     calls: &[ParkedKey],
+    news: Option<&News>,
 ) -> ParkNotice {
     let names_parkee = watches::profile_of(house, phone).quirks.names_parkee;
     let calls: Vec<&ParkedCall> = calls.iter().filter_map(|key| house.lots.get(*key)).collect();
@@ -75,6 +77,8 @@ pub(crate) fn park_notice(
         retrieve: first.map_or_else(String::new, |call| call.retrieve.clone()),
         domain: aor.domain.clone(),
         group: first.and_then(|call| call.group.clone()),
+        event: news.map(|news| news.event),
+        by: news.and_then(|news| news.by.clone()),
         calls: calls
             .iter()
             .map(|call| (call, call.shown(names_parkee)))

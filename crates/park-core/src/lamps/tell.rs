@@ -1,36 +1,52 @@
-//! Telling bindings what they have not asked for.
-
-use std::hash::{Hash, Hasher};
+//! Telling bindings what they have not asked for: by the first way of their profile that they take.
 
 use base::Side;
-use dialects::PARK_INFO;
-use rustc_hash::FxHasher;
+use dialects::{NoticeKind, ParkEvent};
 use sip_core::Oversize;
-use sip_msg::{Compose, Name};
 
 use crate::calls::weave_changed;
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::keys::{BindingKey, Owner, ParkedKey};
-use crate::lamps::seen::{Seen, park_notice, visible};
+use crate::keys::{Alarm, BindingKey, Owner, ParkedKey};
+use crate::lamps::draft::draft;
+use crate::lamps::line::{News, UnderWay};
+use crate::lamps::seen::{Seen, visible};
 use crate::lots::ParkedCall;
 use crate::patience::Taken;
 use crate::told::Fact;
 use crate::watches;
 
 /// A call has been parked, or taken out of its slot.
-pub(crate) fn changed(house: &mut House, call: &ParkedCall) {
-    changed_at(house, &Seen::of(call));
+pub(crate) fn changed(house: &mut House, call: &ParkedCall, news: &News) {
+    changed_at(house, &Seen::of(call), news);
 }
 
 /// The same, by what was noted of the call.
-pub(crate) fn changed_at(house: &mut House, seen: &Seen) {
+pub(crate) fn changed_at(house: &mut House, seen: &Seen, news: &News) {
     let lines = seen.by(house);
     watches::changed(house, &seen.id, &lines);
     weave_changed(house, &seen.id);
     for line in lines {
         for key in house.contacts.of(&line) {
-            refresh(house, key);
+            refresh(house, key, Some(news));
+        }
+    }
+}
+
+/// Reminds a parker of a call that waits, on those of its phones that see it.
+pub(crate) fn remind(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key) else { return };
+    let parker = Aor { extension: call.parker.clone(), domain: call.id.domain.clone() };
+    if !visible(house, &parker).contains(&key) {
+        return;
+    }
+    let news = News::from(ParkEvent::Reminder);
+    for phone in house.contacts.of(&parker) {
+        if watches::tells_line(house, phone, &parker) {
+            watches::tell_line_again(house, phone, &parker);
+        } else if let Some(binding) = house.contacts.get_mut(phone) {
+            binding.line.told = None;
+            refresh(house, phone, Some(&news));
         }
     }
 }
@@ -39,17 +55,31 @@ pub(crate) fn changed_at(house: &mut House, seen: &Seen) {
 pub(crate) fn refresh_all(house: &mut House) {
     let keys: Vec<BindingKey> = house.contacts.keys().collect();
     for key in keys {
-        refresh(house, key);
+        refresh(house, key, None);
     }
     watches::look_again(house);
 }
 
-/// A phone has registered anew: it may have forgotten what it was told.
+/// A phone has registered anew, and may have forgotten what it was told; or one is heard of again that
+/// had not answered.
 pub(crate) fn greet(house: &mut House, key: BindingKey) {
     watches::tell_all_again(house, key);
+    tell_again(house, key);
+}
+
+/// A phone's time of rest is over.
+pub(crate) fn rested(house: &mut House, key: BindingKey) {
     if let Some(binding) = house.contacts.get_mut(key) {
-        binding.line.told = None;
-        refresh(house, key);
+        binding.line.rests_until = None;
+        refresh(house, key, None);
+    }
+}
+
+fn tell_again(house: &mut House, key: BindingKey) {
+    house.alarms.stop(Alarm::Notice(key));
+    if let Some(binding) = house.contacts.get_mut(key) {
+        binding.line.forget();
+        refresh(house, key, None);
     }
 }
 
@@ -59,88 +89,101 @@ pub(crate) fn subscription_over(house: &mut House, key: BindingKey, line: &Aor, 
     let Some(binding) = house.contacts.get_mut(key).filter(|b| b.aor == *line) else { return };
     binding.line.told = None;
     binding.line.may_be_lit |= may_be_lit;
-    refresh(house, key);
+    refresh(house, key, None);
 }
 
-/// Tells a binding what is parked for it, if that is news.
-pub(crate) fn refresh(house: &mut House, key: BindingKey) {
+/// The best way of telling that a phone has not refused.
+fn kind_of(house: &House, key: BindingKey) -> Option<NoticeKind> {
+    let refused = &house.contacts.get(key)?.line.refused;
+    let notices = &watches::profile_of(house, Some(key)).notices;
+    notices.iter().find(|kind| !refused.contains(kind)).copied()
+}
+
+/// Tells a binding what is parked for it, if that is new to it.
+fn refresh(house: &mut House, key: BindingKey, news: Option<&News>) {
+    let Some(kind) = kind_of(house, key) else { return };
     let Some(binding) = house.contacts.get(key) else { return };
-    if binding.line.refused {
-        return;
-    }
-    let aor = binding.aor.clone();
+    let line = &binding.line;
     // One teller is enough. What was lit unasked is put out so, too: the phone may keep the two apart.
-    if !binding.line.may_be_lit && watches::tells_line(house, key, &aor) {
+    if !line.may_be_lit && watches::tells_line(house, key, &binding.aor) {
         return;
     }
-    let calls = visible(house, &aor);
-    let state = hash_of(&calls);
+    let calls = visible(house, &binding.aor);
+    let id_of = |key: &ParkedKey| Some(house.lots.get(*key)?.watch_id.clone());
+    let ids: Vec<Box<str>> = calls.iter().filter_map(id_of).collect();
+    let is_new = line.told.as_ref() != Some(&ids) && (line.may_be_lit || !calls.is_empty());
+    let rests = line.rests_until.is_some_and(|until| until > house.at);
+    let waits = line.under_way.is_some() || rests;
+    let told = line.told.clone().unwrap_or_default();
     let Some(binding) = house.contacts.get_mut(key) else { return };
     let line = &mut binding.line;
-    if line.in_flight {
-        line.stale = true;
+    if !is_new {
+        if !waits {
+            line.news = None;
+        }
         return;
     }
-    if line.told == Some(state) || (calls.is_empty() && !line.may_be_lit) {
+    if let Some(news) = news {
+        line.news = Some(news.clone());
+    }
+    if waits {
+        line.stale |= line.under_way.is_some();
         return;
     }
-    line.told = Some(state);
+    let news = line.news.take();
+    line.under_way = Some(UnderWay { kind, news: news.clone(), was_lit: line.may_be_lit });
     line.may_be_lit = !calls.is_empty();
-    line.in_flight = true;
-    send(house, key, &aor, &calls);
-}
-
-fn hash_of(calls: &[ParkedKey]) -> u64 {
-    let mut hasher = FxHasher::default();
-    calls.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn send(house: &mut House, key: BindingKey, aor: &Aor, calls: &[ParkedKey]) {
-    let notice = park_notice(house, Some(key), aor, calls);
-    let (call_id, tag) = (house.chance.token(24), house.chance.token(10));
-    let Some(binding) = house.contacts.get_mut(key) else { return };
-    let (call_id, tag) =
-        binding.line.ids.get_or_insert_with(|| (call_id.into(), tag.into())).clone();
-    binding.line.cseq += 1;
-    let (cseq, flow) = (binding.line.cseq, binding.flow);
-    let (contact, agent) = (binding.contact.clone(), binding.user_agent.clone());
-    let body =
-        house.templates.render(Some(&agent).filter(|a| !a.is_empty()).map(|a| &**a), &notice);
-    let own = house.contact(&flow, "park");
-    let draft = Compose::request("NOTIFY", &contact)
-        .line(Name::From, format!("<sip:park@{}>;tag={tag}", aor.domain))
-        .line(Name::To, format!("<sip:{}@{}>", aor.extension, aor.domain))
-        .line(Name::CallId, &call_id)
-        .line(Name::CSeq, format!("{cseq} NOTIFY"))
-        .line(Name::Contact, format!("<{own}>"))
-        .line(Name::MaxForwards, "70")
-        .line(Name::Event, PARK_INFO)
-        .line(Name::SubscriptionState, "active;expires=3600")
-        .body(&body.content_type, body.bytes)
-        .finish();
+    let gone: Vec<&str> = told.iter().filter(|id| !ids.contains(id)).map(AsRef::as_ref).collect();
+    let Some((flow, draft)) = draft(house, key, kind, &calls, &gone, news.as_ref()) else { return };
+    if let Some(binding) = house.contacts.get_mut(key) {
+        binding.line.told = Some(ids);
+    }
     debug_assert_eq!(flow.side, Side::Phones);
     house.layer.request(house.at, flow, Owner::Notice(key), &draft, Oversize::Stay);
 }
 
-/// A phone has answered a notice, or has not: 408.
+/// A phone has answered a notice, or has not.
 pub(crate) fn answered(house: &mut House, key: BindingKey, taken: Taken) {
-    let status = taken.status;
     let Some(binding) = house.contacts.get_mut(key) else { return };
-    binding.line.in_flight = false;
-    let stale = std::mem::take(&mut binding.line.stale);
-    if status >= 300 {
-        // Whether it has taken it in is not known.
-        binding.line.told = None;
-        binding.line.may_be_lit = true;
-        let extension = binding.aor.extension.to_string();
-        // These say "never"; anything else may be better the next time.
-        if matches!(status, 405 | 415 | 481 | 489 | 501) {
-            binding.line.refused = true;
+    let line = &mut binding.line;
+    let Some(UnderWay { kind, news, was_lit }) = line.under_way.take() else { return };
+    let stale = std::mem::take(&mut line.stale);
+    if taken.status < 300 {
+        line.failures = 0;
+        line.is_silent = false;
+        if stale {
+            refresh(house, key, None);
         }
-        house.tell(None, Fact::NoticeRefused { extension, status });
+        return;
     }
-    if stale {
-        refresh(house, key);
+    // Whether it has taken it in is not known.
+    line.told = None;
+    line.news = line.news.take().or(news);
+    let status = taken.status;
+    match status {
+        // These say "never": the next way of telling is tried.
+        405 | 415 | 481 | 489 | 501 => {
+            line.may_be_lit = was_lit;
+            line.refused.push(kind);
+            house.notices_refused += 1;
+        }
+        // Gone, it seems: when it registers again it is told.
+        408 => {
+            line.may_be_lit = true;
+            line.is_silent = true;
+        }
+        _ => {
+            line.may_be_lit = true;
+            line.failures += 1;
+            let until = line.rest(house.at, taken.pause(line.failures));
+            house.alarms.set(Alarm::Notice(key), until);
+        }
+    }
+    if let Some(binding) = house.contacts.get(key) {
+        let extension = binding.aor.extension.to_string();
+        house.tell(None, Fact::NoticeRefused { extension, notice: kind.word(), status });
+    }
+    if stale || status != 408 {
+        refresh(house, key, None);
     }
 }

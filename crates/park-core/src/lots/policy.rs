@@ -4,7 +4,7 @@
 use base::{Extension, SlotName};
 use dialects::is_in_ranges;
 
-use crate::calls::plan_media;
+use crate::calls::{begin_reminders, plan_media};
 use crate::house::House;
 use crate::keys::ParkedKey;
 use crate::settings::{Courtesy, LotSettings, OwnSettings, RecallSettings};
@@ -73,14 +73,18 @@ pub(crate) fn resolve_policies(house: &mut House) {
     for key in keys {
         let lots = &house.settings.lots;
         let Some(call) = house.lots.get_mut(key) else { continue };
-        let (leg, tune) = (call.leg, call.policy.tune);
+        let (leg, tune, reminder) = (call.leg, call.policy.tune, call.policy.recall.reminder);
         match lots.iter().find(|lot| lot.name == call.id.lot) {
             Some(lot) => call.policy = policy_of(lot, call.group.as_deref(), &call.id.slot),
             // A lot that is no more; only its music may be another one's now.
             None => call.policy.tune = 0,
         }
+        let is_otherwise_reminded = call.policy.recall.reminder != reminder;
         if call.policy.tune != tune {
             plan_media(house, leg);
+        }
+        if is_otherwise_reminded {
+            begin_reminders(house, key);
         }
     }
 }

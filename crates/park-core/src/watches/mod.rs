@@ -11,6 +11,7 @@ mod watched;
 pub(crate) use open::{of_uri, open, within};
 pub(crate) use state::{Watches, tells_line};
 pub(crate) use tell::{
-    answered, changed, due, end_all, look_again, profile_of, tell_all_again, tell_some,
+    answered, changed, due, end_all, look_again, profile_of, tell_all_again, tell_line_again,
+    tell_some,
 };
 pub(crate) use watched::{dialog_of, watched};

@@ -58,6 +58,17 @@ pub(crate) fn tell_all_again(house: &mut House, binding: BindingKey) {
     tell_some(house);
 }
 
+/// A phone is told once more what is parked for its extension, by its subscription to that.
+pub(crate) fn tell_line_again(house: &mut House, binding: BindingKey, line: &Aor) {
+    for key in house.watches.of(&Watched::Line(line.clone())) {
+        if let Some(watch) = house.watches.get_mut(key).filter(|w| w.binding() == Some(binding)) {
+            watch.told = None;
+            house.watches.queue(key);
+        }
+    }
+    tell_some(house);
+}
+
 /// Tells the next ones in the queue.
 pub(crate) fn tell_some(house: &mut House) {
     if house.alarms.at(Alarm::Watches).is_some_and(|at| at > house.at) {

@@ -42,7 +42,7 @@ impl View {
     /// What one of the subscribers is told, whose phone has lamps of that style.
     pub(super) fn body(&mut self, house: &House, watch: &Watch, style: DialogStyle) -> Body {
         if let Watched::Line(line) = &watch.watched {
-            let notice = lamps::park_notice(house, watch.binding(), line, &self.calls);
+            let notice = lamps::park_notice(house, watch.binding(), line, &self.calls, None);
             return house.templates.callpark_info(&notice);
         }
         let told = watch.told.as_deref().unwrap_or_default();

@@ -337,6 +337,7 @@ fn recall(table: &Table<'_, '_>, lot: &LotSettings, usual: &RecallSettings) -> R
     }
     RecallSettings {
         after,
+        reminder: table.duration("reminder", Duration::ZERO..=DAY).unwrap_or(usual.reminder),
         to,
         ignore_dnd,
         same_phone,

@@ -60,6 +60,10 @@ fn profile(table: &Table<'_, '_>, earlier: &[ProfileText]) -> ProfileText {
         name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| "?".to_owned()),
         user_agent: user_agent.map(|pattern| pattern.as_str().to_owned()).unwrap_or_default(),
         like: table.parsed("like", like),
+        notices: table
+            .texts("notices")
+            .map(|words| words.into_iter().map(|word| word.value).collect()),
+        template: table.parsed("template", words::one_line),
         lamp: table.choice("lamp", &lamps),
         extension_lamp: table.choice("extension_lamp", &lamps),
         callpark: table.flag("callpark"),
@@ -71,7 +75,6 @@ fn profile(table: &Table<'_, '_>, earlier: &[ProfileText]) -> ProfileText {
         refer_sub: table.flag("refer_sub"),
         park_redirect: table.flag("park_redirect"),
         early_media: table.flag("early_media"),
-        ..ProfileText::default()
     }
 }
 

@@ -54,6 +54,7 @@ impl FactLog {
             Fact::Recalling { slot, to, attempt } => {
                 info!(call, leg, %slot, %to, attempt, "{fact}")
             }
+            Fact::Reminded { slot, parker } => info!(call, leg, %slot, %parker, "{fact}"),
             Fact::RecallUnanswered { slot, then } => info!(call, leg, %slot, %then, "{fact}"),
             Fact::HandedOver { slot, to } => info!(call, leg, %slot, %to, "{fact}"),
             Fact::Abandoned { slot } => info!(call, leg, %slot, "{fact}"),
@@ -67,9 +68,9 @@ impl FactLog {
                     info!(call, %from, left_out = some(left_out), "{fact}");
                 }
             }
-            Fact::NoticeRefused { extension, status } => {
+            Fact::NoticeRefused { extension, notice, status } => {
                 if let Some(left_out) = self.notices.admit(at) {
-                    info!(call, %extension, status, left_out = some(left_out), "{fact}");
+                    info!(call, %extension, notice, status, left_out = some(left_out), "{fact}");
                 }
             }
             Fact::NoPorts => {

@@ -63,6 +63,12 @@ pub struct Habits {
     pub notice_status: u16,
     /// The same for single events, where they differ.
     pub notice_statuses: Vec<(&'static str, u16)>,
+    /// With what it answers a NOTIFY that it did subscribe to.
+    pub watch_status: u16,
+    /// Shows what a REFER tells it to write on its status line, as Cisco's enterprise phones do.
+    pub has_status_line: bool,
+    /// When it takes no notice for now, as it says in Retry-After, in seconds.
+    pub retry_after: Option<u32>,
     /// The address that it says in Contact, where a NAT hides the one that it has.
     pub says_address: Option<SocketAddr>,
     /// Lines that it adds to each INVITE that begins a call: `Name: value`.
@@ -86,6 +92,9 @@ impl Default for Habits {
             formats: vec![8, 0],
             notice_status: 200,
             notice_statuses: Vec::new(),
+            watch_status: 200,
+            has_status_line: false,
+            retry_after: None,
             says_address: None,
             extra_lines: Vec::new(),
         }

@@ -20,6 +20,7 @@ impl Phone {
             match method.as_str() {
                 "INVITE" => self.new_call(now, server, request, flow),
                 "NOTIFY" => self.notice(now, server, &request),
+                "REFER" if self.habits.has_status_line => self.status_line(now, server, &request),
                 "OPTIONS" | "MESSAGE" | "INFO" => self.say(now, server, &request, 200),
                 _ => self.say(now, server, &request, 405),
             }
@@ -60,6 +61,9 @@ impl Phone {
     pub(super) fn say(&mut self, now: Moment, server: ServerKey, request: &Message, status: u16) {
         let tag = self.chance.token(8);
         let mut answer = Compose::response_to(request, status, None).to_tag(&tag);
+        if let Some(seconds) = self.habits.retry_after.filter(|_| status == 503) {
+            answer = answer.line(Name::RetryAfter, seconds.to_string());
+        }
         if request.cseq().1 == "OPTIONS" {
             answer = answer.line(Name::Allow, "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, REFER");
         }
@@ -385,6 +389,18 @@ impl Phone {
             }
             let content_type = request.content_type().unwrap_or_default().to_owned();
             self.notices.push(Notice { at: now, event, content_type, body });
+        }
+    }
+
+    /// A REFER that writes on the status line; what came of it is told by a REFER back.
+    fn status_line(&mut self, now: Moment, server: ServerKey, request: &Message) {
+        self.say(now, server, request, 202);
+        self.screen = String::from_utf8_lossy(&request.body()).into_owned();
+        if let Some(contact) = crate::dialog::contact_uri(request) {
+            let kind = "application/x-cisco-remotecc-response+xml";
+            let body = "<x-cisco-remotecc-response><response><code>200</code></response>\r\n\
+                        </x-cisco-remotecc-response>\r\n";
+            self.ask_at(now, "REFER", &contact, &[], Some((kind, body.as_bytes())));
         }
     }
 }

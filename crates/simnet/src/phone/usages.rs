@@ -189,6 +189,11 @@ impl Phone {
         }
         let state = request.get(Name::SubscriptionState).unwrap_or_default();
         subscription.is_over = state.trim_start().starts_with("terminated");
+        let status = self.habits.watch_status;
+        if status >= 300 {
+            self.say(now, server, request, status);
+            return true;
+        }
         let body = String::from_utf8_lossy(&request.body()).into_owned();
         subscription.bodies.push(body.clone());
         if subscription.event == "call-info" && subscription.user == self.account.user {
@@ -212,7 +217,19 @@ impl Phone {
             "" => format!("sip:{}", self.account.domain),
             _ => format!("sip:{user}@{}", self.account.domain),
         };
-        let request = Compose::request(method, &uri)
+        self.ask_at(now, method, &uri, lines, body)
+    }
+
+    /// The same, of a URI.
+    pub(super) fn ask_at(
+        &mut self,
+        now: Moment,
+        method: &str,
+        uri: &str,
+        lines: &[&str],
+        body: Option<(&str, &[u8])>,
+    ) -> u32 {
+        let request = Compose::request(method, uri)
             .line(Name::MaxForwards, "70")
             .line(Name::From, format!("{};tag={}", self.own_name(), self.chance.token(8)))
             .line(Name::To, format!("<{uri}>"))

@@ -233,6 +233,11 @@ impl Phone {
         self.is_off = true;
     }
 
+    /// Its network cable is pulled or put in again: it forgets nothing, but hears and says nothing.
+    pub fn plug(&mut self, into_network: bool) {
+        self.is_off = !into_network;
+    }
+
     /// Whether the plug is out.
     pub fn is_switched_off(&self) -> bool {
         self.is_off

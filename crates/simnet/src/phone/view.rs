@@ -87,6 +87,11 @@ impl Phone {
         !self.is_off && self.registered == Some(200) && self.registration.expires > 0
     }
 
+    /// Whether it shows what a REFER writes on its status line.
+    pub fn has_status_line(&self) -> bool {
+        self.habits.has_status_line
+    }
+
     /// Whether it takes a NOTIFY of this event that it did not subscribe to.
     pub fn takes_notice(&self, event: &str) -> bool {
         self.habits.notice_status_of(event) < 300
@@ -166,8 +171,12 @@ impl Phone {
 }
 
 /// How many parked calls a body tells of, in whatever words: BroadWorks' call park XML, dialogs that
-/// have not ended, or lines of text.
+/// have not ended, or lines of text. A status line says no more than where the first one is.
 pub(crate) fn calls_in(body: &str) -> usize {
+    if body.contains("<statustext>") {
+        // The phone's own phrase for "parked at" is a byte 0x80 and an exclamation mark.
+        return usize::from(body.contains("\u{FFFD}!"));
+    }
     if body.contains("<dialog-info") {
         let dialogs = body.split("<dialog ").skip(1);
         return dialogs.filter(|text| is_ours(text) && !text.contains(">terminated<")).count();

@@ -205,7 +205,7 @@ impl World {
             NoticeKind::ParkInfo => phone.takes_notice("park-info"),
             NoticeKind::CallInfo => phone.takes_notice("call-info"),
             NoticeKind::DialogInfo => phone.takes_notice("dialog"),
-            NoticeKind::CiscoRemoteCc => false,
+            NoticeKind::CiscoRemoteCc => phone.has_status_line(),
         })
     }
 
@@ -226,7 +226,12 @@ impl World {
         let parked = self.parked_calls();
         let wanted: Vec<&str> =
             parked.iter().filter(is_for).map(|view| view.parkee.as_str()).collect();
-        let fits = calls_in(body) == wanted.len() && wanted.iter().all(|user| body.contains(user));
+        let fits = match body.contains("<statustext>") {
+            true => (calls_in(body) > 0) != wanted.is_empty(),
+            false => {
+                calls_in(body) == wanted.len() && wanted.iter().all(|user| body.contains(user))
+            }
+        };
         self.must(fits, |_| {
             format!("{name}'s {where_} shows {body:?} of {user} and not {wanted:?}")
         });

@@ -242,6 +242,13 @@ impl World {
         self
     }
 
+    /// Somebody's network cable is pulled or put in again.
+    #[track_caller]
+    pub fn plug(&mut self, name: &str, into_network: bool) -> &mut World {
+        self.act(name, |phone, _| phone.plug(into_network));
+        self
+    }
+
     /// Subscribes to an event of somebody; a name stands for its number.
     #[track_caller]
     pub fn subscribe(&mut self, name: &str, event: &str, of: &str) -> &mut World {
