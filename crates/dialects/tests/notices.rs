@@ -1,39 +1,16 @@
 //! Bodies of notices against golden samples.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use dialects::{
-    NoticeCall, ParkEvent, ParkNotice, ParkedDialog, Template, Templates, sipfrag, sipfrag_of,
-};
+use dialects::{ParkEvent, ParkNotice, Template, Templates, sipfrag, sipfrag_of};
 use proptest::prelude::*;
 use regex::Regex;
 
-fn call(name: Option<&str>, number: &str) -> NoticeCall {
-    NoticeCall {
-        parkee_name: name.map(str::to_owned),
-        parkee_uri: format!("sip:{number}@pbx.example"),
-        parkee_user: number.to_owned(),
-        parker_name: Some("James".into()),
-        parker_uri: "sip:103@pbx.example".into(),
-        parker_user: "103".into(),
-        parked_for_s: 12,
-    }
-}
+mod shared;
 
-fn notice(calls: Vec<NoticeCall>) -> ParkNotice {
-    ParkNotice {
-        slot: "105".into(),
-        lot: "office".into(),
-        retrieve: "*88105".into(),
-        domain: "pbx.example".into(),
-        group: None,
-        event: None,
-        by: None,
-        calls,
-    }
-}
+use shared::{alice_at, notice, parked_call};
 
 fn one_call() -> ParkNotice {
-    notice(vec![call(Some("Alice"), "+33176000001")])
+    notice(vec![parked_call(Some("Alice"), "+33176000001")])
 }
 
 fn template(user_agent: &str, content_type: &str, template: &str) -> Template {
@@ -79,9 +56,9 @@ fn an_empty_slot_is_told_by_an_empty_callpark() {
 #[test]
 fn several_calls_are_told_in_their_order() {
     let calls = vec![
-        call(Some("Alice & \"Bob\" <x>"), "+33176000001"),
-        call(None, "anonymous"),
-        call(Some("O'Neil/Küche"), "104"),
+        parked_call(Some("Alice & \"Bob\" <x>"), "+33176000001"),
+        parked_call(None, "anonymous"),
+        parked_call(Some("O'Neil/Küche"), "104"),
     ];
     let body = Templates::default().render(None, "broadworks", &notice(calls));
     assert_sample("several", sample!("park-info/several-calls.xml"), &body.bytes);
@@ -102,7 +79,7 @@ fn plain_text_is_to_be_had_by_name() {
     notice.group = Some("sales".into());
     notice.event = Some(ParkEvent::Parked);
     notice.by = Some("103".into());
-    notice.calls.push(call(None, "104"));
+    notice.calls.push(parked_call(None, "104"));
     let body = templates.render(None, "broadworks", &notice);
     assert_eq!(body.content_type, "text/plain");
     assert_sample("text", sample!("park-info/two-calls.txt"), &body.bytes);
@@ -189,7 +166,7 @@ fn a_template_that_fails_on_a_notice_gives_way_to_the_built_in_one() {
     let templates = Templates::new(&[template("", "text/plain", source)]).unwrap();
     let few = templates.render(None, "broadworks", &one_call());
     assert_eq!(&few.bytes[..], b"few\r\n");
-    let many = templates.render(None, "broadworks", &notice(vec![call(None, "104"); 4]));
+    let many = templates.render(None, "broadworks", &notice(vec![parked_call(None, "104"); 4]));
     assert_eq!(many.content_type, "application/x-broadworks-callpark-info+xml");
     assert!(many.bytes.starts_with(b"<?xml"));
 }
@@ -205,17 +182,7 @@ fn the_outcome_of_a_refer_is_a_status_line() {
 
 #[test]
 fn the_outcome_of_a_refer_apart_from_its_call_names_the_parked_dialog() {
-    let parked = ParkedDialog {
-        id: "park-77".into(),
-        call_id: "park-77@192.0.2.10".into(),
-        local_tag: "A77".into(),
-        remote_tag: "B77".into(),
-        parkee_uri: "sip:+33176000001@pbx.example".into(),
-        parkee_name: Some("Alice".into()),
-        local_uri: "sip:705@pbx.example".into(),
-        target: "sip:705@pbx.example".into(),
-    };
-    let body = sipfrag_of(200, "OK", &parked);
+    let body = sipfrag_of(200, "OK", &alice_at("705"));
     assert_eq!(body.content_type, "message/sipfrag;version=2.0");
     let sample = include_str!("samples/refer/parked.sipfrag").replace('\n', "\r\n");
     assert_eq!(body.bytes, sample);

@@ -2,37 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
-use dialects::{
-    CALLPARK_INFO, NoticeCall, ParkNotice, Templates, idle_appearances, wants_callpark_info,
-};
+use dialects::{CALLPARK_INFO, NoticeCall, Templates, idle_appearances, wants_callpark_info};
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use sip_msg::Message;
 
-fn alice() -> NoticeCall {
-    NoticeCall {
-        parkee_name: Some("Alice".into()),
-        parkee_uri: "sip:+33176000001@pbx.example".into(),
-        parkee_user: "+33176000001".into(),
-        parker_name: Some("James".into()),
-        parker_uri: "sip:103@pbx.example".into(),
-        parker_user: "103".into(),
-        parked_for_s: 0,
-    }
-}
+mod shared;
 
-fn line(calls: Vec<NoticeCall>) -> ParkNotice {
-    ParkNotice {
-        slot: "105".into(),
-        lot: "office".into(),
-        retrieve: "*88105".into(),
-        domain: "pbx.example".into(),
-        group: None,
-        event: None,
-        by: None,
-        calls,
-    }
+use shared::{notice, parked_call};
+
+fn alice() -> NoticeCall {
+    parked_call(Some("Alice"), "+33176000001")
 }
 
 /// A sample file, whose lines end in LF; on the wire they end in CRLF.
@@ -44,7 +25,7 @@ macro_rules! sample {
 
 #[test]
 fn a_call_parked_for_an_extension_is_told_with_its_parkee() {
-    let body = Templates::default().callpark_info(&line(vec![alice()]));
+    let body = Templates::default().callpark_info(&notice(vec![alice()]));
     assert_eq!(body.content_type, CALLPARK_INFO);
     assert_eq!(body.bytes.len(), 288);
     assert_eq!(std::str::from_utf8(&body.bytes).unwrap(), sample!("one-call.xml"));
@@ -52,7 +33,7 @@ fn a_call_parked_for_an_extension_is_told_with_its_parkee() {
 
 #[test]
 fn nothing_parked_is_an_empty_callpark() {
-    let body = Templates::default().callpark_info(&line(Vec::new()));
+    let body = Templates::default().callpark_info(&notice(Vec::new()));
     assert_eq!(std::str::from_utf8(&body.bytes).unwrap(), sample!("no-call.xml"));
 }
 
@@ -86,7 +67,7 @@ proptest! {
         let call = NoticeCall {
             parkee_name: Some(name.clone()), parkee_uri: uri.clone(), parkee_user: user, ..alice()
         };
-        let body = Templates::default().callpark_info(&line(vec![call]));
+        let body = Templates::default().callpark_info(&notice(vec![call]));
         let text = std::str::from_utf8(&body.bytes).unwrap();
         let mut reader = Reader::from_str(text);
         let mut displays = Vec::new();

@@ -7,17 +7,12 @@ use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
 
+mod shared;
+
+use shared::alice_at;
+
 fn alice() -> ParkedDialog {
-    ParkedDialog {
-        id: "park-77".into(),
-        call_id: "park-77@192.0.2.10".into(),
-        local_tag: "A77".into(),
-        remote_tag: "B77".into(),
-        parkee_uri: "sip:+33176000001@pbx.example".into(),
-        parkee_name: Some("Alice".into()),
-        local_uri: "sip:701@pbx.example".into(),
-        target: "sip:701@pbx.example".into(),
-    }
+    alice_at("701")
 }
 
 fn alice_at_105() -> ParkedDialog {

@@ -29,6 +29,7 @@ mod words;
 
 pub use command::{Command, Counts, LotView, ParkedView, Reply};
 pub use engine::Engine;
+pub use lots::MOST_TOLD;
 pub use settings::{
     Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
     PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,

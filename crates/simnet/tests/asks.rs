@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use dialects::{InfoMatcher, InfoRule, InfoVerb};
 use simnet::{MUSIC, World, stories};
 
 mod shared;
 
-use shared::{COMMAND, press, soft_key};
+use shared::{COMMAND, press, soft_key, with_a_rule};
 
 /// The bodies of the INFOs that somebody has heard.
 fn infos(w: &World, name: &str) -> Vec<String> {
@@ -79,17 +78,7 @@ stories! {
     }
 
     fn a_configured_rule_parks_where_the_body_says(w) {
-        let rule = InfoRule {
-            content_type: "application/x-desk".into(),
-            package: None,
-            pointer: None,
-            equals: None,
-            regex: Some("^park ([0-9]+)$".into()),
-            slot: Some("1".into()),
-            asks: InfoVerb::Park,
-        };
-        let rule = InfoMatcher::new(&rule).unwrap();
-        w.settings(|s| s.info_rules = vec![rule]);
+        with_a_rule(w);
         w.phones(["ben", "carl"]).callers(["anna"]);
         w.talk("anna", "ben");
         w.ask_in_call("ben", "INFO", &[], Some(("application/x-desk", b"park 799"))).settle();

@@ -3,19 +3,13 @@
 
 use std::time::Duration;
 
-use park_core::{Command, GroupSettings, OwnSettings};
+use park_core::Command;
 use simnet::{World, stories};
 use sip_msg::{Message, Name};
 
-fn with_sales(w: &mut World) -> &mut World {
-    w.lot(|lot| {
-        lot.groups = vec![GroupSettings {
-            name: "sales".into(),
-            members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            own: OwnSettings::default(),
-        }];
-    })
-}
+mod shared;
+
+use shared::with_sales;
 
 /// The final answer to somebody's first subscription, and what it was told of in it last.
 fn first_subscription(w: &World, name: &str) -> (Option<u16>, String, bool) {

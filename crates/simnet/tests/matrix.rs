@@ -5,12 +5,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use dialects::{InfoMatcher, InfoRule, InfoVerb};
 use simnet::{CallState, Fault, World, run_with};
 
 mod shared;
 
-use shared::{COMMAND, lamp_of, press, replaces, soft_key};
+use shared::{COMMAND, lamp_of, press, replaces, soft_key, with_a_rule};
 
 /// How ben asks to park his call at a number.
 type Ask = fn(&mut World, &str);
@@ -180,16 +179,7 @@ const RETRIEVES_BY_LAMP: [(&str, Retrieve); 2] =
 
 /// One combination, as a story.
 fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Learn, take: Retrieve) {
-    let rule = InfoRule {
-        content_type: "application/x-desk".into(),
-        package: None,
-        pointer: None,
-        equals: None,
-        regex: Some("^park ([0-9]+)$".into()),
-        slot: Some("1".into()),
-        asks: InfoVerb::Park,
-    };
-    w.settings(|s| s.info_rules = vec![InfoMatcher::new(&rule).unwrap()]);
+    with_a_rule(w);
     w.lot(|lot| lot.dtmf = true);
     w.phones(["ben", "carl", "dora"]).callers(["anna"]);
     let lamp = |of: &str| of.replace('#', at);

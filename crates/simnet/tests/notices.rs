@@ -3,18 +3,11 @@
 
 use std::time::Duration;
 
-use park_core::{GroupSettings, OwnSettings};
 use simnet::{World, stories};
 
-fn with_sales(w: &mut World) -> &mut World {
-    w.lot(|lot| {
-        lot.groups = vec![GroupSettings {
-            name: "sales".into(),
-            members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            own: OwnSettings::default(),
-        }];
-    })
-}
+mod shared;
+
+use shared::with_sales;
 
 stories! {
     fn the_phone_of_the_slots_owner_shows_the_call_until_it_is_retrieved(w) {

@@ -3,19 +3,15 @@
 
 use std::time::Duration;
 
-use park_core::{GroupSettings, OwnSettings};
 use simnet::{MUSIC, World, stories};
 
+mod shared;
+
+use shared::with_sales;
+
 /// Sales is made up of ben, carl and dora.
-fn with_sales(w: &mut World) -> &mut World {
-    w.lot(|lot| {
-        lot.groups = vec![GroupSettings {
-            name: "sales".into(),
-            members: ["101".into(), "102".into(), "103".into()].to_vec(),
-            own: OwnSettings::default(),
-        }];
-    });
-    w.phones(["ben", "carl", "dora"])
+fn three_in_sales(w: &mut World) -> &mut World {
+    with_sales(w).phones(["ben", "carl", "dora"])
 }
 
 fn parked_by(w: &mut World, refer_to: &str, slot: &str) {
@@ -75,7 +71,7 @@ stories! {
     }
 
     fn a_group_park_takes_the_first_free_member(w) {
-        with_sales(w).callers(["anna", "axel"]);
+        three_in_sales(w).callers(["anna", "axel"]);
         w.talk("anna", "dora").transfer("dora", "*58").settle();
         w.ended("dora").waits("anna").parked_at(&["101"]);
         w.talk("axel", "dora").transfer("dora", "*58").settle();

@@ -15,6 +15,23 @@ fn behind_nat(w: &mut World) {
 }
 
 stories! {
+    fn a_call_whose_invite_is_long_and_so_came_by_tcp_is_parked(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.account("anna", |account| account.display = "long ".repeat(300));
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.transfer_came_to("ben", 200).waits("anna").parked_at(&["701"]);
+    }
+
+    fn a_phone_whose_invite_is_long_and_so_goes_by_tcp_retrieves(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.habits("carl", |h| h.extra_lines = vec![format!("Subject: {}", "long ".repeat(300))]);
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl").hold("carl").settle();
+        w.resume("carl").transfer("carl", "*68").settle();
+        w.transfer_came_to("carl", 200).waits("anna").parked_at(&["102"]);
+    }
+
     fn a_phone_behind_nat_is_reached_by_the_way_it_came(w) {
         behind_nat(w);
         w.talk("anna", "ben");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base::{Chance, Transport};
-use park_core::{Command, Network};
+use park_core::{Command, MOST_TOLD, Network};
 use simnet::{Fault, MUSIC, World, stories};
 use sip_msg::Name;
 
@@ -138,6 +138,25 @@ stories! {
         w.subscribe("ben", "presence", "701").settle();
         assert_eq!(w.phone("ben").subscriptions().next().unwrap().1, Some(489));
     }
+}
+
+#[test]
+fn a_lot_with_many_calls_and_long_names_is_told_in_one_datagram() {
+    let mut w = World::new();
+    w.lot(|lot| lot.max_calls_per_slot = 100).phones(["ben", "carl"]);
+    let names: Vec<String> = (0..40).map(|n| format!("caller{n}")).collect();
+    for name in &names {
+        w.callers([name.as_str()]);
+        w.account(name, |account| account.display = "&<\u{fc}>".repeat(300));
+    }
+    w.subscribe("carl", "dialog", "700").settle();
+    for name in &names {
+        w.talk(name, "ben").transfer("ben", "701").settle();
+    }
+    let last = w.phone("carl").watched("700").unwrap().last().unwrap();
+    assert_eq!(last.matches("<dialog ").count(), MOST_TOLD);
+    assert!(last.len() < 60_000, "{}", last.len());
+    w.tidy();
 }
 
 #[test]

@@ -52,7 +52,12 @@ pub(crate) enum With {
     Telling(LegKey),
 }
 
-/// Who is at the far end, for displays.
+/// A display shows no more of a name, in characters.
+const LONGEST_NAME: usize = 64;
+/// Nobody dials a longer URI, in bytes.
+const LONGEST_URI: usize = 200;
+
+/// Who is at the far end, for displays: never so long that a list of many fits into no datagram.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) name: Option<Box<str>>,
@@ -68,8 +73,13 @@ impl Identity {
     /// Reads it from a name-addr value.
     pub(crate) fn read(value: &str) -> Option<Identity> {
         let address = NameAddr::read(value)?;
-        let name = address.display().filter(|name| !name.is_empty()).map(|name| (*name).into());
-        Some(Identity { name, uri: address.uri().into() })
+        let cut = |name: &str| name.chars().take(LONGEST_NAME).collect::<String>();
+        let name = address.display().filter(|name| !name.is_empty()).map(|name| cut(&name).into());
+        let uri = match address.uri() {
+            uri if uri.len() > LONGEST_URI => Identity::anonymous().uri,
+            uri => uri.into(),
+        };
+        Some(Identity { name, uri })
     }
 
     /// The identity that a message asserts, else its From (of a request) or To (of a response).

@@ -14,7 +14,7 @@ use crate::calls::outcome::EVENTS_GRACE;
 use crate::calls::{send, within};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
-use crate::lots::{self, SlotId};
+use crate::lots::{self, ParkedCall, SlotId};
 use crate::watches::{self, dialog_of};
 
 const DIALOG_INFO: &str = "application/dialog-info+xml";
@@ -118,11 +118,8 @@ fn come_and_gone(woven: &Woven, dialogs: &[ParkedDialog]) -> (Vec<String>, Vec<S
 }
 
 fn parked_at(house: &House, woven: &Woven) -> Vec<ParkedDialog> {
-    let calls = house.lots.iter().map(|(_, call)| call);
-    let here = calls.filter(|call| {
-        call.id.slot == woven.slot && call.id.domain == woven.domain && call.stands()
-    });
-    here.map(dialog_of).collect()
+    let is_here = |call: &ParkedCall| call.id.slot == woven.slot && call.id.domain == woven.domain;
+    house.lots.told_of(is_here).map(|(_, call)| dialog_of(call)).collect()
 }
 
 fn style_of(house: &House, leg: &Leg) -> DialogStyle {

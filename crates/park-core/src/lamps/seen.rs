@@ -48,7 +48,6 @@ fn members(house: &House, lot: &LotName, group: Option<&str>) -> Vec<Extension> 
 pub(crate) fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
     let is_for = |call: &ParkedCall| {
         call.id.domain == aor.domain
-            && call.stands()
             && (call.id.slot.as_str() == aor.extension.as_str()
                 || if call.parker == aor.extension {
                     // Always a member of the group that it parks for: only the lot's word decides.
@@ -57,7 +56,7 @@ pub(crate) fn visible(house: &House, aor: &Aor) -> Vec<ParkedKey> {
                     members(house, &call.id.lot, call.group.as_deref()).contains(&aor.extension)
                 })
     };
-    house.lots.iter().filter(|(_, call)| is_for(call)).map(|(key, _)| key).collect()
+    house.lots.told_of(is_for).map(|(key, _)| key).collect()
 }
 
 /// These calls as they are told to an extension, at one of its phones.

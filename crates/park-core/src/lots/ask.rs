@@ -166,21 +166,30 @@ pub(crate) fn is_extension(house: &House, aor: &Aor) -> bool {
     codes.into_iter().any(|codes| codes.is_extension(aor.extension.as_str()))
 }
 
-/// Whether who asks is a live binding speaking by its own flow, or a trusted device.
+/// The phone that registered by UDP and opens a stream for a message that is long: nobody else's stream
+/// has its address.
+fn by_stream_of_its_own(house: &House, aor: &Aor, flow: &Flow) -> Option<BindingKey> {
+    let is_it = |key: &BindingKey| {
+        let bound = house.contacts.get(*key).map(|bound| bound.flow);
+        bound.is_some_and(|bound| bound.conn.is_none() && bound.peer.ip() == flow.peer.ip())
+    };
+    let mut phones = house.contacts.of(aor).into_iter();
+    flow.transport.is_reliable().then(|| phones.find(is_it)).flatten()
+}
+
+/// Whether who asks in a leg is its live binding, or a trusted device. A phone that registered by UDP
+/// speaks by a stream where a message is long (RFC 3261 §18.1.1), from a port of its choice: nobody
+/// else's stream has its address.
 ///
 /// # Errors
 /// [`Refusal::NotEntitled`].
 pub(crate) fn entitled(house: &House, leg: &Leg, flow: &Flow) -> Result<(), Refusal> {
     let live = leg.binding.and_then(|key| house.contacts.get(key));
-    let by_its_flow = live.is_some_and(|binding| {
-        same_way(&binding.flow, flow)
-            || (binding.flow.conn.is_some() && binding.flow.conn == flow.conn)
+    let by_its_way = live.is_some_and(|binding| {
+        binding.flow.peer == flow.peer
+            || (flow.transport.is_reliable() && binding.flow.peer.ip() == flow.peer.ip())
     });
-    if by_its_flow || is_trusted(house, flow) { Ok(()) } else { Err(Refusal::NotEntitled) }
-}
-
-fn same_way(one: &Flow, other: &Flow) -> bool {
-    one.transport == other.transport && one.peer == other.peer
+    if by_its_way || is_trusted(house, flow) { Ok(()) } else { Err(Refusal::NotEntitled) }
 }
 
 pub(crate) fn is_trusted(house: &House, flow: &Flow) -> bool {
@@ -265,6 +274,7 @@ pub(crate) fn asker(
         // The From may name another domain than the one registered at.
         house.contacts.by_flow(aor.as_ref()?.extension.as_str(), None, flow)
     });
+    let binding = binding.or_else(|| by_stream_of_its_own(house, aor.as_ref()?, flow));
     match binding.and_then(|key| house.contacts.get(key)) {
         Some(bound) => (Some(bound.aor.clone()), binding),
         None => (aor, None),

@@ -12,6 +12,9 @@ use crate::lots::slot::{Claim, ParkedCall, SlotId};
 use crate::refusal::Refusal;
 use crate::settings::LotSettings;
 
+/// How many parked calls a notice shows at most: with the longest names they fit into a datagram.
+pub const MOST_TOLD: usize = 32;
+
 /// A place that is kept for a call that is about to be parked there.
 #[derive(Debug)]
 struct Held {
@@ -161,6 +164,15 @@ impl Lots {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ParkedKey, &ParkedCall)> {
         let keys = self.slots.values().flatten().copied();
         keys.filter_map(|key| Some((key, self.calls.get(key)?)))
+    }
+
+    /// The calls that a notice shows, of those that fit: none that does not stand yet, and no more
+    /// than a datagram holds.
+    pub(crate) fn told_of(
+        &self,
+        fits: impl Fn(&ParkedCall) -> bool,
+    ) -> impl Iterator<Item = (ParkedKey, &ParkedCall)> {
+        self.iter().filter(move |(_, call)| call.stands() && fits(call)).take(MOST_TOLD)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -12,6 +12,7 @@ pub(crate) use ask::{
     park_ask, refer_ask, server_ask, speaker, wanted, watch_ask, with_keys,
 };
 pub(crate) use lot::Lots;
+pub use lot::MOST_TOLD;
 pub(crate) use place::{hold, place};
 pub(crate) use policy::{policy_of, resolve_policies};
 pub(crate) use slot::{ParkedCall, Recall, RecallStage, SlotId, Teller};

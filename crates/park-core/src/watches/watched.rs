@@ -72,7 +72,7 @@ fn line(house: &House, request: &Message, asker: &Aor) -> Option<Watched> {
 /// The parked calls that a subscription shows.
 pub(super) fn calls_of(house: &House, watched: &Watched) -> Vec<ParkedKey> {
     let of = |shows: &dyn Fn(&SlotId) -> bool| {
-        let calls = house.lots.iter().filter(|(_, call)| shows(&call.id) && call.stands());
+        let calls = house.lots.told_of(|call| shows(&call.id));
         calls.map(|(key, _)| key).collect()
     };
     match watched {

@@ -1,7 +1,7 @@
 //! What must be true at a point of a story.
 
 use dialects::NoticeKind;
-use park_core::{Command, Counts, Fact, ParkedView, Reply};
+use park_core::{Command, Counts, Fact, MOST_TOLD, ParkedView, Reply};
 
 use super::hearing::Source;
 use super::state::World;
@@ -277,6 +277,7 @@ impl World {
                 match event.as_str() {
                     "dialog" => {
                         let there = parked.iter().filter(|call| self.is_at(call, &user)).count();
+                        let there = there.min(MOST_TOLD);
                         let is = lamps_in(&body).0;
                         self.must(is == there, |_| {
                             format!("{name}'s lamp for {user} shows {is} of {there} calls: {body}")

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use dialects::{InfoMatcher, InfoRule, InfoVerb};
+use park_core::{GroupSettings, OwnSettings};
 use simnet::World;
 
 /// The command by which a phone has its call parked.
@@ -46,4 +48,29 @@ pub(crate) fn replaces(w: &World, name: &str, user: &str) -> String {
 /// What somebody's only lamp watches.
 pub(crate) fn lamp_of(w: &World, name: &str) -> String {
     w.phone(name).watches().next().unwrap().1.to_owned()
+}
+
+/// The group sales: 101, 102 and 103.
+pub(crate) fn with_sales(w: &mut World) -> &mut World {
+    w.lot(|lot| {
+        lot.groups = vec![GroupSettings {
+            name: "sales".into(),
+            members: ["101".into(), "102".into(), "103".into()].to_vec(),
+            own: OwnSettings::default(),
+        }];
+    })
+}
+
+/// INFO bodies such as `park 705` ask for a park, as is configured.
+pub(crate) fn with_a_rule(w: &mut World) -> &mut World {
+    let rule = InfoRule {
+        content_type: "application/x-desk".into(),
+        package: None,
+        pointer: None,
+        equals: None,
+        regex: Some("^park ([0-9]+)$".into()),
+        slot: Some("1".into()),
+        asks: InfoVerb::Park,
+    };
+    w.settings(|s| s.info_rules = vec![InfoMatcher::new(&rule).unwrap()])
 }
