@@ -16,11 +16,29 @@ type Ask = fn(&mut World, &str);
 /// How somebody retrieves the call at a number.
 type Retrieve = fn(&mut World, &str, &str);
 
+/// Where a call is parked, and who takes it.
+#[derive(Clone, Copy)]
+struct Place {
+    at: &'static str,
+    who: &'static str,
+    /// The User-Agent of whoever takes it, if it matters.
+    make: Option<&'static str>,
+}
+
+/// A slot, which dora empties.
+const SLOT: Place = Place { at: "701", who: "dora", make: None };
+/// An extension, which its own phone relieves.
+const OWN: Place = Place { at: "102", who: "carl", make: None };
+/// The same, which another phone relieves.
+const ANOTHERS: Place = Place { at: "102", who: "dora", make: None };
+
 /// How somebody learns what is parked at a number.
 #[derive(Clone, Copy)]
 enum Learn {
     /// The screen of the phone whose number it is, unasked.
     Screen,
+    /// The same, where these notices are refused first.
+    ScreenAfter(&'static [&'static str]),
     /// The same screen, by a subscription to what is parked for the extension.
     List,
     /// A lamp that watches this, with `#` for the number.
@@ -178,15 +196,24 @@ const RETRIEVES_BY_LAMP: [(&str, Retrieve); 2] =
     [("its ids", takes_by_ids), ("its target", dials_the_lamps_target)];
 
 /// One combination, as a story.
-fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Learn, take: Retrieve) {
+fn park_learn_retrieve(w: &mut World, place: Place, ask: Ask, learn: Learn, take: Retrieve) {
+    let Place { at, who, make } = place;
     with_a_rule(w);
     w.lot(|lot| lot.dtmf = true);
-    w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+    w.new_phones(["ben", "carl", "dora"]);
+    if let Some(make) = make {
+        w.account(who, |account| account.user_agent = make.to_owned());
+    }
+    if let Learn::ScreenAfter(refused) = learn {
+        let statuses = refused.iter().map(|event| (*event, 481)).collect();
+        w.habits(who, |habits| habits.notice_statuses = statuses);
+    }
+    w.phones([]).callers(["anna"]);
     let lamp = |of: &str| of.replace('#', at);
     match learn {
         Learn::Lamp(of) => drop(w.subscribe(who, "dialog", &lamp(of)).settle()),
         Learn::List => drop(w.watch_line(who, at).settle()),
-        Learn::Screen | Learn::LampLater(_) => {}
+        Learn::Screen | Learn::ScreenAfter(_) | Learn::LampLater(_) => {}
     }
     w.speak(true).talk("anna", "ben");
     ask(w, at);
@@ -195,21 +222,20 @@ fn park_learn_retrieve(w: &mut World, at: &str, who: &str, ask: Ask, learn: Lear
         w.subscribe(who, "dialog", &lamp(of)).settle();
     }
     match learn {
-        Learn::Screen | Learn::List => w.shows_parked(who, "anna"),
+        Learn::Screen | Learn::ScreenAfter(_) | Learn::List => w.shows_parked(who, "anna"),
         Learn::Lamp(of) | Learn::LampLater(of) => w.lamp_shows(who, &lamp(of), 1, 0),
     };
     take(w, who, at);
     w.talking("anna", who).nothing_parked();
     match learn {
-        Learn::Screen | Learn::List => w.shows_nothing_parked(who),
+        Learn::Screen | Learn::ScreenAfter(_) | Learn::List => w.shows_nothing_parked(who),
         Learn::Lamp(of) | Learn::LampLater(of) => w.lamp_shows(who, &lamp(of), 0, 0),
     };
 }
 
 /// Plays all combinations, each clean and with one fault, which is another each time.
 fn play_all(
-    at: &str,
-    who: &str,
+    place: Place,
     asks: &[(&str, Ask)],
     learns: &[(&str, Learn)],
     takes: &[(&str, Retrieve)],
@@ -223,7 +249,7 @@ fn play_all(
                     if ASKS_IN_THE_SOUND.iter().any(|(name, _)| name == ask_name) {
                         w.with_real_media();
                     }
-                    park_learn_retrieve(w, at, who, *ask, *learn, *take);
+                    park_learn_retrieve(w, place, *ask, *learn, *take);
                 };
                 if let Err(why) = play_twice(played, story) {
                     wrong.push(format!("{ask_name}, {learn_name}, {take_name}: {why}"));
@@ -257,8 +283,8 @@ fn all<T: Copy>(lists: &[&[T]]) -> Vec<T> {
 #[test]
 fn a_slot_and_an_extension_are_parked_at_by_keys_in_the_sound() {
     let lamps = [("a lamp", Learn::Lamp("#"))];
-    play_all("701", "dora", &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
-    play_all("102", "dora", &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
+    play_all(SLOT, &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
+    play_all(ANOTHERS, &ASKS_IN_THE_SOUND, &lamps, &all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]));
 }
 
 #[test]
@@ -272,14 +298,19 @@ fn a_slot_is_parked_into_seen_and_emptied_in_every_way() {
     ];
     let asks = all(&[&ASKS, &ASKS_FOR_SLOTS]);
     let takes = all(&[&RETRIEVES, &RETRIEVES_FROM_SLOTS, &RETRIEVES_BY_LAMP]);
-    play_all("701", "dora", &asks, &lamps, &takes);
+    play_all(SLOT, &asks, &lamps, &takes);
 }
 
 #[test]
 fn an_extension_is_parked_at_and_relieved_by_its_own_phone_in_every_way() {
     let takes = all(&[&RETRIEVES, &RETRIEVES_ONES_OWN]);
-    let screens = [("its screen", Learn::Screen), ("its list", Learn::List)];
-    play_all("102", "carl", &ASKS, &screens, &takes);
+    let screens = [
+        ("its screen", Learn::Screen),
+        ("its screen, by call-info", Learn::ScreenAfter(&["park-info"])),
+        ("its screen, by dialogs", Learn::ScreenAfter(&["park-info", "call-info"])),
+        ("its list", Learn::List),
+    ];
+    play_all(OWN, &ASKS, &screens, &takes);
 }
 
 #[test]
@@ -289,5 +320,34 @@ fn an_extension_is_parked_at_and_relieved_by_another_phone_in_every_way() {
         ("a lamp that comes later", Learn::LampLater("#")),
     ];
     let takes = all(&[&RETRIEVES, &RETRIEVES_BY_LAMP]);
-    play_all("102", "dora", &ASKS, &lamps, &takes);
+    play_all(ANOTHERS, &ASKS, &lamps, &takes);
+}
+
+#[test]
+fn phones_of_every_make_see_a_parked_call_and_take_it() {
+    let makes = [
+        "Fanvil X4U 2.12.16.17",
+        "snomD785/10.1.204.0",
+        "Yealink SIP-T46U 108.86.0.118",
+        "Grandstream GRP2612 1.0.5.68",
+        "Htek UC926 V2.42.6.6.1R22",
+        "Dinstar C64GP 2.60.6.9.7",
+        "PolyEdge-E350-UA/8.2.0",
+        "Cisco/SPA504G-7.6.2",
+        "Cisco-CP8811/14.2.1",
+        "Aastra 6757i/3.3.1",
+        "Panasonic-KX-HDV230/07.001",
+    ];
+    let lamps = [("a lamp", Learn::Lamp("#")), ("a later lamp", Learn::LampLater("#"))];
+    let by_transfer: [(&str, Ask); 1] = [("a code", by_code)];
+    for make in makes {
+        let of = |place: Place| Place { make: Some(make), ..place };
+        play_all(of(SLOT), &by_transfer, &lamps, &RETRIEVES_BY_LAMP);
+        play_all(of(ANOTHERS), &by_transfer, &lamps, &RETRIEVES_BY_LAMP);
+        // A Cisco's status line shows nothing but where.
+        if !make.starts_with("Cisco-") {
+            let screens = [("its screen", Learn::Screen), ("its list", Learn::List)];
+            play_all(of(OWN), &by_transfer, &screens, &RETRIEVES_ONES_OWN);
+        }
+    }
 }

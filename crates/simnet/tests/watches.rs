@@ -48,6 +48,16 @@ stories! {
         w.lamp_shows("carl", "700", 0, 0);
     }
 
+    fn a_lots_lamp_shows_what_its_number_takes_and_no_call_at_an_extension(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.subscribe("carl", "dialog", "700").settle();
+        w.talk("anna", "ben").transfer("ben", "*68").settle();
+        w.lamp_shows("carl", "700", 0, 0);
+        w.talk("axel", "ben").transfer("ben", "705").settle();
+        w.lamp_shows("carl", "700", 1, 0).dial("carl", "700").settle();
+        w.talking("axel", "carl").lamp_shows("carl", "700", 0, 0);
+    }
+
     fn a_lamp_is_pressed_and_the_call_taken_by_its_ids(w) {
         w.phones(["ben", "carl"]).callers(["anna", "axel"]);
         w.subscribe("carl", "dialog", "701").settle();

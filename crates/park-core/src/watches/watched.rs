@@ -1,7 +1,9 @@
 //! What is watched, which calls it shows, and how they are written.
 
 use base::{Domain, Extension, LotName, SlotName};
-use dialects::{CALL_INFO, DIALOG, Dialled, ParkedDialog, Place, wants_callpark_info};
+use dialects::{
+    CALL_INFO, DIALOG, Dialled, ParkedDialog, Place, is_in_ranges, wants_callpark_info,
+};
 use sip_msg::{Message, SipUri};
 
 use crate::calls::event_of;
@@ -10,6 +12,7 @@ use crate::house::House;
 use crate::keys::ParkedKey;
 use crate::lamps;
 use crate::lots::{self, ParkedCall, SlotId};
+use crate::settings::LotSettings;
 
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -77,7 +80,13 @@ pub(super) fn calls_of(house: &House, watched: &Watched) -> Vec<ParkedKey> {
     };
     match watched {
         Watched::Slot(slot) => of(&|id| id == slot),
-        Watched::Lot(lot, domain) => of(&|id| id.lot == *lot && id.domain == *domain),
+        Watched::Lot(lot, domain) => {
+            let lot = house.settings.lots.iter().find(|known| known.name == *lot);
+            let in_slots = |lot: &LotSettings, id: &SlotId| {
+                id.lot == lot.name && is_in_ranges(&lot.slots, id.slot.as_str())
+            };
+            of(&|id| id.domain == *domain && lot.is_some_and(|lot| in_slots(lot, id)))
+        }
         Watched::Line(aor) => lamps::visible(house, aor),
     }
 }

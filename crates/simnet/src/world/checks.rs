@@ -1,6 +1,7 @@
 //! What must be true at a point of a story.
 
 use dialects::NoticeKind;
+use dialects::is_in_ranges;
 use park_core::{Command, Counts, Fact, MOST_TOLD, ParkedView, Reply};
 
 use super::hearing::Source;
@@ -301,7 +302,9 @@ impl World {
         let user = user.strip_prefix("park+").unwrap_or(user);
         let behind = |code: &str| user.strip_prefix(code) == Some(call.slot.as_str());
         call.slot == user
-            || lot.is_some_and(|lot| lot.any_slot.as_deref() == Some(user))
+            || lot.is_some_and(|lot| {
+                lot.any_slot.as_deref() == Some(user) && is_in_ranges(&lot.slots, &call.slot)
+            })
             || codes.is_some_and(|codes| codes.into_iter().any(behind))
     }
 
