@@ -301,6 +301,37 @@ stories! {
         w.talking("anna", "ben");
     }
 
+    fn several_lots_of_one_domain_have_slots_and_groups_of_their_own(w) {
+        w.settings(|s| {
+            let group = |name: &str, member: &str| GroupSettings {
+                name: name.into(),
+                members: vec![member.into(), "109".into()],
+                own: OwnSettings::default(),
+            };
+            s.lots[0].groups = vec![group("sales", "101")];
+            s.lots.push(LotSettings {
+                name: LotName::from("support"),
+                slots: vec![(801, 809, 3)],
+                any_slot: Some("800".into()),
+                groups: vec![group("second line", "102")],
+                ..LotSettings::default()
+            });
+        });
+        w.phones(["ben", "carl"]).callers(["anna", "axel", "amy"]);
+        w.subscribe("ben", "dialog", "800").settle();
+        w.talk("anna", "ben").transfer("ben", "*68803").settle();
+        w.talk("axel", "ben").refer("ben", "<sip:callpark@pbx.example;orbit=804>").settle();
+        // 102 is of the second lot, and so is its group.
+        w.talk("amy", "carl").transfer("carl", "*58").settle();
+        let lots: Vec<String> = w.parked_calls().into_iter().map(|call| call.lot).collect();
+        assert_eq!(lots, ["support"; 3]);
+        w.lamp_shows("ben", "800", 2, 0).dial("ben", "800").settle();
+        w.talking("anna", "ben").hang_up("ben").settle();
+        w.dial("ben", "804").settle();
+        w.talking("axel", "ben").dial("carl", "*88").settle();
+        w.talking("amy", "carl").nothing_parked();
+    }
+
     fn lots_of_several_domains_have_numbers_of_their_own(w) {
         w.settings(|s| {
             s.lots[0].domains = vec![Domain::from("pbx.example")];

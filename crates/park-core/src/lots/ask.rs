@@ -49,20 +49,43 @@ fn lots_of<'h>(house: &'h House, aor: &Aor) -> impl Iterator<Item = (usize, &'h 
 }
 
 fn dialled(house: &House, aor: &Aor, user: &str) -> Option<(usize, Dialled)> {
-    lots_of(house, aor).find_map(|(lot, _)| Some((lot, house.codes.get(lot)?.dialled(user)?)))
+    let meant = |(lot, _): (usize, &LotSettings)| Some((lot, house.codes.get(lot)?.dialled(user)?));
+    lots_of(house, aor).filter_map(meant).min_by_key(|found| distance(house, aor, found))
 }
 
-/// What an orbit means: in the first lot of the domain that has it.
+/// What an orbit means in the lot that it is meant for.
 fn orbit(house: &House, aor: &Aor, orbit: &OrbitAsk) -> Result<Option<(usize, Dialled)>, Refusal> {
-    let mut unknown = None;
+    let (mut unknown, mut found) = (None, Vec::new());
     for (lot, _) in lots_of(house, aor) {
         match house.codes.get(lot).map(|codes| codes.orbit(orbit)) {
-            Some(Ok(dialled)) => return Ok(Some((lot, dialled))),
+            Some(Ok(dialled)) => found.push((lot, dialled)),
             Some(Err(bad)) => unknown = Some(Refusal::Status(bad.status, bad.why.into())),
             None => {}
         }
     }
-    unknown.map_or(Ok(None), Err)
+    match found.into_iter().min_by_key(|found| distance(house, aor, found)) {
+        Some(found) => Ok(Some(found)),
+        None => unknown.map_or(Ok(None), Err),
+    }
+}
+
+/// How far a lot is from being meant, where several of a domain know a number: a number of its own
+/// slots goes before what may be an extension, a lot for this domain before one for all, and an
+/// extension's own lot, which has it in a group, before the first one.
+fn distance(house: &House, aor: &Aor, (lot, dialled): &(usize, Dialled)) -> (bool, bool, bool) {
+    let place = dialled.parks_at().or_else(|| dialled.retrieves_from());
+    let is_own_number = matches!(place, Some(Place::Slot(_) | Place::AnySlot));
+    let whose = match &place {
+        Some(Place::Extension(extension)) => extension,
+        _ => &aor.extension,
+    };
+    let lot = house.settings.lots.get(*lot);
+    let is_for_all = lot.is_some_and(|lot| lot.domains.is_empty());
+    (!is_own_number, is_for_all, !lot.is_some_and(|lot| is_home(lot, whose)))
+}
+
+fn is_home(lot: &LotSettings, extension: &Extension) -> bool {
+    lot.groups.iter().any(|group| group.members.contains(extension))
 }
 
 /// What a REFER asks: a place to park, if its target is one.
@@ -118,7 +141,8 @@ pub(crate) fn named_ask(house: &House, aor: &Aor, named: &str) -> Result<Ask, Re
 /// Where a call is parked for which no place was named: in a free slot, or on the parker's own
 /// extension in a lot without slots.
 pub(crate) fn any_ask(house: &House, aor: &Aor) -> Option<Ask> {
-    let (lot, settings) = lots_of(house, aor).next()?;
+    let far = |lot: &LotSettings| (lot.domains.is_empty(), !is_home(lot, &aor.extension));
+    let (lot, settings) = lots_of(house, aor).min_by_key(|(_, lot)| far(lot))?;
     let place = if settings.slots.is_empty() { Place::Own } else { Place::AnySlot };
     Some(Ask { lot, place })
 }

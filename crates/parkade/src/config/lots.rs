@@ -138,7 +138,7 @@ fn numbers(table: &Table<'_, '_>, lot: &LotSettings) {
         table.doubt("pickup", format!("{code:?} is the {key} code already"));
     }
     for (at, a) in lot.slots.iter().enumerate() {
-        let overlap = lot.slots[..at].iter().find(|b| a.2 == b.2 && a.0 <= b.1 && b.0 <= a.1);
+        let overlap = lot.slots[..at].iter().find(|b| meet(a, b));
         if let Some(b) = overlap {
             table.doubt("slots", format!("{} overlaps {}", range_text(a), range_text(b)));
         }
@@ -168,6 +168,11 @@ fn numbers(table: &Table<'_, '_>, lot: &LotSettings) {
     }
 }
 
+/// Whether two ranges have a number in common.
+fn meet(a: &(u32, u32, usize), b: &(u32, u32, usize)) -> bool {
+    a.2 == b.2 && a.0 <= b.1 && b.0 <= a.1
+}
+
 fn range_text(&(first, last, width): &(u32, u32, usize)) -> String {
     format!("\"{}-{}\"", slot_text(first, width), slot_text(last, width))
 }
@@ -179,19 +184,48 @@ fn against_another(table: &Table<'_, '_>, lot: &LotSettings, earlier: &LotSettin
         table.doubt("name", format!("there is a lot {other:?} already"));
     }
     let shared = lot.domains.iter().find(|d| earlier.domains.contains(d));
-    let whom = match (lot.domains.is_empty(), earlier.domains.is_empty(), shared) {
-        (true, true, _) => "any domain".to_owned(),
-        (false, false, Some(domain)) => format!("domain {domain}"),
+    let serve_the_same = match (lot.domains.is_empty(), earlier.domains.is_empty()) {
+        (true, true) => true,
+        (false, false) => shared.is_some(),
         // A lot for all gives way to a lot for this domain.
-        _ => return,
+        _ => false,
     };
-    table.doubt(
-        "domains",
-        format!(
-            "lot {other:?} serves {whom} already; give each its own domains, or make one lot of \
-             them (slots = \"701-720, 801-820\")"
-        ),
-    );
+    if !serve_the_same {
+        return;
+    }
+    let codes = |lot: &LotSettings| {
+        [
+            ("park", lot.park.clone()),
+            ("group_park", lot.group_park.clone()),
+            ("retrieve", lot.retrieve.clone()),
+        ]
+    };
+    for (key, code) in codes(lot) {
+        for (theirs, taken) in codes(earlier) {
+            let begin_alike = code.starts_with(&taken) || taken.starts_with(&code);
+            if begin_alike && (key != theirs || code != taken) {
+                let what =
+                    format!("{code:?} and the {theirs} code {taken:?} of lot {other:?} begin");
+                table.doubt(key, what + " alike, and both serve the same phones; take another");
+            }
+        }
+        if is_slot(earlier, &code) {
+            table.doubt(key, format!("{code:?} is the number of a slot of lot {other:?}"));
+        }
+    }
+    for a in &lot.slots {
+        if let Some(b) = earlier.slots.iter().find(|b| meet(a, b)) {
+            let what = format!("{} overlaps {} of lot {other:?}", range_text(a), range_text(b));
+            table.doubt("slots", what + ", and both serve the same phones; take others");
+        }
+    }
+    for (any, others) in [(&lot.any_slot, earlier), (&earlier.any_slot, lot)] {
+        if let Some(any) = any.as_ref().filter(|any| is_slot(others, any)) {
+            let what = format!("{any:?} is a number of lot {:?} too", others.name.as_str());
+            table.doubt("any_slot", what + ", and both serve the same phones; take another");
+            break;
+        }
+    }
 }
 
 /// Reads the groups without their recalls, and hands back their tables.

@@ -160,6 +160,30 @@ fn keys_and_rules_reach_the_engine() {
 }
 
 #[test]
+fn lots_of_one_domain_share_codes_and_nothing_else() {
+    let two = |second: &str| {
+        let first = "[[lot]]\nname = \"a\"\ndomains = [\"pbx.example\"]\n";
+        let head = "[[lot]]\nname = \"b\"\ndomains = [\"pbx.example\"]\n";
+        format!("{PBX}{first}{head}{second}")
+    };
+    let apart = two("slots = \"801-820\"\nany_slot = \"800\"\n");
+    assert_eq!(problems(&apart), Vec::<String>::new());
+    for (second, key) in [
+        ("slots = \"715-730\"\nany_slot = \"800\"\n", "lot.slots"),
+        ("slots = \"801-820\"\n", "lot.any_slot"),
+        ("slots = \"801-820\"\nany_slot = \"720\"\n", "lot.any_slot"),
+        (
+            "slots = \"801-820\"\nany_slot = \"800\"\npark = \"*88\"\nretrieve = \"*68\"\n",
+            "lot.park",
+        ),
+        ("slots = \"801-820\"\nany_slot = \"800\"\npark = \"*6\"\n", "lot.park"),
+    ] {
+        let problems = problems(&two(second));
+        assert!(problems.iter().any(|problem| problem.contains(key)), "{second}: {problems:?}");
+    }
+}
+
+#[test]
 fn a_lot_says_how_a_slot_is_found_who_may_retrieve_and_whose_phone_is_recalled() {
     let engine = settings(&format!(
         "{PBX}[[lot]]\nname = \"a\"\nfind_slot = \"next\"\nretrievers = [\"101\"]\n\
@@ -207,13 +231,13 @@ fn text_that_is_no_toml_is_told_with_its_lines_and_no_echoes() {
 }
 
 #[test]
-fn a_second_lot_for_the_same_phones_is_refused_and_one_for_a_domain_is_not() {
+fn a_second_lot_for_the_same_phones_needs_slots_of_its_own_and_one_for_a_domain_does_not() {
     let two = |first: &str, second: &str| {
         problems(&format!("{PBX}[[lot]]\nname=\"a\"\n{first}\n[[lot]]\nname=\"b\"\n{second}\n"))
     };
-    assert_eq!(two("", "").len(), 1);
+    assert_eq!(two("", "").len(), 2);
     assert!(two("", "domains = [\"x.example\"]").is_empty());
-    assert_eq!(two("domains = [\"X.example\"]", "domains = [\"x.example\"]").len(), 1);
+    assert_eq!(two("domains = [\"X.example\"]", "domains = [\"x.example\"]").len(), 2);
 }
 
 #[test]
