@@ -21,6 +21,14 @@ fn press(w: &mut World, name: &str, body: &[u8]) {
     w.ask(name, "REFER", "", &["Refer-To: <cid:park1@10.0.0.101>"], Some((kind, body))).settle();
 }
 
+/// ben's phone commands a park that cannot be read: 400, and the call goes on.
+fn command_is_refused(w: &mut World, body: &[u8]) {
+    w.phones(["ben"]).callers(["anna"]);
+    w.talk("anna", "ben");
+    w.ask_in_call("ben", "INFO", &[], Some(("application/json", body))).settle();
+    w.answered_with("ben", "INFO", 400).nothing_parked().talking("anna", "ben");
+}
+
 stories! {
     fn a_description_that_cannot_be_read_is_refused_and_the_call_stays_up(w) {
         w.phones(["ben"]).callers(["anna"]);
@@ -62,19 +70,11 @@ stories! {
     }
 
     fn broken_json_parks_nothing_and_the_call_goes_on(w) {
-        w.phones(["ben"]).callers(["anna"]);
-        w.talk("anna", "ben");
-        let body = Some(("application/json", &b"{\"request\":{\"command\":\"callpark\""[..]));
-        w.ask_in_call("ben", "INFO", &[], body).settle();
-        w.answered_with("ben", "INFO", 400).nothing_parked().talking("anna", "ben");
+        command_is_refused(w, b"{\"request\":{\"command\":\"callpark\"");
     }
 
     fn a_command_without_a_number_cannot_be_answered_and_parks_nothing(w) {
-        w.phones(["ben"]).callers(["anna"]);
-        w.talk("anna", "ben");
-        let body = Some(("application/json", &b"{\"request\":{\"command\":\"callpark\"}}"[..]));
-        w.ask_in_call("ben", "INFO", &[], body).settle();
-        w.answered_with("ben", "INFO", 400).nothing_parked().talking("anna", "ben");
+        command_is_refused(w, b"{\"request\":{\"command\":\"callpark\"}}");
     }
 
     fn broken_xml_parks_nothing_and_the_call_goes_on(w) {

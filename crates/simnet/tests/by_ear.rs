@@ -22,10 +22,15 @@ fn is_answered(w: &World, name: &str) -> bool {
     w.phone(name).current().is_some_and(|call| call.state == CallState::Up)
 }
 
+/// A call of anna's is on hold at ben's, and all is audible.
+fn ben_holds_anna(w: &mut World) {
+    w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
+    w.talk("anna", "ben").hold("ben").settle();
+}
+
 stories! {
     fn who_parks_by_dialling_hears_a_tone_and_the_slot_and_is_hung_up(w) {
-        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
-        w.talk("anna", "ben").hold("ben").settle();
+        ben_holds_anna(w);
         w.dial("ben", "700");
         assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+701"));
         w.settle();
@@ -35,8 +40,7 @@ stories! {
     }
 
     fn who_parks_on_an_extension_hears_that(w) {
-        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
-        w.talk("anna", "ben").hold("ben").settle();
+        ben_holds_anna(w);
         w.dial("ben", "*68102");
         assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+102"));
         w.settle();
@@ -44,8 +48,7 @@ stories! {
     }
 
     fn who_dials_a_slot_to_transfer_into_it_hears_its_number_and_then_music(w) {
-        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
-        w.talk("anna", "ben").hold("ben").settle();
+        ben_holds_anna(w);
         w.dial("ben", "705");
         let mut wanted = clips("+705");
         wanted.push(MUSIC);
@@ -56,25 +59,22 @@ stories! {
     }
 
     fn the_call_may_be_transferred_while_the_number_is_said(w) {
-        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
-        w.talk("anna", "ben").hold("ben").settle();
+        ben_holds_anna(w);
         w.dial("ben", "*68").pass_until(SECONDS_3, |w| is_answered(w, "ben"));
         w.transfer_attended("ben").settle();
         w.ended("ben").waits("anna").parked_at(&["101"]);
     }
 
     fn who_hangs_up_while_the_number_is_said_loses_nothing(w) {
-        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
-        w.talk("anna", "ben").hold("ben").settle();
+        ben_holds_anna(w);
         w.dial("ben", "700").pass_until(SECONDS_3, |w| is_answered(w, "ben"));
         w.pass(Duration::from_millis(300)).hang_up("ben").settle();
         w.ended("ben").waits("anna").parked_at(&["701"]);
     }
 
     fn who_offers_late_hears_it_too(w) {
-        w.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
+        ben_holds_anna(w);
         w.habits("ben", |h| h.offers_late = true);
-        w.talk("anna", "ben").hold("ben").settle();
         w.dial("ben", "700");
         assert_eq!(sounds(w.hears_in_turn("ben", SECONDS_3)), clips("+701"));
         w.settle();

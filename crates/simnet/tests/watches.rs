@@ -12,6 +12,15 @@ mod shared;
 
 use shared::replaces;
 
+/// The PBX's call at 103 goes first and then the parked one, and carl's lamp says so.
+fn dora_hangs_up_and_carl_retrieves(w: &mut World) {
+    w.hang_up("dora").settle();
+    w.pbx_tells_of("dora").settle();
+    w.lamp_shows("carl", "103", 1, 0);
+    w.dial("carl", "*88103").settle();
+    w.talking("anna", "carl").lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+}
+
 stories! {
     fn a_slot_that_nobody_uses_may_be_watched(w) {
         w.phones(["ben"]);
@@ -94,11 +103,7 @@ stories! {
         w.lamp_shows("carl", "103", 0, 1);
         w.talk("anna", "ben").transfer("ben", "*68103").settle();
         w.lamp_shows("carl", "103", 1, 1);
-        w.hang_up("dora").settle();
-        w.pbx_tells_of("dora").settle();
-        w.lamp_shows("carl", "103", 1, 0);
-        w.dial("carl", "*88103").settle();
-        w.talking("anna", "carl").lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+        dora_hangs_up_and_carl_retrieves(w);
     }
 
     fn what_the_pbx_says_of_an_extension_is_not_touched_while_nothing_is_parked_there(w) {
@@ -119,11 +124,7 @@ stories! {
         w.lamp_shows("carl", "103", 1, 0);
         w.talk("axel", "dora").pbx_tells_of("dora").settle();
         w.lamp_shows("carl", "103", 1, 1);
-        w.hang_up("dora").settle();
-        w.pbx_tells_of("dora").settle();
-        w.lamp_shows("carl", "103", 1, 0);
-        w.dial("carl", "*88103").settle();
-        w.talking("anna", "carl").lamp_shows("carl", "103", 0, 0).lamps_equal_lots();
+        dora_hangs_up_and_carl_retrieves(w);
     }
 
     fn an_extension_of_which_the_pbx_says_nothing_is_watched_while_a_call_waits_there(w) {
