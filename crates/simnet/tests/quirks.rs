@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use dialects::{ProfileText, Profiles};
-use simnet::{MUSIC, NOTHING, World, play, stories};
+use simnet::{CallState, MUSIC, NOTHING, World, play, stories};
 
 /// Phones that call themselves so differ as this says.
 fn differs(w: &mut World, agent: &str, how: impl FnOnce(&mut ProfileText)) {
@@ -110,6 +110,21 @@ fn each_phone_has_its_own_time_to_hang_up() {
     w.talk("anna", "ben").talk("axel", "carl");
     w.transfer("ben", "701").transfer("carl", "702").pass(Duration::from_millis(2_500));
     w.ended("carl").has_calls("ben", 1).pass(Duration::from_secs(3));
+    w.ended("ben").tidy();
+}
+
+#[test]
+fn a_phone_that_dials_a_slot_and_completes_into_it_has_its_own_time_too() {
+    let mut w = World::new();
+    differs(&mut w, "^Odd", |text| text.bye_grace = Some(Duration::from_secs(4)));
+    odd_phone(&mut w, "ben");
+    w.callers(["anna"]).habits("ben", |h| h.byes_after_transfer = false);
+    w.talk("anna", "ben").hold("ben").settle();
+    w.dial("ben", "701").pass_until(Duration::from_millis(800), |w| {
+        w.phone("ben").current().is_some_and(|c| c.state == CallState::Up)
+    });
+    w.transfer_attended("ben").pass(Duration::from_millis(2_500));
+    w.has_calls("ben", 2).pass(Duration::from_secs(3));
     w.ended("ben").tidy();
 }
 

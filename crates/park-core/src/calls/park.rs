@@ -42,7 +42,7 @@ pub(crate) fn by_refer(
     }
     // Parked already, by dialling; the phone now completes its transfer into that leg.
     if let (With::Nobody, Some(consult)) = (leg.with, consult) {
-        house.alarms.set(Alarm::Bye(consult), house.at + house.settings.bye_grace);
+        house.alarms.set(Alarm::Bye(consult), house.at + quirks::bye_grace(house, consult));
         progress::accept(house, server, request, key, quiet);
         if !quiet {
             progress::start_progress(house, key, request.cseq().0, 200);
