@@ -26,6 +26,7 @@ fn plan(pair: u32, hears: Hears) -> Plan {
         rtcp_mux: false,
         guard: [far(pair).ip()].into_iter().collect(),
         keys: None,
+        silence: None,
         hears,
         opening: None,
     })

@@ -1,6 +1,8 @@
-//! What a far side gets: one unbroken RTP stream, whoever feeds it. The SSRC is that of the first
-//! source; at each switch to another feed the sequence goes on by one, the timestamp by the time that
-//! has passed, and the marker is set. Within a feed, loss and order stay as they are.
+//! What a far side gets, whoever feeds it, in one of two manners. As one unbroken RTP stream: the SSRC
+//! is that of the first source; at each switch to another feed the sequence goes on by one, the
+//! timestamp by the time that has passed, and the marker is set. Or, where packets may go without us,
+//! as it comes: at each switch to another feed the marker is set, and the SSRC is another source's
+//! (RFC 3550 §5.1, §8). Within a feed, loss and order stay as they are.
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use base::{Chance, Moment};
 
 use crate::packet::{Header, static_clock};
 use crate::plan::PairId;
+use crate::reception::measured;
 use crate::wheel::moment_of;
 
 /// How far a packet may be behind the newest and still count as out of order (RFC 3550 §A.1).
@@ -18,12 +21,21 @@ const DROPOUT: u16 = 3_000;
 const MEASURED_AFTER: u32 = 32;
 /// For how long packets of a source's former SSRC still count as under way.
 const UNDER_WAY: Duration = Duration::from_millis(100);
-/// The clocks in use for RTP, in hertz.
-const CLOCKS: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 48_000, 90_000];
+
+/// How a far side gets what several feed in turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As one stream.
+    #[default]
+    OneStream,
+    /// Each source under its own name.
+    AsItComes,
+}
 
 /// The stream towards one far side.
 #[derive(Debug, Clone)]
 pub(crate) struct Egress {
+    manner: Manner,
     /// Its source identity; meaningless until it has started.
     pub(crate) ssrc: u32,
     /// Whether it has ever been anything else than its first source's own stream.
@@ -131,6 +143,7 @@ impl Relayed {
 impl Default for Egress {
     fn default() -> Self {
         Egress {
+            manner: Manner::OneStream,
             ssrc: 0,
             switched: false,
             feed: None,
@@ -147,6 +160,16 @@ impl Default for Egress {
 }
 
 impl Egress {
+    /// A stream in which nothing has been sent.
+    pub(crate) fn new(manner: Manner) -> Egress {
+        Egress { manner, ..Egress::default() }
+    }
+
+    /// Its clock, in hertz, as far as it is known.
+    pub(crate) fn clock(&self) -> u32 {
+        self.clock
+    }
+
     /// When the next packet would come if the last feed went on.
     pub(crate) fn next_expected(&self) -> Moment {
         let micros = u64::from(self.step) * 1_000_000 / u64::from(self.clock.max(1));
@@ -163,6 +186,10 @@ impl Egress {
         from: PairId,
         header: &mut Header,
     ) -> Result<(), Late> {
+        if self.manner == Manner::AsItComes {
+            self.let_pass(now, from, header);
+            return Ok(());
+        }
         let feed = match self.feed {
             Some(Feed::Relayed(source)) if source.from == from => Some(source),
             _ => None,
@@ -183,6 +210,28 @@ impl Egress {
         Ok(())
     }
 
+    /// A packet goes on as it came, but for the marker where its source has just taken over.
+    fn let_pass(&mut self, now: Moment, from: PairId, header: &mut Header) {
+        let source = match self.feed {
+            Some(Feed::Relayed(source)) if source.from == from => {
+                match source.standing(now, header) {
+                    Standing::Newer(ahead) => self.go_on(now, source, ahead, header),
+                    Standing::Older | Standing::Late => source,
+                    Standing::Anew(_) => {
+                        // It says for itself where what it begins anew begins.
+                        let marker = header.marker;
+                        let source = self.begin(now, from, header, None);
+                        header.marker = marker;
+                        source
+                    }
+                }
+            }
+            _ => self.begin(now, from, header, None),
+        };
+        self.feed = Some(Feed::Relayed(source));
+        self.count(header.payload_len);
+    }
+
     /// The header of a packet of our own. `chance` names the stream if this is its first packet.
     pub(crate) fn pace(&mut self, paced: Paced, chance: &mut Chance) -> Header {
         let now = moment_of(paced.tick);
@@ -194,12 +243,14 @@ impl Egress {
             }
             _ => {
                 marker = true;
-                if !self.started {
-                    let chosen = chance.u64();
+                if !self.started || self.manner == Manner::AsItComes {
+                    let (chosen, former) = (chance.u64(), self.ssrc);
                     (self.seq, self.timestamp) = (chosen as u16, (chosen >> 16) as u32);
-                    (self.ssrc, self.started, self.at) = (chance.u32(), true, now);
+                    self.ssrc = chance.u32();
+                    self.ssrc ^= u32::from(self.ssrc == former);
+                    (self.started, self.at) = (true, now);
                 }
-                self.switched = true;
+                self.switched |= self.manner == Manner::OneStream;
                 self.run_at(paced.clock);
                 let timestamp = self.resume(now);
                 self.feed = Some(Feed::Paced { since: paced.tick, timestamp });
@@ -243,7 +294,10 @@ impl Egress {
         if let Some(clock) = static_clock(header.payload_type) {
             self.run_at(clock);
         }
-        if self.started {
+        if self.manner == Manner::AsItComes {
+            header.marker |= self.started;
+            (self.ssrc, self.started) = (header.ssrc, true);
+        } else if self.started {
             self.switched = true;
             header.marker = true;
             source.seq_offset = self.seq.wrapping_add(1).wrapping_sub(header.seq);
@@ -301,15 +355,4 @@ impl Egress {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload_len as u32);
     }
-}
-
-/// The clock that leads from one (timestamp, moment) to another, if it is one of those in use.
-fn measured(from: (u32, Moment), to: (u32, Moment)) -> Option<u32> {
-    let micros = to.1.since(from.1).as_micros() as u64;
-    if micros < 200_000 {
-        return None;
-    }
-    let rate = u64::from(to.0.wrapping_sub(from.0)) * 1_000_000 / micros;
-    let nearest = CLOCKS.into_iter().min_by_key(|clock| u64::from(*clock).abs_diff(rate))?;
-    (u64::from(nearest).abs_diff(rate) * 5 < u64::from(nearest)).then_some(nearest)
 }

@@ -14,6 +14,8 @@ const SILENCE: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Latch {
     source: Option<SocketAddr>,
+    /// Since when that is the source.
+    since: Moment,
     heard_at: Moment,
     /// The source before the far side signalled another address, and until when it is only heard
     /// but not latched: what is still under way from there must not draw the stream back.
@@ -35,6 +37,21 @@ impl Latch {
     /// Where the source is, once it has spoken.
     pub(crate) fn source(&self) -> Option<SocketAddr> {
         self.source
+    }
+
+    /// When it was last heard.
+    pub(crate) fn heard_at(&self) -> Moment {
+        self.heard_at
+    }
+
+    /// It has been heard, by somebody else.
+    pub(crate) fn hear(&mut self, now: Moment) {
+        self.heard_at = now;
+    }
+
+    /// The source, if it has been the same for so long and nothing else is under way.
+    pub(crate) fn settled(&self, now: Moment, calm: Duration) -> Option<SocketAddr> {
+        self.source.filter(|_| now.since(self.since) >= calm)
     }
 
     /// Judges a packet that came from `from`, an address in canonical form. The signalled address
@@ -60,7 +77,7 @@ impl Latch {
         if speaking && signalled != Some(from) {
             return Admission::Refused;
         }
-        *self = Latch { source: Some(from), heard_at: now, former: None };
+        *self = Latch { source: Some(from), since: now, heard_at: now, former: None };
         Admission::Latched
     }
 

@@ -22,6 +22,8 @@ mod melody;
 mod packet;
 mod plan;
 mod pressed;
+mod quality;
+mod reception;
 mod relay;
 mod rtcp;
 mod tune;
@@ -34,9 +36,10 @@ pub use leases::{Dry, Leases};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;
 pub use plan::{
-    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind,
-    StreamPlan, WorkerId,
+    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PairId, PayloadMap, Plan, SilenceWatch,
+    StreamKind, StreamPlan, WorkerId,
 };
-pub use relay::Relay;
+pub use quality::{Quality, Reported};
+pub use relay::{Relay, Through};
 pub use tune::{Encoded, NoMusic, TUNE_RATE, Tune, Tunes};
 pub use verdict::{Component, Counts, Outgoing, Verdict, Why};

@@ -3,11 +3,13 @@
 //! given for a pair holds.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use base::Side;
 use smallvec::SmallVec;
 
 use crate::clip::Opening;
+use crate::quality::Quality;
 
 /// One media worker; all streams of one call are on the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +143,15 @@ pub struct KeyWatch {
     pub mark: u64,
 }
 
+/// A far side whose silence is to be told: no packet has come at all for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilenceWatch {
+    /// How long.
+    pub after: Duration,
+    /// Given back with the notice: whoever asked knows by it whose silence it is.
+    pub mark: u64,
+}
+
 /// What a pair is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPlan {
@@ -158,6 +169,8 @@ pub struct StreamPlan {
     pub guard: Guard,
     /// Whether the far side's keys are to be told.
     pub keys: Option<KeyWatch>,
+    /// Whether its silence is to be told.
+    pub silence: Option<SilenceWatch>,
     /// What the far side hears.
     pub hears: Hears,
     /// What is played to it first. Without one nothing interrupts what it hears already, also not an
@@ -167,6 +180,7 @@ pub struct StreamPlan {
 
 /// An order to the media workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest; a box would cost more")]
 pub enum Plan {
     /// Bind `count` more pairs ahead on this side; answered by [`MediaNotice::Stocked`].
     Stock {
@@ -179,6 +193,8 @@ pub enum Plan {
     Stream(StreamPlan),
     /// The call is over: nothing more is sent or latched; what still comes is drained and dropped.
     Release(PairId),
+    /// Tell what has come from this pair's far side so far: answered by [`MediaNotice::Quality`].
+    Measure(PairId),
 }
 
 /// What the media workers tell the engine: rare, never per packet.
@@ -205,6 +221,21 @@ pub enum MediaNotice {
     Opened {
         /// The [`Opening`]'s mark.
         mark: u64,
+    },
+    /// A far side whose silence is watched has fallen silent, or is heard again.
+    Silence {
+        /// The [`SilenceWatch`]'s mark.
+        mark: u64,
+        /// Whether it is silent now.
+        silent: bool,
+    },
+    /// What a far side's stream was like: once when its pair is released, if anything came from it, and
+    /// whenever it is asked for.
+    Quality {
+        /// The pair.
+        pair: PairId,
+        /// Since it came into use.
+        quality: Quality,
     },
     /// A far side whose keys are watched has pressed one.
     Key {

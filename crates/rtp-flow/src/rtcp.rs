@@ -206,6 +206,40 @@ impl Renaming {
     }
 }
 
+/// A report block (RFC 3550 §6.4.1) about one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// In 256ths.
+    pub(crate) fraction_lost: u8,
+    pub(crate) lost: i32,
+    /// In ticks of the stream's clock.
+    pub(crate) jitter: u32,
+}
+
+/// What a compound packet reports of the stream `ssrc`, if it does.
+pub(crate) fn reported(compound: &[u8], ssrc: u32) -> Option<Block> {
+    let mut rest = compound;
+    while rest.len() >= HEAD && rest[0] >> 6 == 2 {
+        let len = 4 * (usize::from(u16::from_be_bytes([rest[2], rest[3]])) + 1);
+        let packet = rest.get(..len)?;
+        let start = match packet[1] {
+            SENDER_REPORT => HEAD + SENDER_INFO,
+            RECEIVER_REPORT => HEAD,
+            _ => len,
+        };
+        let blocks = packet.get(start..).unwrap_or_default().chunks_exact(BLOCK);
+        let mut said = blocks.take(usize::from(packet[0] & 0x1f));
+        if let Some(block) = said.find(|block| get(block, 0) == ssrc) {
+            let both = get(block, 4);
+            // The count of lost packets has 24 bits and a sign.
+            let lost = ((both << 8) as i32) >> 8;
+            return Some(Block { fraction_lost: block[4], lost, jitter: get(block, 12) });
+        }
+        rest = &rest[len..];
+    }
+    None
+}
+
 /// The 32-bit number at `at`, which the caller knows to be inside.
 fn get(packet: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])

@@ -82,8 +82,10 @@ impl Why {
 /// How many packets had which fate since the relay was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Forwarded.
+    /// Forwarded here.
     pub forwarded: u64,
+    /// Forwarded without us, on fast paths, as far as they have been counted.
+    pub fast: u64,
     /// Music and comfort noise handed out.
     pub paced: u64,
     /// Dropped, by [`Why`].

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use base::{Chance, Moment, Side};
 use bytes::Bytes;
 use rtp_flow::{
-    Codec, Component, Encoded, Hears, MediaNotice, Pair, PairId, Plan, Relay, StreamPlan,
+    Codec, Component, Encoded, Hears, MediaNotice, Pair, PairId, Plan, Quality, Relay, StreamPlan,
     TUNE_RATE, Tune, Tunes, Verdict, WorkerId,
 };
 
@@ -92,6 +92,11 @@ impl Media {
     pub(crate) fn plan(&mut self, now: Moment, plan: Plan) -> Result<Option<MediaNotice>, String> {
         match &plan {
             Plan::Stock { side, count } => return Ok(Some(self.stock(*side, *count))),
+            Plan::Measure(pair) if !self.real => {
+                let quality = Quality::default();
+                return Ok(Some(MediaNotice::Quality { pair: *pair, quality }));
+            }
+            Plan::Measure(_) => {}
             Plan::Release(pair) => {
                 self.plans.remove(pair);
                 self.used.insert(*pair);
@@ -220,6 +225,9 @@ impl Media {
 
     /// Music that is due: from, to, packet.
     pub(crate) fn due(&mut self, now: Moment) -> Vec<(SocketAddr, SocketAddr, Bytes)> {
+        if self.relay.next_look().is_some_and(|at| at <= now) {
+            self.relay.look(now);
+        }
         let mut due = Vec::new();
         while let Some(out) = self.relay.due(now) {
             let mut packet = out.header.to_vec();
@@ -237,9 +245,10 @@ impl Media {
         Some(SocketAddr::new(address.ip(), port))
     }
 
-    /// When music is due next.
+    /// When music, or a look at who is silent, is due next.
     pub(crate) fn next(&self) -> Option<Moment> {
-        self.relay.next()
+        let both = [self.relay.next(), self.relay.next_look()];
+        both.into_iter().flatten().min()
     }
 
     /// What the relay has to tell the engine.

@@ -208,7 +208,9 @@ pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
             let key = LegKey::from(KeyData::from_ffi(mark));
             dialled::told_by_ear(house, key);
         }
-        MediaNotice::Latched { .. } => {}
+        // Nothing is asked for yet that these answer.
+        MediaNotice::Latched { .. } | MediaNotice::Silence { .. } | MediaNotice::Quality { .. } => {
+        }
     }
 }
 
@@ -294,6 +296,7 @@ pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
             rtcp_mux: stream.rtcp_mux,
             guard,
             keys: keys(house, key, leg, index),
+            silence: None,
             hears: hears(house, key, index),
             opening: Some(clips)
                 .filter(|clips| !clips.is_empty() && stream.is_audio && stream.is_rtp)

@@ -140,9 +140,8 @@ impl Task {
             sides.retain(|side| match &notice {
                 MediaNotice::Stocked { pairs } => pairs.iter().all(|pair| pair.side != *side),
                 MediaNotice::Exhausted { side: empty } => empty != side,
-                MediaNotice::Latched { .. }
-                | MediaNotice::Key { .. }
-                | MediaNotice::Opened { .. } => true,
+                // Nothing else can be said before there is a call.
+                _ => true,
             });
             self.turn(Input::Media(notice));
         }

@@ -48,6 +48,7 @@ pub(crate) fn plan(pair: PairId, hears: Hears) -> StreamPlan {
         rtcp_mux: false,
         guard: guard.into_iter().collect(),
         keys: None,
+        silence: None,
         hears,
         opening: None,
     }

@@ -116,6 +116,7 @@ impl World {
             rtcp_mux: false,
             guard: [party.rtp.local_addr().unwrap().ip()].into_iter().collect(),
             keys: None,
+            silence: None,
             hears,
             opening: None,
         }));

@@ -1,0 +1,63 @@
+//! What is looked at now and then, and not with every packet: who has fallen silent, and what goes a
+//! fast path no longer.
+
+use std::time::Duration;
+
+use base::Moment;
+
+use crate::plan::MediaNotice;
+use crate::relay::streams::Relay;
+
+/// How often.
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon after a fast path was opened, while none has been seen to work.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+/// A fast path on which nothing has come for so long is closed: whoever speaks next is looked at.
+const STANDSTILL: Duration = Duration::from_secs(3);
+
+impl Relay {
+    /// When [`Relay::look`] is due; never, if there is nothing to look at.
+    pub fn next_look(&self) -> Option<Moment> {
+        self.look_at
+    }
+
+    /// Looks. Before it, [`Relay::passed`] is told of each fast path, if there are any.
+    pub fn look(&mut self, now: Moment) {
+        let (mut watched, mut still) = (false, Vec::new());
+        for (key, path) in &mut self.paths {
+            let silence = path.plan.as_ref().and_then(|plan| plan.silence);
+            if let Some(watch) = silence {
+                watched = true;
+                let (since, told) = path.expected;
+                let silent = now.since(path.rtp.heard_at().max(since)) >= watch.after;
+                if silent != told {
+                    path.expected.1 = silent;
+                    let mark = watch.mark;
+                    self.notices.push_back(MediaNotice::Silence { mark, silent });
+                }
+            }
+            if path.fast.iter().any(|open| now.since(open.grew_at) >= STANDSTILL) {
+                still.push(key);
+            }
+        }
+        for key in still {
+            self.close_from(key);
+        }
+        let again = watched || self.open > 0;
+        self.look_at = again.then_some(now + LOOK);
+    }
+
+    /// There is something to look at from now on.
+    pub(super) fn look_on(&mut self, now: Moment) {
+        self.look_at.get_or_insert(now + LOOK);
+    }
+
+    /// A fast path has just been opened.
+    pub(super) fn look_soon(&mut self, now: Moment) {
+        self.look_on(now);
+        if !self.proven {
+            let soon = now + FIRST_LOOK;
+            self.look_at = self.look_at.map(|at| at.min(soon));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What is ordered of the streams.
+
+use base::Moment;
+
+use crate::clip::Opened;
+use crate::plan::{Hears, MediaNotice, PairId, Plan, StreamPlan};
+use crate::relay::path::{Path, Playing, relearn, same_feed};
+use crate::relay::streams::Relay;
+use crate::tune::packet_time;
+
+/// How often comfort noise is sent, in milliseconds: often enough for whoever watches for silence.
+const NOISE_TIME: u8 = 120;
+
+impl Relay {
+    /// Takes an order. [`Plan::Stock`] is for the program, which owns the ports; it is ignored here.
+    pub fn plan(&mut self, now: Moment, plan: Plan) {
+        match plan {
+            Plan::Stock { .. } => {}
+            Plan::Stream(plan) => self.stream(now, plan),
+            Plan::Release(pair) => self.release(pair),
+            Plan::Measure(pair) => self.measure(pair),
+        }
+    }
+
+    fn stream(&mut self, now: Moment, mut plan: StreamPlan) {
+        for guarded in &mut plan.guard {
+            *guarded = guarded.to_canonical();
+        }
+        let key = self.key(plan.pair);
+        let before = self.paths[key].plan.take();
+        let opening = plan.opening.take();
+        let same_feed =
+            opening.is_none() && before.as_ref().is_some_and(|b| same_feed(&b.hears, &plan.hears));
+        if opening.is_some() || before.as_ref() != Some(&plan) {
+            self.close_from(key);
+            self.close_to(before.as_ref().map(|before| &before.hears));
+            self.close_to(Some(&plan.hears));
+        }
+        let path = &mut self.paths[key];
+        if let Some(before) = &before {
+            relearn(path, now, before, &plan);
+        }
+        let watched = before.as_ref().is_some_and(|before| before.silence.is_some());
+        if plan.silence.is_some() && !watched {
+            path.expected = (now, false);
+            self.look_on(now);
+        }
+        let path = &mut self.paths[key];
+        path.plan = Some(plan.clone());
+        self.in_use += usize::from(before.is_none());
+        if same_feed {
+            return;
+        }
+        if let Some(Hears::Stream { from, .. }) = before.map(|b| b.hears) {
+            self.unlisten(from, plan.pair);
+        }
+        self.stop_playing(key);
+        self.paths[key].egress.feed = None;
+        if let Hears::Stream { from, .. } = plan.hears {
+            let heard = self.key(from);
+            self.paths[heard].listeners.push(plan.pair);
+        }
+        self.paths[key].opened = opening.map(|opening| Opened::new(*opening));
+        self.feed(now, key);
+    }
+
+    /// Begins what the far side of a pair hears now, if it is to be paced.
+    pub(super) fn feed(&mut self, now: Moment, key: usize) {
+        let path = &self.paths[key];
+        let hears = path.plan.as_ref().map(|plan| &plan.hears);
+        let length = match (&path.opened, hears) {
+            (Some(Opened { opening, .. }), _) => packet_time(opening.codec, opening.ptime),
+            (None, Some(Hears::Music { codec, ptime, .. })) => packet_time(*codec, *ptime),
+            (None, Some(Hears::Silence { .. })) => NOISE_TIME,
+            (None, Some(Hears::Nothing | Hears::Stream { .. }) | None) => return,
+        };
+        self.stand(now, key, length);
+    }
+
+    fn stand(&mut self, now: Moment, key: usize, length: u8) {
+        let wish = self.paths[key].egress.next_expected();
+        let place = self.wheel.stand(now, wish, key, length);
+        self.paths[key].playing = Some(Playing { place, length });
+    }
+
+    pub(super) fn stop_playing(&mut self, key: usize) {
+        if let Some(playing) = self.paths[key].playing.take() {
+            self.wheel.leave(key, playing.place);
+        }
+    }
+
+    fn release(&mut self, pair: PairId) {
+        let Some(&key) = self.by_pair.get(&pair) else { return };
+        self.stop_playing(key);
+        let plan = self.paths[key].plan.take();
+        self.in_use -= usize::from(plan.is_some());
+        self.close_from(key);
+        self.close_to(plan.as_ref().map(|plan| &plan.hears));
+        if plan.is_some() {
+            self.take_leave(pair, self.paths[key].reception.quality());
+        }
+        let listeners = std::mem::take(&mut self.paths[key].listeners);
+        // What the next call on this pair hears must owe nothing to this one.
+        self.paths[key] = Path { listeners, ..Path::new(pair, self.manner) };
+        if let Some(Hears::Stream { from, .. }) = plan.map(|p| p.hears) {
+            self.unlisten(from, pair);
+        }
+        self.forget_if_unknown(pair);
+    }
+
+    fn measure(&mut self, pair: PairId) {
+        let quality = self.by_pair.get(&pair).map(|&key| self.paths[key].reception.quality());
+        let quality = quality.unwrap_or_default();
+        self.notices.push_back(MediaNotice::Quality { pair, quality });
+    }
+
+    /// `listener` no longer hears `from`.
+    fn unlisten(&mut self, from: PairId, listener: PairId) {
+        let Some(&key) = self.by_pair.get(&from) else { return };
+        self.paths[key].listeners.retain(|l| *l != listener);
+        self.forget_if_unknown(from);
+    }
+
+    fn forget_if_unknown(&mut self, pair: PairId) {
+        let Some(&key) = self.by_pair.get(&pair) else { return };
+        if self.paths[key].plan.is_none() && self.paths[key].listeners.is_empty() {
+            self.paths.remove(key);
+            self.by_pair.remove(&pair);
+        }
+    }
+}

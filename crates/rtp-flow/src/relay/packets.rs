@@ -1,0 +1,174 @@
+//! What becomes of a packet that comes in.
+
+use std::net::SocketAddr;
+
+use base::Moment;
+
+use crate::latch::{Admission, canonical, reachable};
+use crate::packet::{Header, is_rtcp};
+use crate::plan::{Hears, MediaNotice, PairId, StreamKind};
+use crate::relay::streams::Relay;
+use crate::rtcp::{Renaming, reported};
+use crate::verdict::{Component, Verdict, Why};
+
+/// What has come.
+#[derive(Debug, Clone, Copy)]
+enum Packet {
+    Rtp(Header),
+    Rtcp,
+    /// Not ours to read.
+    Opaque,
+    /// The same at the second port.
+    OpaqueRtcp,
+}
+
+impl Relay {
+    /// What becomes of a packet that arrived at `pair` from `from`: it is rewritten in `buf` for
+    /// whoever hears it. Nothing is allocated.
+    pub fn on_packet(
+        &mut self,
+        now: Moment,
+        pair: PairId,
+        component: Component,
+        from: SocketAddr,
+        buf: &mut [u8],
+    ) -> Verdict {
+        match self.judge(now, pair, component, canonical(from), buf) {
+            Ok(verdict) => {
+                self.counts.forwarded += 1;
+                verdict
+            }
+            Err(why) => self.counts.drop(why),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        now: Moment,
+        pair: PairId,
+        at: Component,
+        from: SocketAddr,
+        buf: &mut [u8],
+    ) -> Result<Verdict, Why> {
+        let &key = self.by_pair.get(&pair).ok_or(Why::Idle)?;
+        let packet = self.admit(now, key, at, from, buf)?;
+        self.measure_packet(now, key, &packet, buf);
+        let listener = *self.paths[key].listeners.last().ok_or(Why::Unheard)?;
+        let &to_key = self.by_pair.get(&listener).ok_or(Why::Unheard)?;
+        if key == to_key {
+            return Err(Why::Unheard);
+        }
+        let (source, sink) = self.paths.get2_mut(key, to_key).ok_or(Why::Unheard)?;
+        let plan = sink.plan.as_ref().ok_or(Why::Unheard)?;
+        let Hears::Stream { payloads, .. } = &plan.hears else { return Err(Why::Unheard) };
+        let rtcp = matches!(packet, Packet::Rtcp | Packet::OpaqueRtcp);
+        let (by, to) = sink.way_out(plan, rtcp).ok_or(Why::Nowhere)?;
+        let opaque = plan.kind == StreamKind::Opaque;
+        let len = match packet {
+            Packet::Rtcp if !opaque => {
+                let renaming = Renaming::between(pair, &source.egress, listener, &sink.egress);
+                match renaming.apply(buf) {
+                    None => return Err(Why::NotRtp),
+                    Some(0) => return Err(Why::Unrelated),
+                    Some(len) => len,
+                }
+            }
+            Packet::Rtp(_) if !opaque && sink.opened.is_some() => return Err(Why::Unheard),
+            Packet::Rtp(mut header) if !opaque => {
+                if let Some((_, out)) =
+                    payloads.iter().find(|(come, _)| *come == header.payload_type)
+                {
+                    header.payload_type = *out;
+                }
+                sink.egress.pass_on(now, pair, &mut header).map_err(|_late| Why::Late)?;
+                header.write_over(buf);
+                buf.len()
+            }
+            _ => buf.len(),
+        };
+        if self.fast {
+            self.consider(now, (key, at, from), (to_key, by, to));
+        }
+        Ok(Verdict::Forward { pair: listener, component: by, to, len })
+    }
+
+    /// Lets a packet in or not: first by what it is, then by where it comes from.
+    fn admit(
+        &mut self,
+        now: Moment,
+        key: usize,
+        at: Component,
+        from: SocketAddr,
+        buf: &[u8],
+    ) -> Result<Packet, Why> {
+        let path = &mut self.paths[key];
+        let plan = path.plan.as_ref().ok_or(Why::Idle)?;
+        let packet = match (plan.kind, at) {
+            (StreamKind::Opaque, Component::Rtp) => Packet::Opaque,
+            (StreamKind::Opaque, Component::Rtcp) => Packet::OpaqueRtcp,
+            (StreamKind::Rtp, Component::Rtcp) if is_rtcp(buf, true) => Packet::Rtcp,
+            (StreamKind::Rtp, Component::Rtcp) => return Err(Why::NotRtp),
+            (StreamKind::Rtp, Component::Rtp) if is_rtcp(buf, plan.rtcp_mux) => Packet::Rtcp,
+            (StreamKind::Rtp, Component::Rtp) => Packet::Rtp(Header::read(buf).ok_or(Why::NotRtp)?),
+        };
+        let (latch, signalled) = match at {
+            Component::Rtp => (&mut path.rtp, reachable(plan.far)),
+            Component::Rtcp => (&mut path.rtcp, reachable(plan.far_rtcp)),
+        };
+        let elsewhere = path.fast.is_open(at) && latch.source() != Some(from);
+        if elsewhere && plan.guard.contains(&from.ip()) {
+            // Until it has been seen otherwise the source goes on speaking, where nobody looks.
+            latch.hear(now);
+        }
+        let admission = latch.admit(now, from, &plan.guard, signalled);
+        if elsewhere && plan.guard.contains(&from.ip()) {
+            self.come_back(now, key);
+        }
+        match admission {
+            Admission::Refused => return Err(Why::Stranger),
+            Admission::Latched => self.moved(key, at, from),
+            Admission::Heard => {}
+        }
+        Ok(packet)
+    }
+
+    /// A far side is somewhere else than it was, or is heard for the first time.
+    fn moved(&mut self, key: usize, at: Component, from: SocketAddr) {
+        // What goes to where it was must go to where it is.
+        let hears = self.paths[key].plan.as_ref().map(|plan| plan.hears.clone());
+        self.close_to(hears.as_ref());
+        if at == Component::Rtp {
+            let pair = self.paths[key].pair;
+            self.notices.push_back(MediaNotice::Latched { pair, from });
+        }
+    }
+
+    /// What a packet says of the stream that it belongs to.
+    fn measure_packet(&mut self, now: Moment, key: usize, packet: &Packet, buf: &[u8]) {
+        match packet {
+            Packet::Rtp(header) => {
+                self.paths[key].reception.hear(now, header);
+                self.watch_keys(now, key, header, buf);
+            }
+            Packet::Rtcp => {
+                let path = &mut self.paths[key];
+                if let Some(block) = reported(buf, path.egress.ssrc) {
+                    path.reception.report(block, path.egress.clock());
+                }
+            }
+            Packet::Opaque | Packet::OpaqueRtcp => {}
+        }
+    }
+
+    /// Tells of a key, if a packet begins one and somebody wants to know.
+    fn watch_keys(&mut self, now: Moment, key: usize, header: &Header, packet: &[u8]) {
+        let path = &mut self.paths[key];
+        let Some(watch) = path.plan.as_ref().and_then(|plan| plan.keys.as_ref()) else { return };
+        if watch.payload_types.contains(&header.payload_type)
+            && let Some(event) = path.pressed.hear(now, header, Header::payload_of(packet))
+        {
+            let (mark, timestamp) = (watch.mark, header.timestamp);
+            self.notices.push_back(MediaNotice::Key { mark, event, timestamp });
+        }
+    }
+}
