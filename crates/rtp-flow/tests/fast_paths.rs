@@ -301,11 +301,12 @@ fn what_went_by_unseen_is_in_the_figures_with_what_was_lost_of_it() {
         parkee.packet();
     }
     relay.plan(ms(2_405), Plan::Stream(plan(PARKEE, MUSIC)));
+    relay.plan(ms(2_405), Plan::Release(PARKER));
     for path in closed(&mut relay) {
         relay.closed(&path, Passed { came: 97, left: 97, bytes: 19_400 });
     }
     assert_eq!(relay.counts().fast, 2 * 97);
-    parkee.send(&mut relay, ms(2_410)).unwrap();
+    assert_eq!(parkee.send(&mut relay, ms(2_410)), Err(Why::Unheard));
     relay.plan(ms(3_000), Plan::Release(PARKEE));
     let quality = std::iter::from_fn(|| relay.notice()).find_map(|notice| match notice {
         MediaNotice::Quality { pair: PARKEE, quality } => Some(quality),
