@@ -1,5 +1,6 @@
 """The programs that are measured: how they are started, what they have used."""
 
+import collections
 import glob
 import os
 import shutil
@@ -13,20 +14,28 @@ TICK = os.sysconf("SC_CLK_TCK")
 LIBRARIES = ("/usr/lib/*", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
 EMPTY_DATABASE = "/usr/share/kamailio/dbtext/kamailio"
 
+# The core of the load, and the core of what is measured.
+LOAD, UNDER_TEST = 0, 1
+
+# Where Parkade stands: its addresses for phones and PBX, the network of the phones, the PBX's address.
+Where = collections.namedtuple("Where", ("phones", "pbx", "trusted", "target"))
+LOOPBACK = Where("127.0.0.1", "127.0.0.1", "127.0.0.1/32", "127.0.0.1")
+
 PARKADE = """\
 [phones]
-listen = ["udp:127.0.0.1:{port}"]
-trusted = ["127.0.0.1/32"]
+listen = ["udp:{where.phones}:{port}"]
+trusted = ["{where.trusted}"]
 
 [pbx]
-target = ["sip:127.0.0.1:{answerer}"]
-listen = ["udp:127.0.0.1:{trunk}"]
+target = ["sip:{where.target}:{answerer}"]
+listen = ["udp:{where.pbx}:{trunk}"]
 
 [media]
 anchor = "{anchor}"
-phones_address = "127.0.0.1"
-pbx_address = "127.0.0.1"
+phones_address = "{where.phones}"
+pbx_address = "{where.pbx}"
 ports = "10000-59999"
+{media}
 
 [admin]
 socket = "{folder}/{name}.sock"
@@ -36,7 +45,7 @@ level = "warn"
 
 [[lot]]
 name = "office"
-slots = "701-720"
+slots = "{slots}"
 """
 
 
@@ -76,14 +85,15 @@ def pinned(core, command):
 class Measured:
     """One program under load, with all its processes."""
 
-    def __init__(self, title, command, log, port, files_per_call=0):
+    def __init__(self, title, command, log, port, files_per_call=0, host="127.0.0.1"):
         self.title = title
         self.files_per_call = files_per_call
         self.port = port
+        self.host = host
         self.log = log
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                pinned(1, command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                pinned(UNDER_TEST, command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         end = time.monotonic() + 15
         while not self.answers():
@@ -94,14 +104,14 @@ class Measured:
     def answers(self):
         """Whether it answers OPTIONS, with whatever status."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
+            udp.bind((self.host, 0))
             udp.settimeout(0.3)
-            here = f"127.0.0.1:{udp.getsockname()[1]}"
+            here = f"{self.host}:{udp.getsockname()[1]}"
             udp.sendto(
-                f"OPTIONS sip:127.0.0.1:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}"
-                f"\r\nMax-Forwards: 0\r\nFrom: <sip:bench@{here}>;tag=1\r\nTo: <sip:127.0.0.1:{self.port}>\r\n"
+                f"OPTIONS sip:{self.host}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}"
+                f"\r\nMax-Forwards: 0\r\nFrom: <sip:bench@{here}>;tag=1\r\nTo: <sip:{self.host}:{self.port}>\r\n"
                 f"Call-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
-                ("127.0.0.1", self.port),
+                (self.host, self.port),
             )
             try:
                 return bool(udp.recv(65536))
@@ -149,6 +159,14 @@ class Measured:
                 total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
         return total
 
+    def memory_at_rest(self):
+        """The same once it changes no more: what the start has needed is given back."""
+        end, before = time.monotonic() + 10, None
+        while before != (now := self.memory()) and time.monotonic() < end:
+            before = now
+            time.sleep(0.5)
+        return now
+
     def stop(self):
         """Ends it; insists if it drains for too long."""
         if self.process.poll() is None:
@@ -191,13 +209,15 @@ def start_presence(folder):
     return kamailio(folder, "presence.cfg", f'DATABASE="text://{database}"', 1024, 64)
 
 
-def start_parkade(folder, answerer, program, anchor, title):
-    """Parkade between the caller, as a trusted device, and the answerer, as the PBX."""
+def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720"):
+    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` is more about media."""
     port, trunk = free_port(), free_port()
     name = f"parkade-{port}"
     config = os.path.join(folder, name + ".toml")
     with open(config, "w") as out:
-        out.write(PARKADE.format(port=port, trunk=trunk, answerer=answerer, anchor=anchor, folder=folder, name=name))
+        given = {"port": port, "trunk": trunk, "answerer": answerer, "anchor": anchor, "folder": folder, "name": name}
+        out.write(PARKADE.format(where=where, media=media, slots=slots, **given))
     # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
     files = 4 if anchor == "always" else 0
-    return Measured(title, [program, "run", "--config", config], os.path.join(folder, name + ".log"), port, files)
+    command = [program, "run", "--config", config]
+    return Measured(title, command, os.path.join(folder, name + ".log"), port, files, where.phones)

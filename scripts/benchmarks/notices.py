@@ -8,12 +8,9 @@ another. Prints a table in Markdown.
 """
 
 import argparse
-import json
 import os
-import selectors
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,9 +18,9 @@ import time
 sys.dont_write_bytecode = True
 
 from limits import files_allowed
-from measured import find_program, free_port, has_presence, pinned, start_parkade, start_presence
+from measured import find_program, free_port, has_presence, start_parkade, start_presence
+from ordered import Ordered
 
-PATIENCE = 120  # seconds until the load must have done what it was told to
 FORGOTTEN = 6  # seconds until the transactions of answered requests are forgotten (RFC 3261 §17.1.2.2, timer K: 5 s)
 REST = 35  # the same of answers (timer J: 32 s); then memory is at rest
 STATES = ("parked", "gone")
@@ -34,7 +31,7 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-class Load:
+class Load(Ordered):
     """The phones that watch one program, and who changes what they see."""
 
     def __init__(self, program, folder, watchers, measured, here, pbx=None):
@@ -42,30 +39,7 @@ class Load:
         sockets = min(watchers, files_allowed(watchers + 200) - 200)
         given = [kind, f"127.0.0.1:{measured.port}", here, str(watchers), str(sockets)]
         given += [] if pbx is None else [f"127.0.0.1:{pbx}"]
-        self.log = os.path.join(folder, f"watchers-{kind}.log")
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                pinned(0, [program, *given]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                start_new_session=True,
-            )
-        self.answers = selectors.DefaultSelector()
-        self.answers.register(self.process.stdout, selectors.EVENT_READ)
-
-    def order(self, text):
-        """Has something done; returns what came of it."""
-        self.process.stdin.write(f"{text}\n".encode())
-        self.process.stdin.flush()
-        line = self.answers.select(PATIENCE) and self.process.stdout.readline()
-        if not line:
-            with open(self.log, errors="replace") as log:
-                raise SystemExit(f"the load did not do {text!r}; the end of its log:\n{log.read()[-2000:]}")
-        return json.loads(line)
-
-    def stop(self):
-        """Ends it at once."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        super().__init__([program, *given], os.path.join(folder, f"watchers-{kind}.log"))
 
 
 class Side:

@@ -1,0 +1,53 @@
+"""What `scripts/bench relay` and `scripts/bench music` have in common: the command line, the way in and out."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+
+from limits import files_allowed
+from measured import find_program
+from networks import enter
+from streams import Streams
+
+
+def say(text):
+    """Progress, apart from the table on standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def options(name, text, seconds):
+    """The command line, as far as they share it."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    built = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(here, "..", "..", "target")), "release")
+    parser = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=text)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds")
+    parser.add_argument("--seconds", type=float, default=seconds, help="how long each measurement takes")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for a core on which nothing else runs")
+    parser.add_argument("--step", type=int, default=100, help="microseconds: how often the load sends what is due and reads")
+    parser.add_argument("--quick", action="store_true", help="few calls, one short round: does it work at all?")
+    parser.add_argument("--parkade", default=os.path.join(built, "parkade"), help="the program to measure")
+    parser.add_argument("--load", default=os.path.join(built, "examples", "streams"), help="the program that sends and hears")
+    return parser
+
+
+def run(chosen, measure):
+    """Has `measure(chosen, folder, streams)` done in networks of its own; returns the exit status."""
+    enter(say)
+    for program in (chosen.parkade, chosen.load):
+        if not os.path.exists(program) and not find_program(program):
+            say(f"{program} is not built")
+            return 1
+    files_allowed(1 << 17)
+    folder = tempfile.mkdtemp(prefix="parkade-bench-")
+    streams = Streams(chosen.load, folder, chosen.step)
+    try:
+        measure(chosen, folder, streams)
+        shutil.rmtree(folder, ignore_errors=True)
+        return 0
+    except BaseException:
+        say(f"logs: {folder}")
+        raise
+    finally:
+        streams.stop()
