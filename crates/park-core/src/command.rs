@@ -1,5 +1,9 @@
 //! Orders from the admin door and their answers.
 
+use std::time::Duration;
+
+use base::Side;
+use rtp_flow::Quality;
 use serde::{Deserialize, Serialize};
 
 /// What an operator may order.
@@ -8,6 +12,12 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// List the parked calls.
     Parked,
+    /// Measure the streams of calls whose sound goes through us.
+    Streams {
+        /// The Call-ID of the call; none: all.
+        #[serde(default)]
+        call: Option<String>,
+    },
     /// Count what is in the house.
     Counts,
     /// Refuse new calls with 503; parked calls are kept.
@@ -27,6 +37,11 @@ pub enum Reply {
         /// Each lot, as each domain sees it.
         #[serde(default)]
         lots: Vec<LotView>,
+    },
+    /// To [`Command::Streams`].
+    Streams {
+        /// By call, then side.
+        streams: Vec<StreamView>,
     },
     /// To [`Command::Counts`].
     Counts(Counts),
@@ -59,6 +74,67 @@ pub struct ParkedView {
     pub state: String,
     /// The Call-ID of the parkee's leg.
     pub call_id: String,
+}
+
+/// What has come from one end of a call so far, as an operator sees it: [`Quality`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamView {
+    /// The Call-ID.
+    pub call_id: String,
+    /// From which side: `phones` or `pbx`.
+    pub side: String,
+    /// Packets that came, …
+    pub received: u64,
+    /// … and how many of them the kernel forwarded.
+    pub by_kernel: u64,
+    /// Packets that did not come.
+    pub lost: u64,
+    /// Packets that came after a later one.
+    pub reordered: u64,
+    /// Packets that came again.
+    pub repeated: u64,
+    /// How many SSRCs there were.
+    pub sources: u32,
+    /// Interarrival jitter (RFC 3550 §6.4.1), in microseconds.
+    pub jitter_us: u64,
+    /// The most that it ever was.
+    pub worst_jitter_us: u64,
+    /// What that end last reported of what it hears, if it did.
+    pub reported: Option<ReportedView>,
+}
+
+/// A reception report (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedView {
+    /// Lost since the report before, in 256ths.
+    pub fraction_lost: u8,
+    /// Lost since the beginning.
+    pub lost: i32,
+    /// Interarrival jitter, in microseconds.
+    pub jitter_us: u64,
+}
+
+impl StreamView {
+    pub(crate) fn of(call_id: String, side: Side, quality: &Quality) -> StreamView {
+        let micros = |time: Duration| time.as_micros() as u64;
+        StreamView {
+            call_id,
+            side: side.to_string(),
+            received: quality.received,
+            by_kernel: quality.unseen,
+            lost: quality.lost,
+            reordered: quality.reordered,
+            repeated: quality.repeated,
+            sources: quality.sources,
+            jitter_us: micros(quality.jitter),
+            worst_jitter_us: micros(quality.worst_jitter),
+            reported: quality.reported.map(|reported| ReportedView {
+                fraction_lost: reported.fraction_lost,
+                lost: reported.lost,
+                jitter_us: micros(reported.jitter),
+            }),
+        }
+    }
 }
 
 /// How full a lot is, as an operator sees it.

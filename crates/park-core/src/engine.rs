@@ -57,6 +57,7 @@ impl Engine {
             to_greet: Vec::new(),
             lots: Lots::default(),
             watches: Watches::default(),
+            surveys: Vec::new(),
             draining: false,
             dropped: 0,
             notices_refused: 0,
@@ -93,8 +94,9 @@ impl Engine {
             Input::Media(notice) => calls::hear_media(house, notice),
             Input::Resolved { target, hops } => resolved(house, target, hops),
             Input::Command { ticket, command } => {
-                let reply = command_of(house, &command);
-                house.tray.push_back(Output::Reply { ticket, reply });
+                if let Some(reply) = command_of(house, ticket, &command) {
+                    house.tray.push_back(Output::Reply { ticket, reply });
+                }
             }
             Input::Reload(settings) => reload(house, *settings),
             Input::Wake => {}
@@ -284,8 +286,9 @@ fn reload(house: &mut House, settings: Settings) {
     lamps::refresh_all(house);
 }
 
-fn command_of(house: &mut House, command: &Command) -> Reply {
-    match command {
+/// Does what is ordered; what is answered at once.
+fn command_of(house: &mut House, ticket: u64, command: &Command) -> Option<Reply> {
+    Some(match command {
         Command::Parked => Reply::Parked { calls: parked_views(house), lots: lots::views(house) },
         Command::Counts => Reply::Counts(counts(house)),
         Command::Drain => {
@@ -297,7 +300,11 @@ fn command_of(house: &mut House, command: &Command) -> Reply {
             watches::end_all(house);
             Reply::Done
         }
-    }
+        Command::Streams { call } => {
+            calls::survey(house, ticket, call.as_deref());
+            return None;
+        }
+    })
 }
 
 fn parked_views(house: &House) -> Vec<ParkedView> {

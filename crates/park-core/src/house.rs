@@ -10,7 +10,7 @@ use rtp_flow::{Leases, Plan};
 use sip_core::{Layer, ServerKey};
 use sip_msg::{Compose, Message, Name, SipUri};
 
-use crate::calls::{Legs, Passes};
+use crate::calls::{Legs, Passes, Survey};
 use crate::contacts::Contacts;
 use crate::keys::{Alarm, BindingKey, Owner};
 use crate::lots::Lots;
@@ -40,6 +40,8 @@ pub(crate) struct House {
     pub(crate) lots: Lots,
     pub(crate) watches: Watches,
     pub(crate) uplink: Uplink,
+    /// Operators' questions about streams that are not answered yet.
+    pub(crate) surveys: Vec<Survey>,
     pub(crate) draining: bool,
     pub(crate) dropped: u64,
     pub(crate) notices_refused: u64,

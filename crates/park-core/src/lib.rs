@@ -27,7 +27,7 @@ mod uplink;
 mod watches;
 mod words;
 
-pub use command::{Command, Counts, LotView, ParkedView, Reply};
+pub use command::{Command, Counts, LotView, ParkedView, Reply, ReportedView, StreamView};
 pub use engine::Engine;
 pub use lots::MOST_TOLD;
 pub use settings::{

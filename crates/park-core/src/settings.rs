@@ -65,6 +65,8 @@ pub struct Settings {
     pub media_phones_advertise: Option<IpAddr>,
     /// The same towards the PBX.
     pub media_pbx_advertise: Option<IpAddr>,
+    /// After how long without a packet the end of a talking call is told to be silent; none: never.
+    pub silence: Option<Duration>,
     /// The codecs in which there is music.
     pub music_codecs: Vec<rtp_flow::Codec>,
     /// The lots, in order.
@@ -296,6 +298,7 @@ impl Default for Settings {
             music_codecs: rtp_flow::Codec::ALL.to_vec(),
             lots: vec![LotSettings::default()],
             templates: Vec::new(),
+            silence: Some(Duration::from_secs(30)),
             bye_grace: Duration::from_secs(1),
             confirm: Duration::from_secs(2),
             failover_after: Duration::from_secs(4),

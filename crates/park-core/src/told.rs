@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base::Side;
+use rtp_flow::Quality;
 
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +160,25 @@ pub enum Fact {
         /// The target.
         target: String,
     },
+    /// Nothing has come from one end of a talking call for a while.
+    Silent {
+        /// On which side.
+        side: Side,
+        /// For how long.
+        after: Duration,
+    },
+    /// It is heard again.
+    HeardAgain {
+        /// On which side.
+        side: Side,
+    },
+    /// A stream of sound through us has ended; this is what it was like.
+    StreamEnded {
+        /// From which side it came.
+        side: Side,
+        /// What came.
+        quality: Quality,
+    },
     /// A port pair was wanted and none was left.
     NoPorts,
     /// A broken promise of ours; the call that it hit was ended.
@@ -180,6 +201,9 @@ impl Fact {
             | Fact::HandedOver { .. }
             | Fact::Abandoned { .. } => Some(Side::Pbx),
             Fact::Recalling { .. } => Some(Side::Phones),
+            Fact::Silent { side, .. }
+            | Fact::HeardAgain { side }
+            | Fact::StreamEnded { side, .. } => Some(*side),
             _ => None,
         }
     }
@@ -229,6 +253,15 @@ impl fmt::Display for Fact {
             }
             Fact::PbxSilent { at } => write!(f, "PBX address {at} does not answer"),
             Fact::PbxUnresolved { target } => write!(f, "PBX target {target} has no address"),
+            Fact::Silent { after, .. } => {
+                write!(f, "nothing has been heard for {} s", after.as_secs())
+            }
+            Fact::HeardAgain { .. } => f.write_str("heard again"),
+            Fact::StreamEnded { quality, .. } => {
+                let Quality { received, lost, worst_jitter, .. } = quality;
+                let ms = worst_jitter.as_millis();
+                write!(f, "{received} packets came, {lost} were lost, jitter up to {ms} ms")
+            }
             Fact::NoPorts => f.write_str("no RTP port pair left"),
             Fact::Bug { what } => write!(f, "bug: {what}"),
         }

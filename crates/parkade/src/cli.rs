@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use dialects::Profiles;
 use park_core::{Command, Reply};
 
-use crate::admin::{ask, table};
+use crate::admin::{ask, streams_table, table};
 use crate::config::{
     LogFormat, LogSettings, Problem, Problems, Settings, default_sockets, defaults_with, load,
 };
@@ -77,12 +77,23 @@ enum Verb {
         /// As JSON, one object.
         #[arg(long)]
         json: bool,
-        /// The admin socket; the usual places are tried without it.
-        #[arg(long, value_name = "PATH", conflicts_with = "config")]
-        socket: Option<PathBuf>,
-        /// Read the admin socket from this configuration.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show what the sound of the running parkade's calls is like: lost, late, jitter.
+    ///
+    /// A line is what came from one end of a call since its ports came into use, as RFC 3550 measures
+    /// it; packets that the kernel forwards are counted, and of them only what was lost is known, once
+    /// they come here again. HEARS is what that end last reported of what it gets.
+    #[command(after_help = EXIT_CODES)]
+    Streams {
+        /// The Call-ID of one call; without it all calls.
+        call: Option<String>,
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
     },
     /// List what Parkade knows of each kind of phone: how its lamps light, and how sure that is.
     ///
@@ -97,6 +108,17 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+}
+
+/// Where the running parkade is asked.
+#[derive(Debug, Args)]
+struct Place {
+    /// The admin socket; the usual places are tried without it.
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+    /// Read the admin socket from this configuration.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Does what the command line says.
@@ -114,7 +136,8 @@ pub fn main() -> ExitCode {
         Verb::Run { config, pbx } => run(config, pbx),
         Verb::Check { file } => check(&file),
         Verb::Demo => demo(),
-        Verb::Parked { json, socket, config } => parked(json, socket, config.as_deref()),
+        Verb::Parked { json, place } => parked(json, place),
+        Verb::Streams { call, json, place } => streams(call, json, place),
         Verb::Profiles { json, config } => profiles(json, config.as_deref()),
     }
 }
@@ -201,26 +224,47 @@ fn demo() -> ExitCode {
     }
 }
 
-fn parked(json: bool, socket: Option<PathBuf>, config: Option<&Path>) -> ExitCode {
-    let configured = match config.map(|file| load(file, None)).transpose() {
+/// Asks the running parkade.
+fn asked(place: Place, command: &Command) -> Result<Reply, ExitCode> {
+    let configured = match place.config.map(|file| load(&file, None)).transpose() {
         Ok(settings) => settings.and_then(|settings| settings.admin_socket),
-        Err(problems) => return bad(&problems),
+        Err(problems) => return Err(bad(&problems)),
     };
-    let sockets = socket.or(configured).map_or_else(default_sockets, |path| vec![path]);
-    match ask(&sockets, &Command::Parked) {
+    let sockets = place.socket.or(configured).map_or_else(default_sockets, |path| vec![path]);
+    ask(&sockets, command).map_err(|error| failed(&error))
+}
+
+fn something_else() -> ExitCode {
+    failed(&"the running parkade answered something else")
+}
+
+fn parked(json: bool, place: Place) -> ExitCode {
+    match asked(place, &Command::Parked) {
         Ok(Reply::Parked { calls, lots }) if json => {
-            match serde_json::to_string(&serde_json::json!({ "parked": calls, "lots": lots })) {
-                Ok(text) => tell(&(text + "\n")),
-                Err(error) => return failed(&error),
-            }
+            tell(&format!("{}\n", serde_json::json!({ "parked": calls, "lots": lots })));
             ExitCode::SUCCESS
         }
         Ok(Reply::Parked { calls, lots }) => {
             tell(&table(&calls, &lots));
             ExitCode::SUCCESS
         }
-        Ok(_) => failed(&"the running parkade answered something else"),
-        Err(error) => failed(&error),
+        Ok(_) => something_else(),
+        Err(code) => code,
+    }
+}
+
+fn streams(call: Option<String>, json: bool, place: Place) -> ExitCode {
+    match asked(place, &Command::Streams { call }) {
+        Ok(Reply::Streams { streams }) if json => {
+            tell(&format!("{}\n", serde_json::json!({ "streams": streams })));
+            ExitCode::SUCCESS
+        }
+        Ok(Reply::Streams { streams }) => {
+            tell(&streams_table(&streams));
+            ExitCode::SUCCESS
+        }
+        Ok(_) => something_else(),
+        Err(code) => code,
     }
 }
 

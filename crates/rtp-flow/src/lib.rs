@@ -36,8 +36,8 @@ pub use leases::{Dry, Leases};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;
 pub use plan::{
-    Codec, Guard, Hears, KeyWatch, MediaNotice, Pair, PairId, PayloadMap, Plan, SilenceWatch,
-    StreamKind, StreamPlan, WorkerId,
+    Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Pair, PairId, PayloadMap, Plan,
+    SilenceWatch, StreamKind, StreamPlan, WorkerId,
 };
 pub use quality::{Quality, Reported};
 pub use relay::{Relay, Through};

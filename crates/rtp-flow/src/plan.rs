@@ -192,9 +192,30 @@ pub enum Plan {
     /// From now on, this.
     Stream(StreamPlan),
     /// The call is over: nothing more is sent or latched; what still comes is drained and dropped.
-    Release(PairId),
+    Release {
+        /// The pair.
+        pair: PairId,
+        /// What was carried, if what it was like is to be told ([`MediaNotice::Quality`]).
+        label: Option<Box<Label>>,
+    },
     /// Tell what has come from this pair's far side so far: answered by [`MediaNotice::Quality`].
     Measure(PairId),
+}
+
+impl Plan {
+    /// The call is over, and nobody asks what it was like.
+    pub fn release(pair: PairId) -> Plan {
+        Plan::Release { pair, label: None }
+    }
+}
+
+/// What a stream is called by those who watch over a telephone system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The Call-ID.
+    pub call: Box<str>,
+    /// On which side its far side is.
+    pub side: Side,
 }
 
 /// What the media workers tell the engine: rare, never per packet.
@@ -229,11 +250,13 @@ pub enum MediaNotice {
         /// Whether it is silent now.
         silent: bool,
     },
-    /// What a far side's stream was like: once when its pair is released, if anything came from it, and
-    /// whenever it is asked for.
+    /// What a far side's stream was like: once when its pair is released under a label, if anything
+    /// came from it, and whenever it is asked for.
     Quality {
         /// The pair.
         pair: PairId,
+        /// Under which it was released; none: it was asked for.
+        label: Option<Box<Label>>,
         /// Since it came into use.
         quality: Quality,
     },

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base::Moment;
 use proptest::prelude::*;
 use rig::{
-    MUSIC, PARKEE, PARKER, RETRIEVER, Rtp, Source, far, ms, music, plan, relay, send, stream,
+    MUSIC, PARKEE, PARKER, RETRIEVER, Rtp, Source, end, far, ms, music, plan, relay, send, stream,
 };
 use rtp_flow::{
     Component, Door, FastPath, KeyWatch, MediaNotice, PairId, Passed, PathOrder, PayloadMap, Plan,
@@ -150,7 +150,7 @@ fn parking_closes_both_directions_before_the_music_begins() {
     let (mut relay, _, _) = open();
     relay.plan(ms(405), Plan::Stream(plan(PARKEE, MUSIC)));
     assert_eq!(closed(&mut relay), [path(PARKEE, PARKER), path(PARKER, PARKEE)]);
-    relay.plan(ms(405), Plan::Release(PARKER));
+    relay.plan(ms(405), Plan::release(PARKER));
     assert_eq!(orders(&mut relay), []);
     assert_eq!(relay.fast_paths(), 0);
 }
@@ -301,15 +301,15 @@ fn what_went_by_unseen_is_in_the_figures_with_what_was_lost_of_it() {
         parkee.packet();
     }
     relay.plan(ms(2_405), Plan::Stream(plan(PARKEE, MUSIC)));
-    relay.plan(ms(2_405), Plan::Release(PARKER));
+    relay.plan(ms(2_405), Plan::release(PARKER));
     for path in closed(&mut relay) {
         relay.closed(&path, Passed { came: 97, left: 97, bytes: 19_400 });
     }
     assert_eq!(relay.counts().fast, 2 * 97);
     assert_eq!(parkee.send(&mut relay, ms(2_410)), Err(Why::Unheard));
-    relay.plan(ms(3_000), Plan::Release(PARKEE));
+    relay.plan(ms(3_000), end(PARKEE));
     let quality = std::iter::from_fn(|| relay.notice()).find_map(|notice| match notice {
-        MediaNotice::Quality { pair: PARKEE, quality } => Some(quality),
+        MediaNotice::Quality { pair: PARKEE, quality, .. } => Some(quality),
         _ => None,
     });
     let quality = quality.unwrap();
@@ -320,13 +320,13 @@ fn what_went_by_unseen_is_in_the_figures_with_what_was_lost_of_it() {
 fn the_figures_of_a_stream_that_ends_on_a_fast_path_wait_for_its_last_count() {
     let (mut relay, _, _) = open();
     while relay.notice().is_some() {}
-    relay.plan(ms(2_405), Plan::Release(PARKEE));
+    relay.plan(ms(2_405), end(PARKEE));
     assert_eq!(relay.notice(), None);
     for path in closed(&mut relay) {
         relay.closed(&path, Passed { came: 100, left: 100, bytes: 20_000 });
     }
     let told = relay.notice().unwrap();
-    let MediaNotice::Quality { pair: PARKEE, quality } = told else { panic!("{told:?}") };
+    let MediaNotice::Quality { pair: PARKEE, quality, .. } = told else { panic!("{told:?}") };
     assert_eq!((quality.received, quality.unseen, quality.lost), (120, 100, 0));
 }
 
@@ -366,14 +366,14 @@ proptest! {
                 Deed::Talk | Deed::Retrieve => {
                     let other = if matches!(deed, Deed::Talk) { PARKER } else { RETRIEVER };
                     let gone = if other == PARKER { RETRIEVER } else { PARKER };
-                    relay.plan(ms(now), Plan::Release(gone));
+                    relay.plan(ms(now), Plan::release(gone));
                     join(&mut relay, ms(now), PARKEE, other);
                     heard_by = Some(other);
                 }
                 Deed::Park => {
                     relay.plan(ms(now), Plan::Stream(plan(PARKEE, MUSIC)));
-                    relay.plan(ms(now), Plan::Release(PARKER));
-                    relay.plan(ms(now), Plan::Release(RETRIEVER));
+                    relay.plan(ms(now), Plan::release(PARKER));
+                    relay.plan(ms(now), Plan::release(RETRIEVER));
                     heard_by = None;
                 }
                 Deed::Speak(times) => {
@@ -431,8 +431,8 @@ fn a_standstill_is_no_reason_to_be_late() {
     relay.passed(ms(420), door(PARKEE), far(PARKEE), Passed { came: 9, left: 9, bytes: 9 });
     relay.look(ms(420));
     assert_eq!(relay.next_look(), Some(ms(420) + Duration::from_secs(1)));
-    relay.plan(ms(430), Plan::Release(PARKEE));
-    relay.plan(ms(430), Plan::Release(PARKER));
+    relay.plan(ms(430), Plan::release(PARKEE));
+    relay.plan(ms(430), Plan::release(PARKER));
     relay.look(ms(1_420));
     assert_eq!(relay.next_look(), None);
 }

@@ -90,7 +90,7 @@ fn the_next_call_on_a_pair_owes_nothing_to_the_keys_of_the_last() {
     for n in 0..2 {
         relay.plan(ms(10 * n), Plan::Stream(watched(&[101])));
         assert_eq!(send(&mut relay, ms(10 * n + 1), PARKER, &packet).1.len(), 1);
-        relay.plan(ms(10 * n + 2), Plan::Release(PARKER));
+        relay.plan(ms(10 * n + 2), Plan::release(PARKER));
     }
 }
 

@@ -141,7 +141,7 @@ fn an_opening_ends_also_where_nobody_can_be_reached() {
 fn a_pair_that_is_released_forgets_its_opening() {
     let mut relay = relay();
     relay.plan(ms(0), Plan::Stream(opened(PARKEE, MUSIC, &[seven()])));
-    relay.plan(ms(50), Plan::Release(PARKEE));
+    relay.plan(ms(50), Plan::release(PARKEE));
     assert_eq!(relay.next(), None);
     relay.plan(ms(60), Plan::Stream(plan(PARKEE, stream(PARKER))));
     let mut parker = Source::at(PARKER, 500, 1_000);

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use base::Moment;
 use proptest::prelude::*;
-use rig::{PARKEE, PARKER, Rtp, Source, far, ms, plan, relay, send, stream, talking, us};
+use rig::{PARKEE, PARKER, Rtp, Source, end, far, ms, plan, relay, send, stream, talking, us};
 use rtp_flow::{Component, MediaNotice, Plan, Quality, Relay, SilenceWatch, StreamPlan};
 
 /// What is told when it is asked for.
 fn asked(relay: &mut Relay) -> Quality {
     relay.plan(ms(0), Plan::Measure(PARKER));
     let told = std::iter::from_fn(|| relay.notice()).find_map(|notice| match notice {
-        MediaNotice::Quality { pair: PARKER, quality } => Some(quality),
+        MediaNotice::Quality { pair: PARKER, quality, .. } => Some(quality),
         _ => None,
     });
     told.unwrap()
@@ -132,17 +132,20 @@ fn what_a_stream_was_like_is_told_once_when_it_ends() {
     let mut relay = talking();
     Source::at(PARKER, 1, 1).send(&mut relay, ms(0)).unwrap();
     while relay.notice().is_some() {}
-    relay.plan(ms(100), Plan::Release(PARKER));
-    relay.plan(ms(100), Plan::Release(PARKER));
+    relay.plan(ms(100), end(PARKER));
+    relay.plan(ms(100), end(PARKER));
     let told: Vec<_> = std::iter::from_fn(|| relay.notice()).collect();
-    let [MediaNotice::Quality { pair: PARKER, quality }] = told[..] else { panic!("{told:?}") };
+    let [MediaNotice::Quality { pair: PARKER, ref label, quality }] = told[..] else {
+        panic!("{told:?}")
+    };
     assert_eq!((quality.received, quality.sources), (1, 1));
+    assert_eq!(label.as_ref().map(|label| &*label.call), Some("call"));
 }
 
 #[test]
 fn of_a_pair_at_which_nothing_came_nothing_is_told() {
     let mut relay = talking();
-    relay.plan(ms(100), Plan::Release(PARKER));
+    relay.plan(ms(100), end(PARKER));
     assert_eq!(relay.notice(), None);
 }
 

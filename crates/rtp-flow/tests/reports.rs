@@ -72,7 +72,7 @@ fn retrieved() -> (Relay, u16, u32) {
     parker.send(&mut relay, ms(0)).unwrap();
     parkee.send(&mut relay, ms(0)).unwrap();
     relay.plan(ms(10), Plan::Stream(plan(PARKEE, MUSIC)));
-    relay.plan(ms(10), Plan::Release(PARKER));
+    relay.plan(ms(10), Plan::release(PARKER));
     music(&mut relay, ms(100));
     relay.plan(ms(100), Plan::Stream(plan(PARKEE, stream(RETRIEVER))));
     relay.plan(ms(100), Plan::Stream(plan(RETRIEVER, stream(PARKEE))));
@@ -158,7 +158,7 @@ fn a_lost_packet_is_asked_for_by_the_number_that_the_sender_gave_it() {
 fn reports_of_the_parkee_about_music_go_nowhere() {
     let (mut relay, _, _) = retrieved();
     relay.plan(ms(140), Plan::Stream(plan(PARKEE, MUSIC)));
-    relay.plan(ms(140), Plan::Release(RETRIEVER));
+    relay.plan(ms(140), Plan::release(RETRIEVER));
     let rr = receiver_report(PARKEES_OWN, &[block(PARKERS_OWN, 1)]);
     assert_eq!(report(&mut relay, ms(150), PARKEE, &rr), Err(Why::Unheard));
 }

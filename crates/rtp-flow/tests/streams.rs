@@ -35,7 +35,7 @@ fn talk_then_music_then_talk_is_one_stream() {
         last = parker.send(&mut relay, ms(20 * n)).unwrap();
     }
     relay.plan(ms(985), Plan::Stream(plan(PARKEE, MUSIC)));
-    relay.plan(ms(985), Plan::Release(PARKER));
+    relay.plan(ms(985), Plan::release(PARKER));
     let played = music(&mut relay, ms(2_000));
     let first = header(&played[0].1);
     assert_eq!(played[0].0, ms(1_000), "in step with the packet that would have come");
@@ -210,7 +210,7 @@ fn nothing_is_left_of_a_call_on_its_pairs() {
     Source::at(PARKER, 1, 1).send(&mut relay, ms(0)).unwrap();
     relay.plan(ms(1), Plan::Stream(plan(PARKEE, MUSIC)));
     for pair in [PARKEE, PARKER] {
-        relay.plan(ms(2), Plan::Release(pair));
+        relay.plan(ms(2), Plan::release(pair));
     }
     assert!(relay.is_empty());
     assert_eq!(relay.next(), None);
@@ -226,7 +226,7 @@ fn nothing_is_left_of_a_call_on_its_pairs() {
 fn plans_may_come_in_any_order() {
     let mut relay = relay();
     relay.plan(ms(0), Plan::Stream(plan(PARKER, stream(PARKEE))));
-    relay.plan(ms(0), Plan::Release(PARKEE));
+    relay.plan(ms(0), Plan::release(PARKEE));
     relay.plan(ms(0), Plan::Stream(plan(PARKEE, stream(PARKER))));
     assert!(Source::at(PARKEE, 1, 1).send(&mut relay, ms(0)).is_ok());
     assert!(Source::at(PARKER, 1, 1).send(&mut relay, ms(0)).is_ok());

@@ -98,7 +98,6 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
     if let With::Parked(parked) = leg.with {
         parked::leg_ends(house, parked, leg.dialog.call_id());
     }
-    media::release(house, &leg.media);
     for alarm in [
         Alarm::Bye(key),
         Alarm::Offer(key),
@@ -119,6 +118,7 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
             media::plan(house, partner);
         }
     }
+    media::release(house, leg);
 }
 
 /// A request whose leg has gone: one that is about the call is answered, so that who sent it does not

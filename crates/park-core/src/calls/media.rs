@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use base::Side;
 use bytes::Bytes;
 use rtp_flow::{
-    Clip, Codec, Guard, Hears, KeyWatch, MediaNotice, Opening, Pair, PayloadMap, Plan, StreamKind,
-    StreamPlan,
+    Clip, Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Opening, Pair, PairId, PayloadMap,
+    Plan, StreamKind, StreamPlan,
 };
 use sip_msg::{Description, Media, Message, Rewrite, sdp_part};
 use slotmap::{Key as _, KeyData};
@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, next_origin};
 use crate::calls::leg::{Leg, Usage, With};
-use crate::calls::{dialled, info};
+use crate::calls::{dialled, info, listening};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
@@ -32,6 +32,8 @@ pub(crate) struct Stream {
     rtcp_mux: bool,
     is_rtp: bool,
     is_audio: bool,
+    /// Its far end has said that it sends.
+    sends: bool,
 }
 
 /// The media of a leg.
@@ -48,6 +50,8 @@ pub(crate) struct LegMedia {
     pub(crate) authored: bool,
     /// This leg's media goes through us.
     pub(crate) anchored: bool,
+    /// It has been told that nothing is heard from its far end.
+    pub(crate) silent: bool,
 }
 
 /// The descriptions of a leg before an offer, to go back to if it is refused.
@@ -58,6 +62,12 @@ pub(crate) struct Before {
 }
 
 impl LegMedia {
+    /// The pair of its sound, if there is one that we can look at.
+    pub(crate) fn sound(&self) -> Option<PairId> {
+        let sound = self.streams.iter().find(|stream| stream.is_audio && stream.is_rtp)?;
+        Some(sound.pair?.id)
+    }
+
     pub(crate) fn before(&self) -> Before {
         Before { received: self.received.clone(), sent: self.sent.clone() }
     }
@@ -208,16 +218,25 @@ pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
             let key = LegKey::from(KeyData::from_ffi(mark));
             dialled::told_by_ear(house, key);
         }
-        // Nothing is asked for yet that these answer.
-        MediaNotice::Latched { .. } | MediaNotice::Silence { .. } | MediaNotice::Quality { .. } => {
+        MediaNotice::Silence { mark, silent } => {
+            listening::silent(house, LegKey::from(KeyData::from_ffi(mark)), silent);
         }
+        MediaNotice::Quality { pair, label, quality } => {
+            listening::measured(house, pair, label, &quality);
+        }
+        MediaNotice::Latched { .. } => {}
     }
 }
 
-/// Gives all pairs of a leg that has gone back.
-pub(crate) fn release(house: &mut House, media: &LegMedia) {
-    for pair in media.streams.iter().filter_map(|stream| stream.pair) {
-        house.plan(Plan::Release(pair.id));
+/// Gives all pairs of a leg that has gone back; what its sound was like is told when it is known.
+pub(crate) fn release(house: &mut House, leg: Leg) {
+    let side = leg.side;
+    let mut label = Some(leg.dialog.into_call_id());
+    for stream in leg.media.streams {
+        let Some(pair) = stream.pair else { continue };
+        let call = label.take_if(|_| stream.is_audio && stream.is_rtp);
+        let label = call.map(|call| Box::new(Label { call, side }));
+        house.plan(Plan::Release { pair: pair.id, label });
         house.leases.release(house.at, pair);
     }
 }
@@ -237,6 +256,7 @@ pub(crate) fn note_far(house: &mut House, key: LegKey, sdp: &[u8]) {
         stream.rtcp_mux = media.rtcp_mux;
         stream.is_rtp = media.is_plain_rtp();
         stream.is_audio = media.kind == "audio";
+        stream.sends = media.direction.sends();
     }
 }
 
@@ -296,7 +316,9 @@ pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
             rtcp_mux: stream.rtcp_mux,
             guard,
             keys: keys(house, key, leg, index),
-            silence: None,
+            silence: Some(stream)
+                .filter(|stream| stream.is_audio && stream.is_rtp && stream.sends)
+                .and_then(|_| listening::silence(house, key, leg)),
             hears: hears(house, key, index),
             opening: Some(clips)
                 .filter(|clips| !clips.is_empty() && stream.is_audio && stream.is_rtp)

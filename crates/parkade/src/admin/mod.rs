@@ -6,4 +6,5 @@ mod table;
 
 pub use ask::{CannotAsk, ask};
 pub(crate) use door::{AdminOrder, Door};
+pub(crate) use table::streams_table;
 pub use table::table;

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use park_core::{LotView, ParkedView};
+use park_core::{LotView, ParkedView, StreamView};
 
 const HEADS: [&str; 8] =
     ["LOT", "SLOT", "PARKEE", "PARKER", "GROUP", "PARKED", "RECALL IN", "STATE"];
+const STREAM_HEADS: [&str; 8] =
+    ["CALL-ID", "FROM", "PACKETS", "BY KERNEL", "LOST", "LATE", "JITTER", "HEARS"];
 const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
 /// One line a call, under a head, or one line that says so if there is none; then one line a lot.
@@ -21,6 +23,34 @@ pub fn table(calls: &[ParkedView], lots: &[LotView]) -> String {
         under_heads(&mut text, LOT_HEADS, lots.iter().map(lot_row).collect());
     }
     text
+}
+
+/// One line a stream, under a head, or one line that says so if there is none.
+pub(crate) fn streams_table(streams: &[StreamView]) -> String {
+    if streams.is_empty() {
+        return "no call whose sound goes through parkade\n".to_owned();
+    }
+    let mut text = String::new();
+    under_heads(&mut text, STREAM_HEADS, streams.iter().map(stream_row).collect());
+    text
+}
+
+fn stream_row(stream: &StreamView) -> [String; 8] {
+    let ms = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
+    let hears = stream.reported.as_ref().map_or_else(
+        || "-".to_owned(),
+        |said| format!("lost {}, jitter {}", said.lost, ms(said.jitter_us)),
+    );
+    [
+        stream.call_id.clone(),
+        stream.side.clone(),
+        stream.received.to_string(),
+        stream.by_kernel.to_string(),
+        stream.lost.to_string(),
+        stream.reordered.to_string(),
+        format!("{} (most {})", ms(stream.jitter_us), ms(stream.worst_jitter_us)),
+        hears,
+    ]
 }
 
 /// Rows with their cells under each other. Names come from outside: a terminal must not take orders
@@ -80,6 +110,8 @@ fn clock(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use park_core::ReportedView;
+
     use super::*;
 
     fn call(slot: &str) -> ParkedView {
@@ -133,6 +165,35 @@ mod tests {
                 "office  -            0       -",
             ]
         );
+    }
+
+    #[test]
+    fn streams_stand_under_their_heads_with_what_their_end_hears() {
+        let stream = |side: &str, reported| StreamView {
+            call_id: "a\nb".into(),
+            side: side.into(),
+            received: 1_500,
+            by_kernel: 1_400,
+            lost: 3,
+            reordered: 1,
+            repeated: 0,
+            sources: 1,
+            jitter_us: 1_250,
+            worst_jitter_us: 20_900,
+            reported,
+        };
+        let said = ReportedView { fraction_lost: 0, lost: -1, jitter_us: 500 };
+        let text = streams_table(&[stream("phones", None), stream("pbx", Some(said))]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "CALL-ID  FROM    PACKETS  BY KERNEL  LOST  LATE  JITTER                 HEARS",
+                "a?b      phones  1500     1400       3     1     1.2 ms (most 20.9 ms)  -",
+                "a?b      pbx     1500     1400       3     1     1.2 ms (most 20.9 ms)  lost -1, jitter 0.5 ms",
+            ]
+        );
+        assert_eq!(streams_table(&[]), "no call whose sound goes through parkade\n");
     }
 
     #[test]

@@ -206,6 +206,9 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
         }
         engine.music_codecs = list.into_iter().map(|c| c.value).collect();
     }
+    if let Some(after) = table.duration("silence", Duration::ZERO..=HOUR) {
+        engine.silence = Some(after).filter(|after| !after.is_zero());
+    }
     let media = &mut settings.media;
     let bind = |key, usual| table.parsed(key, words::address).unwrap_or(usual);
     media.phones_address = bind("phones_address", media.phones_address);

@@ -1,12 +1,19 @@
 //! One line per fact, with the fields that an operator searches by.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base::Moment;
 use park_core::{Fact, Told};
+use rtp_flow::Quality;
 use tracing::{debug, error, info, warn};
 
 use crate::logging::flood::Flood;
+
+/// One packet lost in so many is heard.
+const POOR_SHARE: u64 = 100;
+/// So much jitter outlasts the buffer of many a phone.
+const POOR_JITTER: Duration = Duration::from_millis(60);
 
 /// Writes facts to the log. What anybody outside can cause at will is written at a limited rate.
 #[derive(Debug)]
@@ -15,6 +22,7 @@ pub(crate) struct FactLog {
     dropped: Flood,
     notices: Flood,
     ports: Flood,
+    silent: Flood,
     streams: Flood,
     bugs: Flood,
 }
@@ -26,6 +34,7 @@ impl FactLog {
             dropped: Flood::of(10),
             notices: Flood::of(10),
             ports: Flood::of(1),
+            silent: Flood::of(10),
             streams: Flood::of(10),
             bugs: Flood::of(10),
         }
@@ -73,6 +82,56 @@ impl FactLog {
                     info!(call, %extension, notice, status, left_out = some(left_out), "{fact}");
                 }
             }
+            Fact::Silent { after, .. } => {
+                if let Some(left_out) = self.silent.admit(at) {
+                    warn!(
+                        call,
+                        leg,
+                        after_s = after.as_secs(),
+                        left_out = some(left_out),
+                        "{fact}"
+                    );
+                }
+            }
+            Fact::HeardAgain { .. } => info!(call, leg, "{fact}"),
+            Fact::StreamEnded { quality, .. } => {
+                let Quality { received, unseen, lost, reordered, repeated, sources, .. } = *quality;
+                let (jitter, worst) = (quality.jitter, quality.worst_jitter);
+                let (jitter_us, worst_jitter_us) = (jitter.as_micros(), worst.as_micros());
+                let reported = quality.reported.as_ref().map(tracing::field::debug);
+                // What people complain about is seen without looking for it.
+                if lost * POOR_SHARE > received || worst > POOR_JITTER {
+                    info!(
+                        call,
+                        leg,
+                        received,
+                        unseen,
+                        lost,
+                        reordered,
+                        repeated,
+                        sources,
+                        jitter_us,
+                        worst_jitter_us,
+                        reported,
+                        "{fact}"
+                    );
+                } else {
+                    debug!(
+                        call,
+                        leg,
+                        received,
+                        unseen,
+                        lost,
+                        reordered,
+                        repeated,
+                        sources,
+                        jitter_us,
+                        worst_jitter_us,
+                        reported,
+                        "{fact}"
+                    );
+                }
+            }
             Fact::NoPorts => {
                 if let Some(left_out) = self.ports.admit(at) {
                     error!(call, left_out = some(left_out), "{fact}; widen media.ports");
@@ -102,6 +161,7 @@ impl FactLog {
             ("dropped", &mut self.dropped),
             ("notices refused", &mut self.notices),
             ("no ports", &mut self.ports),
+            ("silent", &mut self.silent),
             ("streams closed", &mut self.streams),
             ("bugs", &mut self.bugs),
         ];

@@ -122,7 +122,7 @@ impl MediaWorkers {
                 }
             }
             Plan::Stream(ref stream) => self.hand(stream.pair, plan),
-            Plan::Release(pair) | Plan::Measure(pair) => self.hand(pair, plan),
+            Plan::Release { pair, .. } | Plan::Measure(pair) => self.hand(pair, plan),
         }
     }
 

@@ -54,7 +54,7 @@ impl Media {
     pub(super) fn order(&mut self, at: Moment, plan: Plan) {
         let due = match plan {
             // Nobody hears the difference, and the next call's orders take it along.
-            Plan::Release(_) => at + UNHURRIED,
+            Plan::Release { .. } => at + UNHURRIED,
             Plan::Stock { .. } | Plan::Stream(_) | Plan::Measure(_) => at,
         };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
@@ -65,7 +65,7 @@ impl Media {
     pub(super) fn stocking(&self) -> Vec<Side> {
         let sides = self.waiting.iter().filter_map(|plan| match plan {
             Plan::Stock { side, .. } => Some(*side),
-            Plan::Stream(_) | Plan::Release(_) | Plan::Measure(_) => None,
+            Plan::Stream(_) | Plan::Release { .. } | Plan::Measure(_) => None,
         });
         sides.collect()
     }

@@ -9,7 +9,7 @@ use base::Moment;
 
 use crate::fast_path::{Door, FastPath, Passed, PathOrder};
 use crate::latch::Latch;
-use crate::plan::{Hears, MediaNotice, PairId, StreamKind};
+use crate::plan::{Hears, Label, MediaNotice, PairId, StreamKind};
 use crate::quality::Quality;
 use crate::relay::path::Path;
 use crate::relay::streams::Relay;
@@ -54,6 +54,7 @@ pub(super) struct Closing {
 #[derive(Debug)]
 pub(super) struct Leaving {
     pair: PairId,
+    label: Box<Label>,
     quality: Quality,
     waits: usize,
 }
@@ -113,8 +114,9 @@ impl Relay {
                 leaving.quality.unseen += more;
             }
             if leaving.waits == 0 {
-                let quality = self.leaving.swap_remove(at).quality;
-                self.notices.push_back(MediaNotice::Quality { pair, quality });
+                let Leaving { label, quality, .. } = self.leaving.swap_remove(at);
+                let label = Some(label);
+                self.notices.push_back(MediaNotice::Quality { pair, label, quality });
             }
         } else if let (true, Some(&key)) = (rtp, self.by_pair.get(&pair)) {
             self.paths[key].reception.passed_by(more);
@@ -224,12 +226,13 @@ impl Relay {
     }
 
     /// Tells what a stream that has ended was like, once everything of it has been counted.
-    pub(super) fn take_leave(&mut self, pair: PairId, quality: Quality) {
+    pub(super) fn take_leave(&mut self, pair: PairId, label: Box<Label>, quality: Quality) {
         let waits = self.closing.iter().filter(|closing| closing.path.at.pair == pair).count();
         if waits > 0 {
-            self.leaving.push(Leaving { pair, quality, waits });
+            self.leaving.push(Leaving { pair, label, quality, waits });
         } else if quality.received > 0 {
-            self.notices.push_back(MediaNotice::Quality { pair, quality });
+            let label = Some(label);
+            self.notices.push_back(MediaNotice::Quality { pair, label, quality });
         }
     }
 }

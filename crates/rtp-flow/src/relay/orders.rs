@@ -3,7 +3,7 @@
 use base::Moment;
 
 use crate::clip::Opened;
-use crate::plan::{Hears, MediaNotice, PairId, Plan, StreamPlan};
+use crate::plan::{Hears, Label, MediaNotice, PairId, Plan, StreamPlan};
 use crate::relay::path::{Path, Playing, relearn, same_feed};
 use crate::relay::streams::Relay;
 use crate::tune::packet_time;
@@ -17,7 +17,7 @@ impl Relay {
         match plan {
             Plan::Stock { .. } => {}
             Plan::Stream(plan) => self.stream(now, plan),
-            Plan::Release(pair) => self.release(pair),
+            Plan::Release { pair, label } => self.release(pair, label),
             Plan::Measure(pair) => self.measure(pair),
         }
     }
@@ -89,15 +89,15 @@ impl Relay {
         }
     }
 
-    fn release(&mut self, pair: PairId) {
+    fn release(&mut self, pair: PairId, label: Option<Box<Label>>) {
         let Some(&key) = self.by_pair.get(&pair) else { return };
         self.stop_playing(key);
         let plan = self.paths[key].plan.take();
         self.in_use -= usize::from(plan.is_some());
         self.close_from(key);
         self.close_to(plan.as_ref().map(|plan| &plan.hears));
-        if plan.is_some() {
-            self.take_leave(pair, self.paths[key].reception.quality());
+        if let (Some(_), Some(label)) = (&plan, label) {
+            self.take_leave(pair, label, self.paths[key].reception.quality());
         }
         let listeners = std::mem::take(&mut self.paths[key].listeners);
         // What the next call on this pair hears must owe nothing to this one.
@@ -111,7 +111,7 @@ impl Relay {
     fn measure(&mut self, pair: PairId) {
         let quality = self.by_pair.get(&pair).map(|&key| self.paths[key].reception.quality());
         let quality = quality.unwrap_or_default();
-        self.notices.push_back(MediaNotice::Quality { pair, quality });
+        self.notices.push_back(MediaNotice::Quality { pair, label: None, quality });
     }
 
     /// `listener` no longer hears `from`.

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use base::{Chance, Moment};
+use base::{Chance, Moment, Side};
 use rtp_flow::{
-    Codec, Component, Hears, Outgoing, PairId, PayloadMap, Plan, Relay, StreamKind, StreamPlan,
-    Tune, Tunes, Verdict, Why,
+    Codec, Component, Hears, Label, Outgoing, PairId, PayloadMap, Plan, Relay, StreamKind,
+    StreamPlan, Tune, Tunes, Verdict, Why,
 };
 
 /// The parkee, on the PBX's side.
@@ -68,6 +68,12 @@ pub(crate) fn tunes() -> Tunes {
 
 pub(crate) fn relay() -> Relay {
     Relay::new(tunes(), Chance::from_seed(1))
+}
+
+/// The call of a pair is over, and what it was like is to be told.
+pub(crate) fn end(pair: PairId) -> Plan {
+    let label = Label { call: "call".into(), side: Side::Phones };
+    Plan::Release { pair, label: Some(Box::new(label)) }
 }
 
 /// The parkee and the parker talk.

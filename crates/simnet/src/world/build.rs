@@ -64,6 +64,12 @@ impl World {
         self
     }
 
+    /// RTP really flows, and what needs no look goes past the relay, as on fast paths in the kernel.
+    pub fn with_fast_paths(&mut self) -> &mut World {
+        self.fast_paths = true;
+        self.with_real_media()
+    }
+
     /// The house has no more than this many port pairs on each side.
     pub fn with_port_pairs(&mut self, pairs: u16) -> &mut World {
         self.port_pairs = pairs;
@@ -90,7 +96,8 @@ impl World {
         let ips = [self.map.phones_side.ip(), self.map.pbx_side.ip()];
         self.invariants.media_ips = ips.to_vec();
         self.invariants.is_anchored = self.settings.anchor == Anchor::Always;
-        self.media = Some(Media::new(ips, self.port_pairs, self.real_media));
+        let media = Media::new(ips, self.port_pairs, self.real_media);
+        self.media = Some(if self.fast_paths { media.past_the_relay() } else { media });
         let chance = Chance::from_seed(self.chance.u64());
         self.pbx = Some(Pbx::new(self.pbx_settings.clone(), chance));
         let chance = Chance::from_seed(self.chance.u64());

@@ -171,6 +171,8 @@ impl World {
                         Ok(None) => {}
                         Err(what) => self.fail(&what),
                     }
+                    let Some(media) = &mut self.media else { return };
+                    self.inputs.extend(media.notices().into_iter().map(Input::Media));
                 }
                 Output::Resolve { target, uri } => self.resolve(target, &uri),
                 Output::Told(told) => {
@@ -236,11 +238,7 @@ impl World {
     pub fn command(&mut self, command: Command) -> Reply {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let now = self.now;
-        if let Some(engine) = &mut self.engine {
-            engine.handle(now, Input::Command { ticket, command });
-        }
-        self.drain();
+        self.feed(Input::Command { ticket, command });
         match self.replies.remove(&ticket) {
             Some(reply) => reply,
             None => self.fail("the house does not answer a command"),

@@ -161,6 +161,11 @@ impl World {
         calls.flat_map(|call| call.media.ear.breaks.clone()).collect()
     }
 
+    /// How many packets have gone past the relay, as far as it has counted them.
+    pub fn gone_past(&self) -> u64 {
+        self.media.as_ref().map_or(0, |media| media.gone_past())
+    }
+
     /// The longest time without a packet in the newest of somebody's calls.
     pub fn longest_gap(&self, name: &str) -> Duration {
         let latest = self.phone(name).current();

@@ -87,6 +87,11 @@ impl Dialog {
         &self.call_id
     }
 
+    /// The Call-ID of a dialog that has ended.
+    pub fn into_call_id(self) -> Box<str> {
+        self.call_id
+    }
+
     /// Where our requests go when nothing has been heard from the far end: the first Request-URI.
     pub fn set_target(&mut self, uri: &str) {
         self.target = uri.into();

@@ -71,7 +71,7 @@ fn the_parkee_hears_talk_then_music_then_talk_in_one_stream() {
     let (mut seq, ssrc, _) = parkee.hear();
 
     world.hears(&parkee, MUSIC);
-    world.workers.order(Plan::Release(parker.pair.id));
+    world.workers.order(Plan::release(parker.pair.id));
     let tunes = tunes();
     let tune = tunes.encoded(0, Codec::Pcma).unwrap();
     let began = Instant::now();
@@ -99,7 +99,7 @@ fn what_comes_after_the_end_is_drained_and_dropped() {
     world.hears(&phone, MUSIC);
     phone.hear();
     soon(|| world.workers.counts().pairs == 1);
-    world.workers.order(Plan::Release(phone.pair.id));
+    world.workers.order(Plan::release(phone.pair.id));
     soon(|| world.workers.counts().pairs == 0);
     for seq in 0..100 {
         phone.say(seq, b"still talking");
