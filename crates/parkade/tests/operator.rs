@@ -31,7 +31,7 @@ impl Binary {
         let text = format!(
             "[phones]\nlisten = [\"udp:127.0.0.1:0\"]\n\
              [pbx]\nlisten = [\"udp:127.0.0.1:0\"]\ntarget = [\"sip:{pbx}\"]\n\
-             [media]\ncodecs = [\"PCMA\"]\n[admin]\nsocket = \"{}\"\n{more}",
+             [media]\nfast_path = \"off\"\ncodecs = [\"PCMA\"]\n[admin]\nsocket = \"{}\"\n{more}",
             folder.path().join("door.sock").display()
         );
         std::fs::write(folder.path().join("parkade.toml"), text).unwrap();

@@ -14,7 +14,7 @@ use toml::de::DeTable;
 
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
-use crate::config::settings::{Listen, LogFormat, LogSettings, Settings};
+use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, Settings};
 use crate::config::{dialect, lots, profiles, words};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -217,6 +217,15 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
         (media.first_port, media.last_port) = (first, last);
     }
     media.workers = table.number("workers", 1..=64).map(|n| n as usize);
+    let paths =
+        [("auto", FastPath::Auto), ("nftables", FastPath::Nftables), ("off", FastPath::Off)];
+    media.fast_path = table.choice("fast_path", &paths).unwrap_or(media.fast_path);
+    media.one_ssrc = table.flag("one_ssrc").unwrap_or(media.one_ssrc);
+    if media.one_ssrc && media.fast_path == FastPath::Nftables {
+        let what = "the kernel forwards packets as they are, so a switch shows another SSRC; write \
+                    fast_path = \"auto\" or one_ssrc = false";
+        table.doubt("fast_path", what);
+    }
     if let Some(music) = table.parsed("music", |text| words::music(text, folder)) {
         media.music = vec![music];
     }

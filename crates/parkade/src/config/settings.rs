@@ -54,10 +54,25 @@ pub struct MediaSettings {
     pub last_port: u16,
     /// How many threads carry media; none: by the machine.
     pub workers: Option<usize>,
+    /// Whether the kernel forwards what needs no look at it.
+    pub fast_path: FastPath,
+    /// Whether a far side hears one SSRC for the whole call, whoever feeds it: no fast path then.
+    pub one_ssrc: bool,
     /// The music list; tune numbers count it. The first is the default of every lot.
     pub music: Vec<Music>,
     /// By which the number of a slot is said: the file of each sign; none: it is not said.
     pub prompts: Vec<(char, PathBuf)>,
+}
+
+/// Whether the kernel forwards the packets of established calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FastPath {
+    /// Where it can; else user space does, and the log says why.
+    Auto,
+    /// It must: without it the program does not start.
+    Nftables,
+    /// User space does.
+    Off,
 }
 
 /// The kinds of sound files that can be read, by the end of their names.
@@ -125,6 +140,8 @@ impl Default for MediaSettings {
             first_port: 30_000,
             last_port: 39_999,
             workers: None,
+            fast_path: FastPath::Auto,
+            one_ssrc: false,
             music: vec![Music::BuiltIn],
             prompts: Vec::new(),
         }

@@ -12,7 +12,7 @@ use rtp_flow::Clip;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::check::{check, examine};
-use crate::config::settings::{Music, Settings};
+use crate::config::settings::{FastPath, Music, Settings};
 use crate::config::words::sign_name;
 
 const EXAMPLE: &str =
@@ -78,6 +78,19 @@ fn the_example_says_the_defaults() {
     let mut defaults = Settings::default();
     defaults.engine.pbx_targets = vec!["sip:192.0.2.50:5060".to_owned()];
     assert_eq!(format!("{:#?}", settings(EXAMPLE)), format!("{defaults:#?}"));
+}
+
+#[test]
+fn a_fast_path_that_one_ssrc_rules_out_is_not_asked_for() {
+    let media = settings(&format!("{PBX}[media]\nfast_path = \"off\"\n")).media;
+    assert_eq!((media.fast_path, media.one_ssrc), (FastPath::Off, false));
+    let both = format!("{PBX}[media]\nfast_path = \"nftables\"\none_ssrc = true\n");
+    let told = problems(&both);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("media.fast_path: the kernel forwards packets as they are"),
+        "{told:?}"
+    );
 }
 
 #[test]

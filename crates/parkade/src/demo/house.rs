@@ -134,6 +134,7 @@ listen = ["udp:{pbx_side}:0"]
 [media]
 phones_address = "{phones_side}"
 pbx_address = "{pbx_side}"
+fast_path = "off"
 [[lot]]
 name = "office"
 [lot.recall]

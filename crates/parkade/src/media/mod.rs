@@ -3,11 +3,14 @@
 //! for anything here.
 //! - `workers`: the one door: start, order, stop; `worker`: one thread and its sockets;
 //! - `stock`: the thread that binds port pairs ahead of need; `ports`: how one pair is bound;
-//! - `counts`: what has been carried, readable at any time;
+//! - `kernel`: what is left to the kernel; `counts`: what has been carried, readable at any time;
 //! - `music`: files, folders and the built-in melody made into tunes; `decode`: one file.
 
 mod counts;
 mod decode;
+#[cfg_attr(not(test), allow(dead_code, reason = "the relay's orders come to it next"))]
+#[allow(unused_imports, reason = "the relay's orders come to it next")]
+mod kernel;
 mod music;
 mod ports;
 mod stock;
@@ -18,5 +21,6 @@ mod workers;
 mod tests;
 
 pub(crate) use counts::MediaCounts;
+pub(crate) use kernel::{Claim, Kernel};
 pub(crate) use music::{MusicProblem, bad_prompts, load};
 pub(crate) use workers::{CannotCarry, MediaConfig, MediaWorkers};

@@ -8,8 +8,10 @@ use base::{Moment, Side};
 use rtp_flow::{Codec, MediaNotice, Plan, Why};
 use tokio::sync::mpsc;
 
-use crate::config::{MediaSettings, Settings};
-use crate::media::{CannotCarry, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load};
+use crate::config::{FastPath, MediaSettings, Settings};
+use crate::media::{
+    CannotCarry, Claim, Kernel, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load,
+};
 use crate::shell::failure::CannotStart;
 
 /// How long the end of a stream may wait for company.
@@ -23,6 +25,8 @@ pub(super) struct Media {
     due: Option<Moment>,
     /// What the music and the prompts were made from.
     loaded: (MediaSettings, Vec<Codec>),
+    /// The kernel's part. It ends after the workers.
+    _kernel: Option<Arc<Kernel>>,
 }
 
 impl Media {
@@ -34,6 +38,7 @@ impl Media {
         let media = &settings.media;
         let codecs = settings.engine.music_codecs.clone();
         let tunes = load(media, &codecs).map_err(no_music)?;
+        let kernel = fast_path(media)?.map(Arc::new);
         let config = MediaConfig {
             phones: media.phones_address,
             pbx: media.pbx_address,
@@ -46,7 +51,8 @@ impl Media {
         };
         let workers = MediaWorkers::start(&config, &tunes, notify).map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
-        Ok(Media { workers: Arc::new(workers), waiting: Vec::new(), due: None, loaded })
+        let workers = Arc::new(workers);
+        Ok(Media { workers, waiting: Vec::new(), due: None, loaded, _kernel: kernel })
     }
 
     /// Takes an order for the workers. It waits for [`Media::flush`], so that a worker is woken once
@@ -125,6 +131,30 @@ impl Media {
         // If music is being loaded, whoever loads it is the last to let go of them.
         if let Some(workers) = Arc::into_inner(self.workers) {
             workers.stop();
+        }
+    }
+}
+
+/// Opens the fast path if it is wanted and there is one.
+fn fast_path(media: &MediaSettings) -> Result<Option<Kernel>, CannotStart> {
+    if media.fast_path == FastPath::Off || media.one_ssrc {
+        return Ok(None);
+    }
+    let ports = media.first_port..=media.last_port;
+    match Kernel::open(&Claim { ports, phones: media.phones_address, pbx: media.pbx_address }) {
+        Ok(kernel) => {
+            tracing::info!(
+                "the kernel forwards for calls that talk: table inet {}",
+                kernel.table()
+            );
+            Ok(Some(kernel))
+        }
+        Err(why) if media.fast_path == FastPath::Nftables => {
+            Err(CannotStart::Media(format!("fast_path = \"nftables\" cannot be had: {why}")))
+        }
+        Err(why) => {
+            tracing::info!("the kernel forwards nothing, Parkade does: {why}");
+            Ok(None)
         }
     }
 }

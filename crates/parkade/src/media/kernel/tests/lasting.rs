@@ -1,0 +1,109 @@
+//! The table, and who has it: a process that is killed, one that follows, others on the host.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::media::kernel::tests::net::{at, heard, net, nft, silent};
+use crate::media::kernel::tests::stream::{Stream, claim};
+use crate::media::kernel::{Claim, Kernel, Way, WayOrder, WhyNot};
+
+const PHONE: &str = "192.0.2.10:4000";
+const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
+const PBX: &str = "198.51.100.20:5000";
+
+/// Set for the process that is to be killed.
+const DOOMED: &str = "PARKADE_TEST_DOOMED";
+
+fn way() -> Way {
+    let (at_ours, by) = (at("0.0.0.0:30000"), at("0.0.0.0:30002"));
+    Way { from: at(PHONE), at: at_ours, by, to: at(PBX) }
+}
+
+#[test]
+fn what_a_killed_process_forwarded_is_forwarded_until_another_takes_the_table_over() {
+    if std::env::var_os(DOOMED).is_some() {
+        let kernel = Kernel::open(&claim()).unwrap();
+        kernel.apply(&[WayOrder::Open(way())]).unwrap();
+        println!("\nforwarding");
+        loop {
+            std::thread::park();
+        }
+    }
+    let Some(net) = net() else { return };
+    let name = std::thread::current().name().unwrap().to_owned();
+    let mut doomed = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &name, "--nocapture"])
+        .env(DOOMED, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(doomed.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "forwarding"));
+    // While it runs the table is its own.
+    assert!(matches!(Kernel::open(&claim()), Err(WhyNot::Taken)));
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    let phone = net.socket(&net.phones, PHONE);
+    let pbx = net.socket(&net.pbx, PBX);
+    for _ in 0..3 {
+        phone.send_to(b"still there", OURS[0]).unwrap();
+        assert_eq!(heard(&pbx), (b"still there".to_vec(), at(OURS[1])));
+    }
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream_ends =
+        Stream::between(&net, "192.0.2.10:4002", OURS, (&net.pbx, "198.51.100.20:5002"));
+    phone.send_to(b"to the new one", OURS[0]).unwrap();
+    assert_eq!(heard(&stream_ends.ours[0]), (b"to the new one".to_vec(), at(PHONE)));
+    silent(&pbx);
+    stream_ends.order(&kernel, WayOrder::Open);
+    stream_ends.goes_through(OURS);
+}
+
+#[test]
+fn a_clean_end_removes_our_table_and_no_other() {
+    let Some(_net) = net() else { return };
+    nft("add table inet walls; add table ip parkade-other; add table inet parkade-40000-49999");
+    let before = nft("list ruleset");
+    let kernel = Kernel::open(&claim()).unwrap();
+    kernel.apply(&[WayOrder::Open(way())]).unwrap();
+    assert!(nft("list ruleset").contains("table inet parkade-30000-39999 {"));
+    drop(kernel);
+    assert_eq!(nft("list ruleset"), before);
+}
+
+#[test]
+fn a_dead_instance_that_had_some_of_our_ports_leaves_no_table_behind_and_a_live_one_is_left_alone()
+{
+    let Some(_net) = net() else { return };
+    let ports = |first, last| Claim { ports: first..=last, ..claim() };
+    nft("add table inet parkade-35000-35999");
+    let live = Kernel::open(&ports(38_000, 38_999)).unwrap();
+    let kernel = Kernel::open(&claim()).unwrap();
+    let listed = nft("list tables");
+    assert!(!listed.contains("parkade-35000-35999"), "{listed}");
+    assert!(listed.contains("parkade-38000-38999"), "{listed}");
+    drop((live, kernel));
+    assert_eq!(nft("list tables"), "");
+}
+
+#[test]
+fn a_table_that_somebody_has_removed_is_made_anew_with_all_that_is_open() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    stream.order(&kernel, WayOrder::Open);
+    // As a firewall does that is loaded again. We are asked then, and carry on by ourselves.
+    nft("flush ruleset");
+    stream.phone.send_to(b"to us", OURS[0]).unwrap();
+    assert_eq!(heard(&stream.ours[0]).0, b"to us");
+    kernel.passed().unwrap();
+    stream.goes_through(OURS);
+    nft("flush ruleset");
+    stream.order(&kernel, WayOrder::Close);
+    let other = Way { from: at("192.0.2.10:4004"), ..way() };
+    nft("flush ruleset");
+    assert_eq!(kernel.apply(&[WayOrder::Open(other)]).unwrap().refused, []);
+    assert!(nft("list ruleset").contains("192.0.2.10 . 192.0.2.1 . 4004 . 30000"));
+    stream.phone.send_to(b"closed", OURS[0]).unwrap();
+    assert_eq!(heard(&stream.ours[0]).0, b"closed");
+}

@@ -1,0 +1,7 @@
+//! The fast path between network namespaces: phones, the host, and a PBX on the other side.
+
+mod carrying;
+mod lasting;
+mod net;
+mod stream;
+mod switching;
