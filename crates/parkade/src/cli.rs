@@ -13,6 +13,7 @@ use crate::config::{
     LogFormat, LogSettings, Problem, Problems, Settings, default_sockets, defaults_with, load,
 };
 use crate::demo;
+use crate::host;
 use crate::logging::Log;
 use crate::media::{MusicProblem, bad_prompts};
 use crate::profiles::{as_json, as_text};
@@ -26,7 +27,7 @@ const BAD_CONFIG: u8 = 78;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   ended as ordered; nothing wrong was found
-  1   could not start; no running parkade could be asked; the demo failed
+  1   could not start; no running parkade could be asked; the demo failed; the host lacks something
   64  the command line was not understood
   78  the configuration has problems";
 
@@ -53,11 +54,27 @@ enum Verb {
         #[arg(long, value_name = "URI")]
         pbx: Option<String>,
     },
-    /// Check a configuration and tell all problems in it, with their lines.
-    #[command(after_help = EXIT_CODES)]
+    /// Check a configuration and tell all problems in it, with their lines; or this host.
+    #[command(
+        after_help = EXIT_CODES,
+        override_usage = "parkade check <FILE>\n       parkade check --host [--config <FILE>] [--json]"
+    )]
     Check {
         /// The configuration.
-        file: PathBuf,
+        #[arg(required_unless_present = "host", conflicts_with = "host")]
+        file: Option<PathBuf>,
+        /// Tell what this host can do and what it lacks: the kernel's fast path, io_uring, limits.
+        ///
+        /// A line is ok, to look at, or missing; with something missing it ends with 1. Nothing is
+        /// changed. What the user of the service may do only that user is told: run it as that one.
+        #[arg(long)]
+        host: bool,
+        /// With --host: for these ports and choices; without it for the defaults.
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
+        /// With --host: as JSON, one object.
+        #[arg(long, conflicts_with = "file")]
+        json: bool,
     },
     /// Show and verify a park, a retrieve and a recall, with everything on this machine.
     ///
@@ -134,7 +151,8 @@ pub fn main() -> ExitCode {
     };
     match line.verb {
         Verb::Run { config, pbx } => run(config, pbx),
-        Verb::Check { file } => check(&file),
+        Verb::Check { file: Some(file), .. } => check(&file),
+        Verb::Check { file: None, config, json, .. } => check_host(json, config.as_deref()),
         Verb::Demo => demo(),
         Verb::Parked { json, place } => parked(json, place),
         Verb::Streams { call, json, place } => streams(call, json, place),
@@ -174,6 +192,20 @@ fn check(file: &Path) -> ExitCode {
         }
         Err(problems) => bad(&problems),
     }
+}
+
+fn check_host(json: bool, config: Option<&Path>) -> ExitCode {
+    let settings = match config.map(|file| load(file, None)).transpose() {
+        Ok(settings) => settings.unwrap_or_default(),
+        Err(problems) => return bad(&problems),
+    };
+    let facts = host::facts(&settings);
+    if json {
+        tell(&format!("{}\n", serde_json::json!({ "host": host::as_json(&facts) })));
+    } else {
+        tell(&host::as_text(&facts));
+    }
+    if host::nothing_is_missing(&facts) { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 fn run(file: Option<PathBuf>, target: Option<String>) -> ExitCode {

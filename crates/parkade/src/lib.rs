@@ -3,7 +3,7 @@
 //! feeds the engine one input at a time and does what it wants done; media runs on threads of its
 //! own. Configuration is TOML, checked whole before anything is bound ([`check`], [`Problems`]).
 //! - `cli`: the command line; `config`: settings; `profiles`: phones' kinds as a list; `logging`: one
-//!   line per fact;
+//!   line per fact; `host`: what the machine can do;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
 //! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together;
 //! - `demo`: the program among simulated phones, verified.
@@ -13,6 +13,7 @@ mod cli;
 mod clock;
 mod config;
 mod demo;
+mod host;
 mod limits;
 mod logging;
 mod media;

@@ -59,6 +59,26 @@ fn a_good_file_has_no_problems() {
 }
 
 #[test]
+fn the_host_is_told_of_a_fact_a_line_and_for_programs_too() {
+    let output = parkade(&["check", "--host", "--config", "small.toml"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = ["ok ", "look ", "missing "];
+    assert!(text.lines().all(|l| words.iter().any(|word| l.starts_with(word))), "{text}");
+    for about in ["nftables", "forwarding IPv4", "io_uring", "open files"] {
+        assert!(text.contains(about), "{about}: {text}");
+    }
+    let lacks = text.lines().any(|line| line.starts_with("missing "));
+    assert_eq!(output.status.code(), Some(i32::from(lacks)), "{text}");
+    let output = parkade(&["check", "--host", "--json"]);
+    let facts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let facts = facts["host"].as_array().unwrap();
+    assert!(facts.iter().all(|fact| fact["says"].as_str().is_some_and(|says| !says.is_empty())));
+    // A file, or the host.
+    assert_eq!(parkade(&["check", "--host", "small.toml"]).status.code(), Some(64));
+    assert_eq!(parkade(&["check", "--json", "small.toml"]).status.code(), Some(64));
+}
+
+#[test]
 fn the_help_tells_the_exit_codes() {
     for verb in [
         &["--help"][..],

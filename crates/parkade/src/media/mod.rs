@@ -21,6 +21,8 @@ mod workers;
 mod tests;
 
 pub(crate) use counts::MediaCounts;
-pub(crate) use kernel::{Claim, Kernel};
+pub(crate) use kernel::{
+    Claim, Dropping, Family, Forwards, Kernel, WhyNot, dropping, per_interface,
+};
 pub(crate) use music::{MusicProblem, bad_prompts, load};
 pub(crate) use workers::{CannotCarry, MediaConfig, MediaWorkers};

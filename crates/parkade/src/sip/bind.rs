@@ -11,7 +11,7 @@ use crate::config::Listen;
 use crate::sip::icmp;
 
 /// What a burst of calls may need while the engine is busy with one of them.
-const UDP_ROOM: usize = 4 << 20;
+pub(crate) const UDP_ROOM: usize = 4 << 20;
 
 /// Waiting connections.
 const BACKLOG: i32 = 1024;

@@ -11,6 +11,7 @@ mod streams;
 mod trouble;
 mod udp;
 
+pub(crate) use bind::UDP_ROOM;
 pub use ends::CannotBind;
 pub(crate) use ends::Ends;
 pub(crate) use event::StreamEvent;

@@ -8,14 +8,16 @@ const LONGEST: usize = 40;
 
 /// An IP version, as it counts here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Family {
+pub(crate) enum Family {
+    /// IPv4.
     V4,
+    /// IPv6.
     V6,
 }
 
 impl Family {
     /// Both.
-    pub(super) const ALL: [Family; 2] = [Family::V4, Family::V6];
+    pub(crate) const ALL: [Family; 2] = [Family::V4, Family::V6];
 
     /// The version of an address.
     pub(super) fn of(socket: SocketAddr) -> Family {

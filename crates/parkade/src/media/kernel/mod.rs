@@ -15,9 +15,10 @@
 //! - `way`: one path in addresses; `keys`: as the maps have it; `netlink`: the socket, batches;
 //!   `rules`: what is done with a packet; `table`: the table as messages; `claim`: whose it is;
 //! - `open`: the one door, [`Kernel`]; `routes`: which address leads to a peer; `sysctl`: what the
-//!   host lets through.
+//!   host lets through; `firewalls`: what others on it do not.
 
 mod claim;
+mod firewalls;
 mod keys;
 mod netlink;
 mod open;
@@ -31,6 +32,9 @@ mod way;
 mod tests;
 
 pub(crate) use claim::Claim;
+pub(crate) use firewalls::{Dropping, dropping};
+pub(crate) use keys::Family;
 pub(crate) use open::{Applied, Kernel, Refused, WhyNot};
+pub(crate) use sysctl::{Forwards, per_interface};
 pub(crate) use table::Count;
 pub(crate) use way::{NotHere, Way, WayOrder};

@@ -46,6 +46,10 @@ impl Batch {
 
     fn end(mut self) -> Vec<u8> {
         self.messages.request().op_batch_end_do(&around());
+        self.without_end()
+    }
+
+    fn without_end(self) -> Vec<u8> {
         let mut bytes = self.messages.finalize().into_chained().into_buf();
         // All of it has been done when it has been sent; only what is wrong need be told.
         let mut at = 0;
@@ -98,12 +102,20 @@ impl Nftables {
     ///
     /// # Errors
     /// The first that the kernel says; nothing has been done then.
-    pub(super) fn transact(
-        &mut self,
-        batch: Batch,
-        mut echoed: impl FnMut(&[u8]),
-    ) -> io::Result<()> {
-        send(self.socket.as_raw_fd(), &batch.end(), MsgFlags::empty())?;
+    pub(super) fn transact(&mut self, batch: Batch, echoed: impl FnMut(&[u8])) -> io::Result<()> {
+        self.say(&batch.end(), echoed)
+    }
+
+    /// Asks whether a batch could be done: one without an end is checked whole, and not done.
+    ///
+    /// # Errors
+    /// The first that the kernel says.
+    pub(super) fn try_out(&mut self, batch: Batch) -> io::Result<()> {
+        self.say(&batch.without_end(), |_| {})
+    }
+
+    fn say(&mut self, batch: &[u8], mut echoed: impl FnMut(&[u8])) -> io::Result<()> {
+        send(self.socket.as_raw_fd(), batch, MsgFlags::empty())?;
         let mut wrong = None;
         loop {
             let len = match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT)

@@ -126,6 +126,17 @@ impl Kernel {
         Ok(Kernel { table, changes, reader, forwards, size, _lock: lock })
     }
 
+    /// Whether a table could be made here, by this process. Nothing is changed.
+    ///
+    /// # Errors
+    /// If this process or this kernel cannot.
+    pub(crate) fn try_out() -> Result<(), WhyNot> {
+        let mut nftables = Nftables::open().map_err(WhyNot::NotThere)?;
+        let mut batch = Batch::begin();
+        table::make(&mut batch, "parkade-trial", 16);
+        nftables.try_out(batch).map_err(why_not)
+    }
+
     /// The name of the table.
     pub(crate) fn table(&self) -> &str {
         &self.table

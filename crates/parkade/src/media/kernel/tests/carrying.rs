@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::media::kernel::tests::net::{at, heard, ip, net, nft, silent, sysctl};
 use crate::media::kernel::tests::stream::{Stream, claim};
-use crate::media::kernel::{Kernel, NotHere, Way, WayOrder, WhyNot};
+use crate::media::kernel::{Dropping, Kernel, NotHere, Way, WayOrder, WhyNot, dropping};
 
 const PHONE: &str = "192.0.2.10:4000";
 const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
@@ -212,9 +212,12 @@ fn a_host_that_forwards_nothing_has_no_fast_path_and_one_ip_version_may_do_witho
 #[test]
 fn a_firewall_that_drops_what_is_forwarded_is_seen_in_the_counters() {
     let Some(net) = net() else { return };
+    assert_eq!(dropping().unwrap(), []);
     nft(
         "add table inet walls; add chain inet walls forward { type filter hook forward priority 0; policy drop; }",
     );
+    let walls = Dropping { table: "inet walls".into(), chain: "forward".into() };
+    assert_eq!(dropping().unwrap(), [walls]);
     let kernel = Kernel::open(&claim()).unwrap();
     let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
     stream.order(&kernel, WayOrder::Open);

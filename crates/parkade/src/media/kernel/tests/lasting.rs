@@ -60,6 +60,13 @@ fn what_a_killed_process_forwarded_is_forwarded_until_another_takes_the_table_ov
 }
 
 #[test]
+fn whether_there_could_be_a_table_is_asked_without_making_one() {
+    let Some(_net) = net() else { return };
+    Kernel::try_out().unwrap();
+    assert_eq!(nft("list ruleset"), "");
+}
+
+#[test]
 fn a_clean_end_removes_our_table_and_no_other() {
     let Some(_net) = net() else { return };
     nft("add table inet walls; add table ip parkade-other; add table inet parkade-40000-49999");
