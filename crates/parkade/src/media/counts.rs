@@ -4,12 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtp_flow::{Counts, Why};
 
+use crate::media::wire::Troubles;
+
 /// The counts of one worker as it publishes them.
 #[derive(Debug, Default)]
 pub(super) struct Published {
     forwarded: AtomicU64,
     paced: AtomicU64,
     unsent: AtomicU64,
+    huge: AtomicU64,
+    errors: AtomicU64,
     dropped: [AtomicU64; Why::ALL.len()],
     in_use: AtomicU64,
 }
@@ -23,6 +27,10 @@ pub(crate) struct MediaCounts {
     pub(crate) paced: u64,
     /// Packets that the system did not take.
     pub(crate) unsent: u64,
+    /// Packets that were longer than any packet of sound, and dropped for it.
+    pub(crate) huge: u64,
+    /// Errors at the sockets, such as that nobody listens where packets were sent.
+    pub(crate) errors: u64,
     /// Packets dropped, by reason, in the order of [`Why::ALL`].
     pub(crate) dropped: [u64; Why::ALL.len()],
     /// Pairs in use now.
@@ -31,10 +39,12 @@ pub(crate) struct MediaCounts {
 
 impl Published {
     /// Writes the counts as they are now.
-    pub(super) fn publish(&self, counts: &Counts, unsent: u64, in_use: usize) {
+    pub(super) fn publish(&self, counts: &Counts, troubles: Troubles, in_use: usize) {
         self.forwarded.store(counts.forwarded, Ordering::Relaxed);
         self.paced.store(counts.paced, Ordering::Relaxed);
-        self.unsent.store(unsent, Ordering::Relaxed);
+        self.unsent.store(troubles.unsent, Ordering::Relaxed);
+        self.huge.store(troubles.huge, Ordering::Relaxed);
+        self.errors.store(troubles.errors, Ordering::Relaxed);
         self.in_use.store(in_use as u64, Ordering::Relaxed);
         for (published, why) in self.dropped.iter().zip(Why::ALL) {
             published.store(counts.dropped(why), Ordering::Relaxed);
@@ -46,6 +56,8 @@ impl Published {
         sum.forwarded += self.forwarded.load(Ordering::Relaxed);
         sum.paced += self.paced.load(Ordering::Relaxed);
         sum.unsent += self.unsent.load(Ordering::Relaxed);
+        sum.huge += self.huge.load(Ordering::Relaxed);
+        sum.errors += self.errors.load(Ordering::Relaxed);
         sum.pairs += self.in_use.load(Ordering::Relaxed);
         for (into, published) in sum.dropped.iter_mut().zip(&self.dropped) {
             *into += published.load(Ordering::Relaxed);

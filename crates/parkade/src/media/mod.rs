@@ -1,7 +1,9 @@
 //! Media: threads of their own that carry RTP between bound port pairs as the engine plans it, and
 //! the music that is loaded for them. Nothing here waits for signalling, and signalling never waits
 //! for anything here.
-//! - `workers`: the one door: start, order, stop; `worker`: one thread and its sockets;
+//! - `workers`: the one door: start, order, stop; `worker`: one thread;
+//! - `wire`: what a worker asks of its sockets; `polled`: how epoll does it; `rooms`: where packets
+//!   lie meanwhile;
 //! - `stock`: the thread that binds port pairs ahead of need; `ports`: how one pair is bound;
 //! - `kernel`: what is left to the kernel; `counts`: what has been carried, readable at any time;
 //! - `music`: files, folders and the built-in melody made into tunes; `decode`: one file.
@@ -12,8 +14,11 @@ mod decode;
 #[allow(unused_imports, reason = "the relay's orders come to it next")]
 mod kernel;
 mod music;
+mod polled;
 mod ports;
+mod rooms;
 mod stock;
+mod wire;
 mod worker;
 mod workers;
 

@@ -1,10 +1,9 @@
 //! Pairs of bound UDP sockets: RTP on an even port, RTCP on the next (RFC 3550 §11).
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 
-use mio::net::UdpSocket;
 use rtp_flow::{Component, PairId};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -127,7 +126,7 @@ pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&SocketAddr::new(address, port).into())?;
-    Ok(UdpSocket::from_std(socket.into()))
+    Ok(socket.into())
 }
 
 /// Whether a port bound on `a` may not be bound on `b` any more.

@@ -12,9 +12,10 @@ use base::Chance;
 use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
 use crate::media::counts::{MediaCounts, Published};
+use crate::media::polled::Polled;
 use crate::media::ports::{Numbering, bind};
 use crate::media::stock::{StockOrder, Stocker};
-use crate::media::worker::{Notify, Post, Worker, WorkerOrder};
+use crate::media::worker::{Notify, Post, Standing, Worker, WorkerOrder, waker};
 
 /// More workers than this are of no use to a machine that has one network.
 const MOST_WORKERS: usize = 64;
@@ -78,9 +79,11 @@ impl MediaWorkers {
         for number in 0..numbering.workers {
             let relay = Relay::new(tunes.clone(), chance(number));
             let counts = Arc::new(Published::default());
-            let (worker, post) =
-                Worker::new(number, numbering, relay, notify.clone(), counts.clone())
-                    .map_err(CannotCarry::Threads)?;
+            let (notify, counted) = (notify.clone(), counts.clone());
+            let standing = Standing { number, numbering, notify, published: counted };
+            let waker = waker().map_err(CannotCarry::Threads)?;
+            let wire = Polled::new(waker.clone()).map_err(CannotCarry::Threads)?;
+            let (worker, post) = Worker::new(wire, waker, relay, standing);
             workers.push(worker);
             posts.push(post);
             published.push(counts);

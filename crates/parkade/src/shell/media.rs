@@ -116,8 +116,9 @@ impl Media {
 
     /// Ends the workers, and says what they have carried.
     pub(super) fn stop(self) {
-        let MediaCounts { forwarded, paced, unsent, dropped, .. } = self.workers.counts();
-        let all: u64 = dropped.iter().sum();
+        let MediaCounts { forwarded, paced, unsent, huge, errors, dropped, .. } =
+            self.workers.counts();
+        let all = dropped.iter().sum::<u64>() + huge;
         // Nobody hears who is parked: that is no loss.
         let unheard = dropped[Why::Unheard as usize];
         tracing::info!(
@@ -125,6 +126,7 @@ impl Media {
             music = paced,
             unheard,
             unsent,
+            errors,
             dropped = all - unheard,
             "packets carried"
         );

@@ -4,21 +4,10 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use base::Side;
-use rtp_flow::{Codec, Hears, MediaNotice, PairId, Plan, Why};
+use rtp_flow::{Codec, MediaNotice, PairId, Plan, Why};
 
-use crate::media::tests::world::{World, free_ports, receive, rtp, tunes};
+use crate::media::tests::world::{MUSIC, World, free_ports, receive, rtp, soon, tunes};
 use crate::media::{CannotCarry, MediaConfig, MediaWorkers};
-
-const MUSIC: Hears = Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
-
-/// Waits until `is` holds: counts are published a moment after what they count.
-fn soon(mut is: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(5);
-    while !is() {
-        assert!(Instant::now() < end, "it never came to hold");
-        std::thread::yield_now();
-    }
-}
 
 #[test]
 fn two_parties_hear_each_other_and_each_others_reports() {

@@ -2,4 +2,6 @@
 
 mod carrying;
 mod files;
+mod rough;
+mod turns;
 mod world;

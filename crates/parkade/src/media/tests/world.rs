@@ -15,6 +15,9 @@ use crate::media::{MediaConfig, MediaWorkers};
 /// How long anything on loopback may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+pub(super) const MUSIC: Hears =
+    Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
+
 pub(super) struct World {
     pub(super) workers: MediaWorkers,
     notices: Receiver<MediaNotice>,
@@ -108,18 +111,9 @@ impl World {
     }
 
     pub(super) fn hears(&self, party: &Party, hears: Hears) {
-        self.workers.order(Plan::Stream(StreamPlan {
-            pair: party.pair.id,
-            kind: StreamKind::Rtp,
-            far: party.rtp.local_addr().ok(),
-            far_rtcp: party.rtcp.local_addr().ok(),
-            rtcp_mux: false,
-            guard: [party.rtp.local_addr().unwrap().ip()].into_iter().collect(),
-            keys: None,
-            silence: None,
-            hears,
-            opening: None,
-        }));
+        let (far, far_rtcp) = (party.rtp.local_addr().unwrap(), party.rtcp.local_addr().ok());
+        let plan = plan_of(party.pair.id, far, far_rtcp, hears);
+        self.workers.order(Plan::Stream(plan));
     }
 
     /// The two hear each other.
@@ -159,6 +153,36 @@ pub(super) fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 2_048];
     let (len, _) = socket.recv_from(&mut buffer).expect("a packet");
     buffer[..len].to_vec()
+}
+
+/// What a far side is to hear, without anything special.
+pub(super) fn plan_of(
+    pair: PairId,
+    far: SocketAddr,
+    far_rtcp: Option<SocketAddr>,
+    hears: Hears,
+) -> StreamPlan {
+    StreamPlan {
+        pair,
+        kind: StreamKind::Rtp,
+        far: Some(far),
+        far_rtcp,
+        rtcp_mux: false,
+        guard: [far.ip()].into_iter().collect(),
+        keys: None,
+        silence: None,
+        hears,
+        opening: None,
+    }
+}
+
+/// Waits until `is` holds: counts are published a moment after what they count.
+pub(super) fn soon(mut is: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < end, "it never came to hold");
+        std::thread::yield_now();
+    }
 }
 
 pub(super) fn stream(from: PairId) -> Hears {
