@@ -26,8 +26,8 @@ mod sip;
 pub use admin::{CannotAsk, ask, table};
 pub use cli::main;
 pub use config::{
-    FastPath, Listen, LogFormat, LogSettings, MediaSettings, Music, Problem, Problems, Settings,
-    check, default_sockets, defaults_with, load,
+    FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems,
+    Settings, check, default_sockets, defaults_with, load,
 };
 pub use logging::{LevelOfLog, Log};
 pub use shell::{CannotStart, Order, Program, run};

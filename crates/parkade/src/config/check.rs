@@ -14,7 +14,7 @@ use toml::de::DeTable;
 
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
-use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, Settings};
+use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings};
 use crate::config::{dialect, lots, profiles, words};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -217,6 +217,9 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
         (media.first_port, media.last_port) = (first, last);
     }
     media.workers = table.number("workers", 1..=64).map(|n| n as usize);
+    media.pin = pin(&table, media.workers).unwrap_or_default();
+    let ways = [("auto", MediaIo::Auto), ("io_uring", MediaIo::IoUring), ("epoll", MediaIo::Epoll)];
+    media.io = table.choice("io", &ways).unwrap_or(media.io);
     let paths =
         [("auto", FastPath::Auto), ("nftables", FastPath::Nftables), ("off", FastPath::Off)];
     media.fast_path = table.choice("fast_path", &paths).unwrap_or(media.fast_path);
@@ -232,6 +235,20 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     media.prompts =
         table.parsed("prompts", |text| words::prompts(text, folder)).unwrap_or_default();
     table.close();
+}
+
+/// The cores of the media threads.
+fn pin(table: &Table<'_, '_>, workers: Option<usize>) -> Option<Vec<usize>> {
+    let entries = table.numbers("pin", 0..=1_023)?;
+    let cores: Vec<usize> = entries.iter().flatten().map(|core| *core as usize).collect();
+    let twice = |(at, core): &(usize, &usize)| cores[..*at].contains(core);
+    if let Some((_, core)) = cores.iter().enumerate().find(twice) {
+        table.doubt("pin", format!("core {core} is named twice; name one for each worker"));
+    } else if let Some(workers) = workers.filter(|workers| *workers != entries.len()) {
+        let what = format!("{} cores for {workers} workers; name one for each", entries.len());
+        table.doubt("pin", what);
+    }
+    Some(cores)
 }
 
 fn codec(text: &str) -> Result<Codec, String> {

@@ -16,5 +16,6 @@ pub use check::{check, defaults_with, load};
 pub use problem::{Problem, Problems};
 pub(crate) use settings::SOUND_FILES;
 pub use settings::{
-    FastPath, Listen, LogFormat, LogSettings, MediaSettings, Music, Settings, default_sockets,
+    FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,
+    default_sockets,
 };

@@ -256,6 +256,29 @@ impl<'d, 't> Table<'d, 't> {
     /// A whole number within bounds.
     pub(super) fn number(&self, key: &'static str, bounds: RangeInclusive<u32>) -> Option<u32> {
         let value = self.ask(key)?;
+        self.whole(key, value, &bounds)
+    }
+
+    /// A list of whole numbers within bounds; entries that are none are noted, and empty here.
+    pub(super) fn numbers(
+        &self,
+        key: &'static str,
+        bounds: RangeInclusive<u32>,
+    ) -> Option<Vec<Option<u32>>> {
+        let value = self.ask(key)?;
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list: [1, 2]");
+            return None;
+        };
+        Some(array.iter().map(|entry| self.whole(key, entry, &bounds)).collect())
+    }
+
+    fn whole(
+        &self,
+        key: &'static str,
+        value: &Spanned<DeValue<'t>>,
+        bounds: &RangeInclusive<u32>,
+    ) -> Option<u32> {
         let (low, high) = (bounds.start(), bounds.end());
         let Some(number) = value.get_ref().as_integer() else {
             self.wrong_type(key, value, &format!("a number from {low} to {high}"));

@@ -54,6 +54,10 @@ pub struct MediaSettings {
     pub last_port: u16,
     /// How many threads carry media; none: by the machine.
     pub workers: Option<usize>,
+    /// The cores that they run on, one each; none: any.
+    pub pin: Vec<usize>,
+    /// By which way they have their sockets.
+    pub io: MediaIo,
     /// Whether the kernel forwards what needs no look at it.
     pub fast_path: FastPath,
     /// Whether a far side hears one SSRC for the whole call, whoever feeds it: no fast path then.
@@ -73,6 +77,17 @@ pub enum FastPath {
     Nftables,
     /// User space does.
     Off,
+}
+
+/// The system's ways to many sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaIo {
+    /// The faster one that there is.
+    Auto,
+    /// io_uring, or none.
+    IoUring,
+    /// epoll.
+    Epoll,
 }
 
 /// The kinds of sound files that can be read, by the end of their names.
@@ -140,6 +155,8 @@ impl Default for MediaSettings {
             first_port: 30_000,
             last_port: 39_999,
             workers: None,
+            pin: Vec::new(),
+            io: MediaIo::Auto,
             fast_path: FastPath::Auto,
             one_ssrc: false,
             music: vec![Music::BuiltIn],

@@ -12,7 +12,7 @@ use rtp_flow::Clip;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::check::{check, examine};
-use crate::config::settings::{FastPath, Music, Settings};
+use crate::config::settings::{FastPath, MediaIo, Music, Settings};
 use crate::config::words::sign_name;
 
 const EXAMPLE: &str =
@@ -260,6 +260,27 @@ fn ports_that_carry_fewer_calls_than_there_are_slots_are_refused() {
     ));
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("media.ports: 100 ports carry 25 calls"), "{found:?}");
+}
+
+#[test]
+fn threads_of_media_have_a_core_each_or_none() {
+    let read = |media: &str| check(&format!("{PBX}[media]\n{media}\n"), Path::new(""), None);
+    let settings = read("pin = [3, 0]\nio = \"epoll\"").unwrap();
+    assert_eq!((settings.media.pin, settings.media.io), (vec![3, 0], MediaIo::Epoll));
+    assert_eq!(read("").unwrap().media.io, MediaIo::Auto);
+    for (media, wanted) in [
+        ("workers = 1\npin = [0, 1]", "media.pin: 2 cores for 1 workers; name one for each"),
+        ("pin = []\nworkers = 2", "media.pin: 0 cores for 2 workers; name one for each"),
+        ("pin = 1", "media.pin: 1 is a whole number; write a list: [1, 2]"),
+        ("pin = [\"0\"]", "media.pin: \"0\" is a text; write a number from 0 to 1023"),
+        ("pin = [4096]", "media.pin: 4096 is not between 0 and 1023"),
+        ("pin = [2, 1, 2]", "media.pin: core 2 is named twice; name one for each worker"),
+        ("io = \"uring\"", "media.io: \"uring\" is none of auto, io_uring or epoll"),
+    ] {
+        let found = problems(&format!("{PBX}[media]\n{media}\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(wanted), "{found:?}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(super) struct Published {
     unsent: AtomicU64,
     huge: AtomicU64,
     errors: AtomicU64,
+    full: AtomicU64,
     dropped: [AtomicU64; Why::ALL.len()],
     in_use: AtomicU64,
 }
@@ -31,6 +32,8 @@ pub(crate) struct MediaCounts {
     pub(crate) huge: u64,
     /// Errors at the sockets, such as that nobody listens where packets were sent.
     pub(crate) errors: u64,
+    /// How often a worker was so late that packets waited at their sockets.
+    pub(crate) full: u64,
     /// Packets dropped, by reason, in the order of [`Why::ALL`].
     pub(crate) dropped: [u64; Why::ALL.len()],
     /// Pairs in use now.
@@ -45,6 +48,7 @@ impl Published {
         self.unsent.store(troubles.unsent, Ordering::Relaxed);
         self.huge.store(troubles.huge, Ordering::Relaxed);
         self.errors.store(troubles.errors, Ordering::Relaxed);
+        self.full.store(troubles.full, Ordering::Relaxed);
         self.in_use.store(in_use as u64, Ordering::Relaxed);
         for (published, why) in self.dropped.iter().zip(Why::ALL) {
             published.store(counts.dropped(why), Ordering::Relaxed);
@@ -58,6 +62,7 @@ impl Published {
         sum.unsent += self.unsent.load(Ordering::Relaxed);
         sum.huge += self.huge.load(Ordering::Relaxed);
         sum.errors += self.errors.load(Ordering::Relaxed);
+        sum.full += self.full.load(Ordering::Relaxed);
         sum.pairs += self.in_use.load(Ordering::Relaxed);
         for (into, published) in sum.dropped.iter_mut().zip(&self.dropped) {
             *into += published.load(Ordering::Relaxed);

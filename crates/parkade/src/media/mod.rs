@@ -2,22 +2,28 @@
 //! the music that is loaded for them. Nothing here waits for signalling, and signalling never waits
 //! for anything here.
 //! - `workers`: the one door: start, order, stop; `worker`: one thread;
-//! - `wire`: what a worker asks of its sockets; `polled`: how epoll does it; `rooms`: where packets
-//!   lie meanwhile;
+//! - `threads`: a worker made ready for its thread, on which core and by which way to its sockets;
+//! - `wire`: what a worker asks of its sockets; `polled`: how epoll does it, with `rooms`, where packets
+//!   lie meanwhile; `ring`: how io_uring does it, with `provided`, which is the same, and `flights`, what
+//!   must stay until it is sent;
 //! - `stock`: the thread that binds port pairs ahead of need; `ports`: how one pair is bound;
 //! - `kernel`: what is left to the kernel; `counts`: what has been carried, readable at any time;
 //! - `music`: files, folders and the built-in melody made into tunes; `decode`: one file.
 
 mod counts;
 mod decode;
+mod flights;
 #[cfg_attr(not(test), allow(dead_code, reason = "the relay's orders come to it next"))]
 #[allow(unused_imports, reason = "the relay's orders come to it next")]
 mod kernel;
 mod music;
 mod polled;
 mod ports;
+mod provided;
+mod ring;
 mod rooms;
 mod stock;
+mod threads;
 mod wire;
 mod worker;
 mod workers;

@@ -17,7 +17,9 @@ use socket2::SockRef;
 
 use crate::media::ports::BoundPair;
 use crate::media::rooms::Rooms;
-use crate::media::wire::{At, Came, GATHER, ROOM, TURN, Troubles, Wire, at_of, number_of};
+use crate::media::wire::{
+    At, Came, Collected, GATHER, ROOM, TURN, Troubles, Wire, at_of, number_of,
+};
 
 /// What epoll calls the waker, …
 const WAKER: u64 = u64::MAX;
@@ -46,12 +48,6 @@ pub(super) struct Polled {
     rooms: Rooms,
     outbox: Vec<Collected>,
     troubles: Troubles,
-}
-
-/// What waits for the end of the turn.
-enum Collected {
-    Packet { room: u16, len: u16, by: At, to: SocketAddr },
-    Music { place: usize, outgoing: Outgoing },
 }
 
 impl Polled {

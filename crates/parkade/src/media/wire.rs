@@ -47,6 +47,15 @@ pub(super) fn at_of(number: u64) -> At {
     ((number / 2) as usize, component)
 }
 
+/// What waits for the end of the turn.
+#[derive(Debug)]
+pub(super) enum Collected {
+    /// The first `len` bytes of what lies in a room.
+    Packet { room: u16, len: u16, by: At, to: SocketAddr },
+    /// A packet of music, by the RTP socket of this place.
+    Music { place: usize, outgoing: Outgoing },
+}
+
 /// What has gone wrong at the sockets since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Troubles {
@@ -56,6 +65,8 @@ pub(super) struct Troubles {
     pub(super) huge: u64,
     /// Errors in place of packets: what ICMP says of packets of ours, for the most part.
     pub(super) errors: u64,
+    /// How often a packet found all rooms full, and waited at its socket.
+    pub(super) full: u64,
 }
 
 /// The sockets of one worker. A turn is: [`Wire::wait`], [`Wire::next`] until there is none and for

@@ -1,21 +1,22 @@
 //! The media workers' one door.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::{io, iter};
 
 use base::Chance;
 use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
+use crate::config::MediaIo;
 use crate::media::counts::{MediaCounts, Published};
-use crate::media::polled::Polled;
 use crate::media::ports::{Numbering, bind};
 use crate::media::stock::{StockOrder, Stocker};
-use crate::media::worker::{Notify, Post, Standing, Worker, WorkerOrder, waker};
+use crate::media::threads::{Ways, cores, run_on};
+use crate::media::worker::{Notify, Post, Standing, WorkerOrder};
 
 /// More workers than this are of no use to a machine that has one network.
 const MOST_WORKERS: usize = 64;
@@ -31,6 +32,10 @@ pub(crate) struct MediaConfig {
     pub(crate) ports: RangeInclusive<u16>,
     /// How many threads; none: as many as the machine has cores beside the one for signalling.
     pub(crate) workers: Option<usize>,
+    /// The cores that they run on, one each; none: any.
+    pub(crate) pin: Vec<usize>,
+    /// By which way they have their sockets.
+    pub(crate) io: MediaIo,
 }
 
 /// Why media cannot be carried.
@@ -44,6 +49,20 @@ pub(crate) enum CannotCarry {
         /// What the system says.
         error: io::Error,
     },
+    /// A worker is to run on a core that there is not, or not for us.
+    #[error("media.pin: there is no core {core} for this process; it may run on {}", list(.cores))]
+    Core {
+        /// The core.
+        core: usize,
+        /// Those that there are.
+        cores: Vec<usize>,
+    },
+    /// The kernel has no io_uring for us, and nothing else is wanted.
+    #[error(
+        "media.io: the kernel refuses io_uring: {0}; it takes Linux 6.1 and a sandbox that allows it. \
+         Write \"auto\" to do without where it must be"
+    )]
+    Ring(io::Error),
     /// A thread cannot be started.
     #[error("media threads cannot be started: {0}")]
     Threads(io::Error),
@@ -72,18 +91,25 @@ impl MediaWorkers {
         for address in [config.phones, config.pbx] {
             bind(address, 0).map_err(|error| CannotCarry::Address { address, error })?;
         }
+        let cores = cores();
+        if let Some(core) = config.pin.iter().find(|core| !cores.contains(core)) {
+            return Err(CannotCarry::Core { core: *core, cores });
+        }
         let notify = shared(notify);
-        let count = config.workers.unwrap_or_else(beside_signalling).clamp(1, MOST_WORKERS);
+        let usual = if config.pin.is_empty() { beside_signalling() } else { config.pin.len() };
+        let count = config.workers.unwrap_or(usual).clamp(1, MOST_WORKERS);
         let numbering = Numbering { workers: count as u32 };
+        let mut ways = Ways { io: config.io, sockets: most_sockets(&config.ports, count) };
         let (mut workers, mut posts, mut published) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..numbering.workers {
             let relay = Relay::new(tunes.clone(), chance(number));
             let counts = Arc::new(Published::default());
             let (notify, counted) = (notify.clone(), counts.clone());
             let standing = Standing { number, numbering, notify, published: counted };
-            let waker = waker().map_err(CannotCarry::Threads)?;
-            let wire = Polled::new(waker.clone()).map_err(CannotCarry::Threads)?;
-            let (worker, post) = Worker::new(wire, waker, relay, standing);
+            let (worker, post) = ways.worker(relay, standing).map_err(|error| match config.io {
+                MediaIo::IoUring => CannotCarry::Ring(error),
+                MediaIo::Auto | MediaIo::Epoll => CannotCarry::Threads(error),
+            })?;
             workers.push(worker);
             posts.push(post);
             published.push(counts);
@@ -99,8 +125,12 @@ impl MediaWorkers {
         let stocker =
             Stocker::new((config.phones, config.pbx), &config.ports, running.posts.clone(), notify);
         running.spawn("media-ports", move || stocker.run(&orders))?;
-        for worker in workers {
-            running.spawn("media", move || worker.run())?;
+        let pins = config.pin.iter().copied().map(Some).chain(iter::repeat(None));
+        for (worker, pin) in workers.into_iter().zip(pins) {
+            running.spawn("media", move || {
+                pin.into_iter().for_each(run_on);
+                worker();
+            })?;
         }
         Ok(running)
     }
@@ -182,6 +212,17 @@ fn shared(notify: impl Fn(MediaNotice) + Send + 'static) -> Notify {
 
 fn beside_signalling() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+/// How many sockets one of so many workers gets, if every port of the range is bound on two addresses.
+fn most_sockets(ports: &RangeInclusive<u16>, workers: usize) -> u32 {
+    let pairs = ports.clone().count().div_ceil(2).div_ceil(workers) + 1;
+    4 * pairs as u32
+}
+
+/// `0, 1, 2`.
+fn list(cores: &[usize]) -> String {
+    cores.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Chance for a worker's SSRCs, which must differ from run to run and be hard to hit upon

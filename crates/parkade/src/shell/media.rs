@@ -44,6 +44,8 @@ impl Media {
             pbx: media.pbx_address,
             ports: media.first_port..=media.last_port,
             workers: media.workers,
+            pin: media.pin.clone(),
+            io: media.io,
         };
         let notify = move |notice| {
             // Nobody is left to be told when the program ends.

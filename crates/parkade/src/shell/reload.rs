@@ -19,6 +19,8 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     let ports = (old.media.first_port, old.media.last_port);
     keep(ports == (merged.media.first_port, merged.media.last_port), "media.ports");
     keep(old.media.workers == merged.media.workers, "media.workers");
+    keep(old.media.pin == merged.media.pin, "media.pin");
+    keep(old.media.io == merged.media.io, "media.io");
     keep(old.media.fast_path == merged.media.fast_path, "media.fast_path");
     keep(old.media.one_ssrc == merged.media.one_ssrc, "media.one_ssrc");
     keep(old.admin_socket == merged.admin_socket, "admin.socket");

@@ -6,12 +6,24 @@ use std::time::{Duration, Instant};
 use base::Side;
 use rtp_flow::{Codec, MediaNotice, PairId, Plan, Why};
 
-use crate::media::tests::world::{MUSIC, World, free_ports, receive, rtp, soon, tunes};
+use crate::config::MediaIo;
+use crate::media::tests::world::{MUSIC, World, both_ways, free_ports, receive, rtp, soon, tunes};
+use crate::media::threads::cores;
 use crate::media::{CannotCarry, MediaConfig, MediaWorkers};
 
-#[test]
-fn two_parties_hear_each_other_and_each_others_reports() {
-    let mut world = World::on("127.0.0.1", "127.0.0.2");
+both_ways! {
+    two_parties_hear_each_other_and_each_others_reports,
+    the_first_packet_is_told_and_a_stranger_is_not_heard,
+    the_parkee_hears_talk_then_music_then_talk_in_one_stream,
+    what_comes_after_the_end_is_drained_and_dropped,
+    pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over,
+    both_sides_share_the_ports_of_one_address_and_neither_takes_them_all,
+    the_wildcard_of_ipv6_serves_both_families,
+    stopping_closes_the_ports,
+}
+
+fn two_parties_hear_each_other_and_each_others_reports(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.2", io);
     for worker in [0, 1] {
         let phone = world.party(Side::Phones, worker, "127.0.0.1");
         let pbx = world.party(Side::Pbx, worker, "127.0.0.3");
@@ -34,9 +46,8 @@ fn two_parties_hear_each_other_and_each_others_reports() {
     soon(|| world.workers.counts().forwarded == 22);
 }
 
-#[test]
-fn the_first_packet_is_told_and_a_stranger_is_not_heard() {
-    let mut world = World::on("127.0.0.1", "127.0.0.1");
+fn the_first_packet_is_told_and_a_stranger_is_not_heard(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.1", io);
     let phone = world.party(Side::Phones, 0, "127.0.0.1");
     let pbx = world.party(Side::Pbx, 0, "127.0.0.1");
     world.join(&phone, &pbx);
@@ -49,9 +60,8 @@ fn the_first_packet_is_told_and_a_stranger_is_not_heard() {
     soon(|| world.workers.counts().dropped[Why::Stranger as usize] == 1);
 }
 
-#[test]
-fn the_parkee_hears_talk_then_music_then_talk_in_one_stream() {
-    let mut world = World::on("127.0.0.1", "127.0.0.2");
+fn the_parkee_hears_talk_then_music_then_talk_in_one_stream(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.2", io);
     let parkee = world.party(Side::Pbx, 1, "127.0.0.1");
     let parker = world.party(Side::Phones, 1, "127.0.0.1");
     let retriever = world.party(Side::Phones, 1, "127.0.0.1");
@@ -81,9 +91,8 @@ fn the_parkee_hears_talk_then_music_then_talk_in_one_stream() {
     soon(|| world.workers.counts().paced == 25 + u64::from(music_after));
 }
 
-#[test]
-fn what_comes_after_the_end_is_drained_and_dropped() {
-    let mut world = World::on("127.0.0.1", "127.0.0.1");
+fn what_comes_after_the_end_is_drained_and_dropped(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.1", io);
     let phone = world.party(Side::Phones, 0, "127.0.0.1");
     world.hears(&phone, MUSIC);
     phone.hear();
@@ -96,11 +105,10 @@ fn what_comes_after_the_end_is_drained_and_dropped() {
     soon(|| world.workers.counts().dropped[Why::Idle as usize] == 100);
 }
 
-#[test]
-fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over() {
+fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over(io: MediaIo) {
     let first = free_ports(12);
     let _busy = UdpSocket::bind(("127.0.0.1", first + 3)).unwrap();
-    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 11, 2);
+    let mut world = World::with(("127.0.0.1", "127.0.0.2"), first..=first + 11, 2, io);
     let pairs = world.stock(Side::Phones, 256);
     let ports: Vec<u16> = pairs.iter().map(|pair| pair.port - first).collect();
     assert_eq!(ports, [0, 4, 6, 8, 10]);
@@ -113,10 +121,9 @@ fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over() {
     assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Pbx });
 }
 
-#[test]
-fn both_sides_share_the_ports_of_one_address_and_neither_takes_them_all() {
+fn both_sides_share_the_ports_of_one_address_and_neither_takes_them_all(io: MediaIo) {
     let first = free_ports(32);
-    let mut world = World::with("0.0.0.0", "127.0.0.2", first, first + 31, 1);
+    let mut world = World::with(("0.0.0.0", "127.0.0.2"), first..=first + 31, 1, io);
     let mut ports = Vec::new();
     for (side, fair) in [(Side::Phones, 4), (Side::Pbx, 3), (Side::Phones, 3), (Side::Pbx, 2)] {
         let pairs = world.stock(side, 128);
@@ -126,13 +133,12 @@ fn both_sides_share_the_ports_of_one_address_and_neither_takes_them_all() {
     assert_eq!(ports, (0..12).map(|n| first + 2 * n).collect::<Vec<_>>());
 }
 
-#[test]
-fn the_wildcard_of_ipv6_serves_both_families() {
+fn the_wildcard_of_ipv6_serves_both_families(io: MediaIo) {
     if UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return;
     }
-    let mut world = World::on("::", "::");
+    let mut world = World::on("::", "::", io);
     let old = world.party(Side::Phones, 0, "127.0.0.1");
     let new = world.party(Side::Pbx, 0, "::1");
     world.join(&old, &new);
@@ -152,18 +158,56 @@ fn an_address_of_another_machine_is_refused_at_the_start() {
         pbx: "192.0.2.1".parse().unwrap(),
         ports: 30_000..=30_010,
         workers: None,
+        pin: Vec::new(),
+        io: MediaIo::Auto,
     };
     let refused = MediaWorkers::start(&config, &tunes(), |_| {}).unwrap_err();
     assert!(matches!(refused, CannotCarry::Address { .. }), "{refused}");
     assert!(refused.to_string().contains("192.0.2.1"), "{refused}");
 }
 
-#[test]
-fn stopping_closes_the_ports() {
+fn stopping_closes_the_ports(io: MediaIo) {
     let first = free_ports(4);
-    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 3, 1);
+    let mut world = World::with(("127.0.0.1", "127.0.0.2"), first..=first + 3, 1, io);
     world.stock(Side::Phones, 2);
     assert!(UdpSocket::bind(("127.0.0.1", first)).is_err());
     world.workers.stop();
     assert!(UdpSocket::bind(("127.0.0.1", first)).is_ok());
+}
+
+#[test]
+fn a_worker_stays_on_its_core_and_a_core_that_is_not_ours_is_refused() {
+    let cores = cores();
+    let [first, .., last] = cores[..] else {
+        eprintln!("skipped: this process may run on one core only, so that nothing can be told");
+        return;
+    };
+    let first_port = free_ports(4);
+    let mut config = MediaConfig {
+        phones: "127.0.0.1".parse().unwrap(),
+        pbx: "127.0.0.2".parse().unwrap(),
+        ports: first_port..=first_port + 3,
+        workers: None,
+        pin: vec![last, first],
+        io: MediaIo::Auto,
+    };
+    let running = MediaWorkers::start(&config, &tunes(), |_| {}).unwrap();
+    for core in [first, last] {
+        soon(|| threads_on(core) > 0);
+    }
+    running.stop();
+    config.pin = vec![first, 1_023];
+    let refused = MediaWorkers::start(&config, &tunes(), |_| {}).unwrap_err();
+    assert!(refused.to_string().starts_with("media.pin: there is no core 1023"), "{refused}");
+}
+
+/// How many of the media workers of this process are kept on this core.
+fn threads_on(core: usize) -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let kept = threads.filter(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let says = |line: &str| status.lines().any(|l| l == line);
+        says("Name:\tmedia") && says(&format!("Cpus_allowed_list:\t{core}"))
+    });
+    kept.count()
 }

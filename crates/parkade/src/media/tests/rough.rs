@@ -8,11 +8,19 @@ use std::thread;
 use base::Side;
 use rtp_flow::{PairId, Plan, Why};
 
-use crate::media::tests::world::{MUSIC, World, free_ports, rtp, soon, stream};
+use crate::config::MediaIo;
+use crate::media::tests::world::{MUSIC, World, both_ways, free_ports, rtp, soon, stream};
 
-#[test]
-fn a_packet_that_is_too_long_is_counted_and_never_passed_on_cut() {
-    let mut world = World::on("127.0.0.1", "127.0.0.2");
+both_ways! {
+    a_packet_that_is_too_long_is_counted_and_never_passed_on_cut,
+    a_far_side_that_is_not_there_disturbs_nobody,
+    a_flood_on_one_port_takes_nothing_from_the_others,
+    every_one_of_many_workers_carries_its_own,
+    stopping_in_the_middle_of_everything_leaves_no_file_open,
+}
+
+fn a_packet_that_is_too_long_is_counted_and_never_passed_on_cut(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.2", io);
     let phone = world.party(Side::Phones, 0, "127.0.0.1");
     let pbx = world.party(Side::Pbx, 0, "127.0.0.3");
     world.join(&phone, &pbx);
@@ -26,9 +34,8 @@ fn a_packet_that_is_too_long_is_counted_and_never_passed_on_cut() {
     soon(|| world.workers.counts().huge == 2);
 }
 
-#[test]
-fn a_far_side_that_is_not_there_disturbs_nobody() {
-    let mut world = World::on("127.0.0.1", "127.0.0.2");
+fn a_far_side_that_is_not_there_disturbs_nobody(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.2", io);
     let gone = world.party(Side::Phones, 0, "127.0.0.1");
     let parkee = world.party(Side::Pbx, 0, "127.0.0.3");
     let phone = world.party(Side::Phones, 0, "127.0.0.1");
@@ -55,9 +62,8 @@ fn a_far_side_that_is_not_there_disturbs_nobody() {
     });
 }
 
-#[test]
-fn a_flood_on_one_port_takes_nothing_from_the_others() {
-    let mut world = World::on("127.0.0.1", "127.0.0.2");
+fn a_flood_on_one_port_takes_nothing_from_the_others(io: MediaIo) {
+    let mut world = World::on("127.0.0.1", "127.0.0.2", io);
     let flooded = world.party(Side::Phones, 0, "127.0.0.1");
     let parkee = world.party(Side::Pbx, 0, "127.0.0.3");
     let phone = world.party(Side::Phones, 0, "127.0.0.1");
@@ -85,10 +91,9 @@ fn a_flood_on_one_port_takes_nothing_from_the_others() {
     flood.join().unwrap();
 }
 
-#[test]
-fn every_one_of_many_workers_carries_its_own() {
+fn every_one_of_many_workers_carries_its_own(io: MediaIo) {
     let first = free_ports(64);
-    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 63, 4);
+    let mut world = World::with(("127.0.0.1", "127.0.0.2"), first..=first + 63, 4, io);
     let calls = [0, 1, 2, 3].map(|worker| {
         let phone = world.party(Side::Phones, worker, "127.0.0.1");
         let pbx = world.party(Side::Pbx, worker, "127.0.0.3");
@@ -107,8 +112,7 @@ fn every_one_of_many_workers_carries_its_own() {
     }
 }
 
-#[test]
-fn stopping_in_the_middle_of_everything_leaves_no_file_open() {
+fn stopping_in_the_middle_of_everything_leaves_no_file_open(io: MediaIo) {
     if std::env::var_os("NEXTEST").is_none() {
         eprintln!(
             "skipped: it counts the open files of a process of its own, as nextest gives one"
@@ -118,7 +122,7 @@ fn stopping_in_the_middle_of_everything_leaves_no_file_open() {
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = open();
     let first = free_ports(64);
-    let mut world = World::with("127.0.0.1", "127.0.0.2", first, first + 63, 2);
+    let mut world = World::with(("127.0.0.1", "127.0.0.2"), first..=first + 63, 2, io);
     let parties: Vec<_> = (0..2)
         .map(|worker| {
             let phone = world.party(Side::Phones, worker, "127.0.0.1");

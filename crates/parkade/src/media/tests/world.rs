@@ -1,8 +1,10 @@
 //! Far sides on loopback around running workers.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base::Side;
@@ -10,6 +12,9 @@ use rtp_flow::{
     Codec, Hears, MediaNotice, Pair, PairId, PayloadMap, Plan, StreamKind, StreamPlan, Tune, Tunes,
 };
 
+use crate::config::MediaIo;
+use crate::media::ring::Ring;
+use crate::media::worker::waker;
 use crate::media::{MediaConfig, MediaWorkers};
 
 /// How long anything on loopback may take.
@@ -17,6 +22,43 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) const MUSIC: Hears =
     Hears::Music { tune: 0, codec: Codec::Pcma, payload_type: 8, ptime: 20 };
+
+/// Makes of functions that take a [`MediaIo`] tests by epoll and tests by io_uring, which are skipped
+/// where the kernel refuses it.
+macro_rules! both_ways {
+    ($($name:ident,)*) => {
+        mod by_epoll {
+            $(
+                #[test]
+                fn $name() {
+                    super::$name(crate::config::MediaIo::Epoll);
+                }
+            )*
+        }
+        mod by_io_uring {
+            $(
+                #[test]
+                fn $name() {
+                    if crate::media::tests::world::has_io_uring() {
+                        super::$name(crate::config::MediaIo::IoUring);
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(super) use both_ways;
+
+/// Whether the kernel lets us have an io_uring; if not, says so.
+pub(super) fn has_io_uring() -> bool {
+    // On a thread of its own: the end of a ring interrupts what the thread that made it waits for.
+    let asked = thread::spawn(|| Ring::new(waker().unwrap(), 16).err());
+    let refused = asked.join().unwrap();
+    if let Some(error) = &refused {
+        eprintln!("skipped: the kernel refuses io_uring: {error}");
+    }
+    refused.is_none()
+}
 
 pub(super) struct World {
     pub(super) workers: MediaWorkers,
@@ -53,18 +95,26 @@ pub(super) fn free_ports(count: u16) -> u16 {
 }
 
 impl World {
-    pub(super) fn on(phones: &str, pbx: &str) -> World {
+    /// Two workers, and some ports.
+    pub(super) fn on(phones: &str, pbx: &str, io: MediaIo) -> World {
         let first = free_ports(64);
-        World::with(phones, pbx, first, first + 63, 2)
+        World::with((phones, pbx), first..=first + 63, 2, io)
     }
 
-    pub(super) fn with(phones: &str, pbx: &str, first: u16, last: u16, workers: usize) -> World {
+    pub(super) fn with(
+        (phones, pbx): (&str, &str),
+        ports: RangeInclusive<u16>,
+        workers: usize,
+        io: MediaIo,
+    ) -> World {
         let addresses = (phones.parse().unwrap(), pbx.parse().unwrap());
         let config = MediaConfig {
             phones: addresses.0,
             pbx: addresses.1,
-            ports: first..=last,
+            ports,
             workers: Some(workers),
+            pin: Vec::new(),
+            io,
         };
         let (tell, notices) = channel();
         let notify = move |notice| tell.send(notice).unwrap_or_default();
