@@ -18,7 +18,7 @@ from dialling import port_of
 from measured import LOAD, UNDER_TEST, pinned
 from networks import INSIDE, PARKADE_FOR_PBX, PBX
 from relays import Parkade
-from sound import options, run, say
+from sound import options, run, say, turn
 from streams import AFTER, IDLE, PACKETS, Carried, spread
 
 SETTLED = 2.0  # seconds until all music plays and the parkers are gone
@@ -84,7 +84,6 @@ def heard(peer, streams, calls, chosen):
     """One peer's turn: alone, and with the sound of the parkees themselves coming in."""
     try:
         peer.prepare(calls, streams)
-        streams.wait_for_rest(chosen.wait)
         idle = streams.measure(IDLE)
         peer.play()
         time.sleep(SETTLED)
@@ -111,7 +110,7 @@ def rounds(chosen, streams, peers):
     for number in range(1, chosen.rounds + 1):
         for calls in chosen.calls:
             for peer in peers:
-                carried = heard(peer, streams, calls, chosen)
+                carried = turn(lambda peer=peer, calls=calls: heard(peer, streams, calls, chosen), chosen.wait)
                 results[calls, peer].append(carried)
                 found, doubts = carried.found, carried.doubts()
                 say(

@@ -11,14 +11,15 @@ import time
 
 sys.dont_write_bytecode = True
 
+from bpf import Bpf
 from measured import LOAD, UNDER_TEST
 from networks import INSIDE, PHONES, steer
 from relays import Nat, Parkade, Rtpengine
-from sound import options, run, say
+from sound import options, run, say, turn
 from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
 
 SETTLED = 1.5  # seconds until every path has found its way
-PEERS = ("nat", "rtpengine", "kernel", "user")
+PEERS = ("nat", "rtpengine", "kernel", "user", "bpf")
 
 
 def calibrate(streams, folder, chosen):
@@ -63,7 +64,6 @@ def measure(peer, streams, calls, chosen):
     """One peer's turn."""
     try:
         streams.open(peer.carry(calls))
-        streams.wait_for_rest(chosen.wait)
         idle = streams.measure(IDLE)
         streams.order("talk")
         time.sleep(SETTLED)
@@ -83,7 +83,7 @@ def rounds(chosen, streams, peers):
     for number in range(1, chosen.rounds + 1):
         for calls in chosen.calls:
             for peer in peers:
-                carried = measure(peer, streams, calls, chosen)
+                carried = turn(lambda peer=peer, calls=calls: measure(peer, streams, calls, chosen), chosen.wait)
                 results[calls, peer].append(carried)
                 found, doubts = carried.found, carried.doubts()
                 say(
@@ -158,10 +158,11 @@ def measure_all(chosen, folder, streams):
         "rtpengine": Rtpengine(folder),
         "kernel": Parkade(folder, chosen.parkade, "Parkade, kernel path", "nftables"),
         "user": Parkade(folder, chosen.parkade, "Parkade, user space", "off"),
+        "bpf": Bpf(folder),
     }
     peers = []
     for name in PEERS:
-        if name in chosen.only:
+        if name in chosen.only and (name != "bpf" or chosen.bpf):
             every[name].is_ruler = name in ("nat", "rtpengine")
             why_not = every[name].why_not()
             if why_not:
@@ -177,6 +178,7 @@ def main():
     parser = options("relay", __doc__, 8.0)
     parser.add_argument("--calls", type=int, nargs="+", default=[200, 400], help="calls at once")
     parser.add_argument("--only", choices=PEERS, nargs="+", default=PEERS, help="measure only these")
+    parser.add_argument("--bpf", action="store_true", help="also a prototype that forwards by TC BPF and rewrites RTP")
     chosen = parser.parse_args([word for word in sys.argv[1:] if word != INSIDE])
     if chosen.quick:
         chosen.calls, chosen.rounds, chosen.seconds = [50], 1, 2.0

@@ -2,7 +2,6 @@
 
 import os
 import statistics
-import time
 
 from dialling import port_of
 from measured import LOAD, UNDER_TEST
@@ -35,12 +34,6 @@ class Streams(Ordered):
     def measure(self, seconds):
         """What was sent and heard, and what the cores have done."""
         return self.order(f"measure {seconds}")
-
-    def wait_for_rest(self, seconds):
-        """Waits until nothing runs on the core under test, at most so long."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and busy(self.measure(AFTER), UNDER_TEST) > RESTLESS:
-            pass
 
 
 def busy(found, core):
