@@ -6,6 +6,7 @@ socket for each stream, what is due in each millisecond. Then calls are parked a
 ends say how long they have heard nothing at each switch. Prints tables in Markdown.
 """
 
+import functools
 import os
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ from dialling import port_of
 from measured import LOAD, UNDER_TEST, pinned
 from networks import INSIDE, PARKADE_FOR_PBX, PBX
 from relays import Parkade
-from sound import options, run, say, turn
+from sound import options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, spread
 
 SETTLED = 2.0  # seconds until all music plays and the parkers are gone
@@ -110,7 +111,8 @@ def rounds(chosen, streams, peers):
     for number in range(1, chosen.rounds + 1):
         for calls in chosen.calls:
             for peer in peers:
-                carried = turn(lambda peer=peer, calls=calls: heard(peer, streams, calls, chosen), chosen.wait)
+                turn = functools.partial(heard, peer, streams, calls, chosen)
+                carried = undisturbed(turn, streams, chosen.wait)
                 results[calls, peer].append(carried)
                 found, doubts = carried.found, carried.doubts()
                 say(

@@ -15,7 +15,7 @@ from bpf import Bpf
 from measured import LOAD, UNDER_TEST
 from networks import INSIDE, PHONES, steer
 from relays import Nat, Parkade, Rtpengine
-from sound import options, run, say, turn
+from sound import options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
 
 SETTLED = 1.5  # seconds until every path has found its way
@@ -62,8 +62,8 @@ def calibrate(streams, folder, chosen):
 
 def measure(peer, streams, calls, chosen):
     """One peer's turn."""
-    try:
-        streams.open(peer.carry(calls))
+
+    def once():
         idle = streams.measure(IDLE)
         streams.order("talk")
         time.sleep(SETTLED)
@@ -73,6 +73,10 @@ def measure(peer, streams, calls, chosen):
         carried = Carried(idle, found, streams.measure(AFTER), found["came"] + found["reports_came"])
         carried.memory = memory
         return carried
+
+    try:
+        streams.open(peer.carry(calls))
+        return undisturbed(once, streams, chosen.wait)
     finally:
         peer.stop()
 
@@ -83,7 +87,7 @@ def rounds(chosen, streams, peers):
     for number in range(1, chosen.rounds + 1):
         for calls in chosen.calls:
             for peer in peers:
-                carried = turn(lambda peer=peer, calls=calls: measure(peer, streams, calls, chosen), chosen.wait)
+                carried = measure(peer, streams, calls, chosen)
                 results[calls, peer].append(carried)
                 found, doubts = carried.found, carried.doubts()
                 say(

@@ -25,7 +25,7 @@ def options(name, text, seconds):
     parser = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=text)
     parser.add_argument("--rounds", type=int, default=5, help="rounds")
     parser.add_argument("--seconds", type=float, default=seconds, help="how long each measurement takes")
-    parser.add_argument("--wait", type=float, default=0.0, help="seconds for which a turn is taken again while anything else runs")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds that a measurement may wait for a core without other work")
     parser.add_argument("--step", type=int, default=100, help="microseconds: how often the load sends what is due and reads")
     parser.add_argument("--quick", action="store_true", help="few calls, one short round: does it work at all?")
     parser.add_argument("--parkade", default=os.path.join(built, "parkade"), help="the program to measure")
@@ -33,14 +33,16 @@ def options(name, text, seconds):
     return parser
 
 
-def turn(measure, wait):
-    """One peer's turn, again while something else has run beside it, for so many seconds at most."""
+def undisturbed(measure, streams, wait):
+    """What `measure()` finds; it waits until nothing else runs on the core, and measures again if something has run
+    beside it, all that for so many seconds at most."""
     end = time.monotonic() + wait
     while True:
+        streams.wait_for_rest(end)
         carried = measure()
         if not carried.doubts() or time.monotonic() > end:
             return carried
-        say(f"again, for {carried.doubts()}")
+        say(f"again: {carried.doubts()}")
 
 
 def run(chosen, measure):

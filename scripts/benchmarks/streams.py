@@ -2,6 +2,7 @@
 
 import os
 import statistics
+import time
 
 from dialling import port_of
 from measured import LOAD, UNDER_TEST
@@ -34,6 +35,11 @@ class Streams(Ordered):
     def measure(self, seconds):
         """What was sent and heard, and what the cores have done."""
         return self.order(f"measure {seconds}")
+
+    def wait_for_rest(self, end):
+        """Waits until nothing runs on the core under test, until then at most."""
+        while time.monotonic() < end and busy(self.measure(AFTER), UNDER_TEST) > RESTLESS:
+            pass
 
 
 def busy(found, core):
