@@ -22,6 +22,7 @@ class Bpf:
     """The program on both of Parkade's interfaces, and its map."""
 
     title = "TC BPF, prototype"
+    program = None  # only the kernel works
 
     def __init__(self, folder):
         self.object = os.path.join(folder, "relay.o")
@@ -38,11 +39,6 @@ class Bpf:
         command = ["clang", "-O2", "-g", "-Wall", "-target", "bpf", f"-I{machine}", "-c", source, "-o", self.object]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         return f"it does not compile: {built.stderr}" if built.returncode else None
-
-    @staticmethod
-    def memory():
-        """It has no process."""
-        return None
 
     def carry(self, calls):
         """Returns the aims of all calls' ends, once they lead through it."""

@@ -70,7 +70,7 @@ class Music(Parkade):
         self.start()
         self.calls = self.dialling.dial(calls)
         streams.open([(None, call.pbx_to) for call in self.calls])
-        self.talking = self.measured.memory_at_rest()
+        self.talking = self.program.memory_at_rest()
 
     def play(self):
         """Parks them."""
@@ -78,7 +78,7 @@ class Music(Parkade):
 
     def memory(self):
         """Bytes in use; while the calls talked, and now."""
-        return self.talking, self.measured.memory()
+        return self.talking, self.program.memory()
 
 
 def heard(peer, streams, calls, chosen):

@@ -18,6 +18,7 @@ from relays import Nat, Parkade, Rtpengine
 from sound import options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
 
+IN_THE_KERNEL = 1.0  # microseconds a packet: a program that runs for longer has a look at them
 SETTLED = 1.5  # seconds until every path has found its way
 PEERS = ("nat", "rtpengine", "kernel", "user", "bpf")
 
@@ -67,11 +68,14 @@ def measure(peer, streams, calls, chosen):
         idle = streams.measure(IDLE)
         streams.order("talk")
         time.sleep(SETTLED)
+        before = peer.program and peer.program.ran()
         found = streams.measure(chosen.seconds)
-        memory = peer.memory()
+        ran = peer.program and peer.program.ran() - before
+        memory = peer.program and peer.program.memory()
         streams.order("silence")
         carried = Carried(idle, found, streams.measure(AFTER), found["came"] + found["reports_came"])
         carried.memory = memory
+        carried.program = None if ran is None else 1e6 * ran / max(1, carried.packets)
         return carried
 
     try:
@@ -90,6 +94,8 @@ def rounds(chosen, streams, peers):
                 carried = measure(peer, streams, calls, chosen)
                 results[calls, peer].append(carried)
                 found, doubts = carried.found, carried.doubts()
+                if getattr(peer, "path", "off") != "off" and carried.program > IN_THE_KERNEL:
+                    doubts = ", ".join(filter(None, [doubts, "its packets do not stay in the kernel"]))
                 say(
                     f"round {number} {peer.title}, {calls} calls: {carried.each:.2f} µs a packet, core {UNDER_TEST}"
                     f" {carried.busy:.1%} (idle {carried.idle:.1%}), core {LOAD} {carried.load:.0%},"
@@ -131,6 +137,10 @@ def table(chosen, peers, results):
                     f"| … ÷ {peer.title} | "
                     + " | ".join(f"{median(other) / median(peer):.2f}" if median(peer) > 0 else "" for other in peers) + " |"
                 )
+        row(
+            "… of which the program itself ran",
+            lambda found: spread([c.program for c in found if c.program is not None], "{:.2f} µs") or "—",
+        )
         row("… share of the core", lambda found: spread([c.busy - c.idle for c in found], "{:.1%}"))
         row("… packets lost of all rounds", lost)
         row("… RTCP packets carried", reports)

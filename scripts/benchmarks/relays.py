@@ -27,9 +27,7 @@ class Nat:
         """Why it cannot be measured here."""
         return None if find_program("nft") else "the Debian package nftables is not installed"
 
-    def memory(self):
-        """Nobody can tell what of the kernel's memory is its."""
-        return None
+    program = None  # only the kernel works
 
     def carry(self, calls):
         """Returns the aims of all calls' ends, once they lead through it."""
@@ -136,7 +134,7 @@ class Rtpengine:
 
     def __init__(self, folder):
         self.folder = folder
-        self.engine = None
+        self.program = None
 
     @staticmethod
     def why_not():
@@ -146,66 +144,58 @@ class Rtpengine:
 
     def carry(self, calls):
         """Returns the aims of all calls' ends, once they lead through it."""
-        self.engine = Engine(self.folder)
-        self.title = self.engine.title
+        self.program = Engine(self.folder)
+        self.title = self.program.title
         aims = []
         for number in range(calls):
             port = port_of(number)
-            pbx_to = self.engine.describe("offer", number, PHONES, port, direction=["phones", "pbx"])
-            phone_to = self.engine.describe("answer", number, PBX, port, **{"to-tag": "pbx"})
+            pbx_to = self.program.describe("offer", number, PHONES, port, direction=["phones", "pbx"])
+            phone_to = self.program.describe("answer", number, PBX, port, **{"to-tag": "pbx"})
             aims.append((phone_to, pbx_to))
         return aims
 
-    def memory(self):
-        """Bytes in use."""
-        return self.engine.memory()
-
     def stop(self):
         """Ends it."""
-        if self.engine:
-            self.engine.stop()
-            self.engine = None
+        if self.program:
+            self.program.stop()
+            self.program = None
 
 
 class Parkade:
     """Parkade, its calls set up by SIP."""
 
-    def __init__(self, folder, program, title, path):
+    def __init__(self, folder, command, title, path):
         self.folder = folder
-        self.program = program
+        self.command = command
         self.title = title
         self.path = path  # what media.fast_path is to be
-        self.measured = self.dialling = None
+        self.program = self.dialling = None
 
     def why_not(self):
         """Why it cannot be measured here."""
-        return None if self.path == "off" or has_fast_path(self.program, self.folder) else "it knows no media.fast_path"
+        return None if self.path == "off" or has_fast_path(self.command, self.folder) else "it knows no media.fast_path"
 
     def start(self):
         """Starts it, with nothing to carry yet."""
-        media = f'fast_path = "{self.path}"' if has_fast_path(self.program, self.folder) else ""
+        media = f'fast_path = "{self.path}"' if has_fast_path(self.command, self.folder) else ""
         set_forwarding(self.path != "off")
         slots = "2000-5999"
-        self.measured = start_parkade(self.folder, SIP, self.program, "always", self.title, WHERE, media, slots)
-        self.dialling = Dialling(self.measured.port)
+        self.program = start_parkade(self.folder, SIP, self.command, "always", self.title, WHERE, media, slots)
+        self.dialling = Dialling(self.program.port)
 
     def carry(self, calls):
         """Returns the aims of all calls' ends, once they are up."""
         self.start()
         return [(call.phone_to, call.pbx_to) for call in self.dialling.dial(calls)]
 
-    def memory(self):
-        """Bytes in use."""
-        return self.measured.memory()
-
     def stop(self):
         """Ends it."""
         set_forwarding(False)
         if self.dialling:
             self.dialling.close()
-        if self.measured:
-            self.measured.stop()
-        self.measured = self.dialling = None
+        if self.program:
+            self.program.stop()
+        self.program = self.dialling = None
 
 
 def has_fast_path(program, folder):
