@@ -10,6 +10,7 @@ use crate::media::wire::Troubles;
 #[derive(Debug, Default)]
 pub(super) struct Published {
     forwarded: AtomicU64,
+    fast: AtomicU64,
     paced: AtomicU64,
     unsent: AtomicU64,
     huge: AtomicU64,
@@ -22,8 +23,10 @@ pub(super) struct Published {
 /// What all workers have carried since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct MediaCounts {
-    /// Packets forwarded.
+    /// Packets forwarded here.
     pub(crate) forwarded: u64,
+    /// Packets that the kernel has forwarded, as far as they have been counted.
+    pub(crate) fast: u64,
     /// Packets of music and comfort noise.
     pub(crate) paced: u64,
     /// Packets that the system did not take.
@@ -44,6 +47,7 @@ impl Published {
     /// Writes the counts as they are now.
     pub(super) fn publish(&self, counts: &Counts, troubles: Troubles, in_use: usize) {
         self.forwarded.store(counts.forwarded, Ordering::Relaxed);
+        self.fast.store(counts.fast, Ordering::Relaxed);
         self.paced.store(counts.paced, Ordering::Relaxed);
         self.unsent.store(troubles.unsent, Ordering::Relaxed);
         self.huge.store(troubles.huge, Ordering::Relaxed);
@@ -58,6 +62,7 @@ impl Published {
     /// Adds them to a sum.
     pub(super) fn add_to(&self, sum: &mut MediaCounts) {
         sum.forwarded += self.forwarded.load(Ordering::Relaxed);
+        sum.fast += self.fast.load(Ordering::Relaxed);
         sum.paced += self.paced.load(Ordering::Relaxed);
         sum.unsent += self.unsent.load(Ordering::Relaxed);
         sum.huge += self.huge.load(Ordering::Relaxed);

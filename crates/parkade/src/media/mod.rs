@@ -7,16 +7,15 @@
 //!   lie meanwhile; `ring`: how io_uring does it, with `provided`, which is the same, and `flights`, what
 //!   must stay until it is sent;
 //! - `stock`: the thread that binds port pairs ahead of need; `ports`: how one pair is bound;
-//! - `kernel`: what is left to the kernel; `counts`: what has been carried, readable at any time;
+//! - `past`: what goes past a worker, in the kernel: `kernel`; `counts`: what has been carried, readable at any time;
 //! - `music`: files, folders and the built-in melody made into tunes; `decode`: one file.
 
 mod counts;
 mod decode;
 mod flights;
-#[cfg_attr(not(test), allow(dead_code, reason = "the relay's orders come to it next"))]
-#[allow(unused_imports, reason = "the relay's orders come to it next")]
 mod kernel;
 mod music;
+mod past;
 mod polled;
 mod ports;
 mod provided;

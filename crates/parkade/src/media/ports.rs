@@ -13,8 +13,8 @@ pub(super) struct BoundPair {
     pub(super) port: u16,
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
-    /// Whether the sockets speak IPv6, to which an IPv4 peer must be mapped.
-    ipv6: bool,
+    /// On which address they are bound; may be a wildcard.
+    pub(super) address: IpAddr,
 }
 
 impl BoundPair {
@@ -29,7 +29,8 @@ impl BoundPair {
     /// A peer's address as these sockets name it.
     pub(super) fn as_named(&self, peer: SocketAddr) -> SocketAddr {
         match peer {
-            SocketAddr::V4(v4) if self.ipv6 => {
+            // To sockets that speak IPv6 an IPv4 peer must be mapped.
+            SocketAddr::V4(v4) if self.address.is_ipv6() => {
                 SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
             }
             _ => peer,
@@ -104,7 +105,7 @@ impl Untried {
             let pair = bind(address, port).and_then(|rtp| Ok((rtp, bind(address, port + 1)?)));
             match pair {
                 Ok((rtp, rtcp)) => {
-                    return Ok(BoundPair { port, rtp, rtcp, ipv6: address.is_ipv6() });
+                    return Ok(BoundPair { port, rtp, rtcp, address });
                 }
                 Err(e) if is_busy(&e) => {}
                 Err(e) => {

@@ -2,6 +2,7 @@
 //! relay says. Nothing is allocated per packet.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -9,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use base::Moment;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes, Verdict};
+use rtp_flow::{Door, MediaNotice, PairId, Plan, Relay, Tunes, Verdict};
 
 use crate::media::counts::Published;
+use crate::media::past::Past;
 use crate::media::ports::{BoundPair, Numbering};
 use crate::media::wire::{Came, Wire};
 
@@ -58,6 +60,8 @@ pub(super) struct Standing {
     pub(super) numbering: Numbering,
     pub(super) notify: Notify,
     pub(super) published: Arc<Published>,
+    /// What goes past it, if anything may.
+    pub(super) past: Option<Past>,
 }
 
 /// One worker's own.
@@ -67,6 +71,8 @@ pub(super) struct Worker<W> {
     orders: Receiver<WorkerOrder>,
     woken: Arc<AtomicBool>,
     standing: Standing,
+    /// The addresses of the RTP sockets, by the places of their pairs.
+    sockets: Vec<Option<(IpAddr, u16)>>,
     opened: Instant,
 }
 
@@ -93,7 +99,18 @@ impl<W: Wire> Worker<W> {
         let (sender, orders) = channel();
         let woken = Arc::new(AtomicBool::new(false));
         let post = Post { orders: sender, waker, woken: woken.clone() };
-        (Worker { wire, relay, orders, woken, standing, opened: Instant::now() }, post)
+        (
+            Worker {
+                wire,
+                relay,
+                orders,
+                woken,
+                standing,
+                sockets: Vec::new(),
+                opened: Instant::now(),
+            },
+            post,
+        )
     }
 
     /// Works until it is told to stop.
@@ -124,8 +141,9 @@ impl<W: Wire> Worker<W> {
         while let Some(outgoing) = self.relay.due(now) {
             self.wire.play(self.standing.numbering.place(outgoing.pair), outgoing);
         }
-        // Settled: what orders and packets of this turn have changed stands, and nothing of our own
-        // has left since. Whoever else forwards for us is to be told here.
+        // What orders and packets of this turn have changed stands, and nothing of our own has left
+        // since.
+        self.settle(now);
         self.wire.send();
         while let Some(notice) = self.relay.notice() {
             (self.standing.notify)(notice);
@@ -134,13 +152,30 @@ impl<W: Wire> Worker<W> {
         self.standing.published.publish(&counts, self.wire.troubles(), in_use);
     }
 
+    /// Looks, if that is due, and has the kernel do what is left to it.
+    fn settle(&mut self, now: Moment) {
+        let Standing { past, numbering, .. } = &mut self.standing;
+        if self.relay.next_look().is_some_and(|at| at <= now) {
+            if let Some(past) = past {
+                past.look(now, &mut self.relay);
+            }
+            self.relay.look(now);
+        }
+        if let Some(past) = past {
+            let sockets = &self.sockets;
+            let socket = |door: Door| *sockets.get(numbering.place(door.pair))?;
+            past.settle(now, &mut self.relay, socket);
+        }
+    }
+
     fn now(&self) -> Moment {
         Moment::ZERO + self.opened.elapsed()
     }
 
     /// How long to wait for packets: until music is due, for ever if there is none.
     fn patience(&self) -> Option<Duration> {
-        self.relay.next().map(|at| at.since(self.now()))
+        let both = [self.relay.next(), self.relay.next_look()];
+        both.into_iter().flatten().min().map(|at| at.since(self.now()))
     }
 
     /// Does all that has been ordered.
@@ -152,7 +187,11 @@ impl<W: Wire> Worker<W> {
                 Ok(WorkerOrder::Plan(plan)) => self.relay.plan(self.now(), plan),
                 Ok(WorkerOrder::Bound(pairs)) => {
                     for (id, pair) in pairs {
-                        self.wire.take_in(self.standing.numbering.place(id), pair);
+                        let place = self.standing.numbering.place(id);
+                        let needed = self.sockets.len().max(place + 1);
+                        self.sockets.resize(needed, None);
+                        self.sockets[place] = Some((pair.address, pair.port));
+                        self.wire.take_in(place, pair);
                     }
                 }
                 Ok(WorkerOrder::Retune(tunes)) => self.relay.retune(tunes),

@@ -13,6 +13,8 @@ use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
 use crate::config::MediaIo;
 use crate::media::counts::{MediaCounts, Published};
+use crate::media::kernel::Kernel;
+use crate::media::past::Past;
 use crate::media::ports::{Numbering, bind};
 use crate::media::stock::{StockOrder, Stocker};
 use crate::media::threads::{Ways, cores, run_on};
@@ -79,13 +81,14 @@ pub(crate) struct MediaWorkers {
 }
 
 impl MediaWorkers {
-    /// Starts the workers. `notify` is called from their threads, never often, and must not wait.
+    /// Starts the workers; with a kernel, what needs no look goes past them. `notify` is called from their threads, never often, and must not wait.
     ///
     /// # Errors
     /// If an address is not this machine's, or a thread cannot be had.
     pub(crate) fn start(
         config: &MediaConfig,
         tunes: &Tunes,
+        kernel: Option<Arc<Kernel>>,
         notify: impl Fn(MediaNotice) + Send + 'static,
     ) -> Result<MediaWorkers, CannotCarry> {
         for address in [config.phones, config.pbx] {
@@ -103,9 +106,11 @@ impl MediaWorkers {
         let (mut workers, mut posts, mut published) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..numbering.workers {
             let relay = Relay::new(tunes.clone(), chance(number));
+            let relay = if kernel.is_some() { relay.by_fast_paths() } else { relay };
+            let past = kernel.clone().map(Past::new);
             let counts = Arc::new(Published::default());
             let (notify, counted) = (notify.clone(), counts.clone());
-            let standing = Standing { number, numbering, notify, published: counted };
+            let standing = Standing { number, numbering, notify, published: counted, past };
             let (worker, post) = ways.worker(relay, standing).map_err(|error| match config.io {
                 MediaIo::IoUring => CannotCarry::Ring(error),
                 MediaIo::Auto | MediaIo::Epoll => CannotCarry::Threads(error),

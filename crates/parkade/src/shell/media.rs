@@ -25,8 +25,6 @@ pub(super) struct Media {
     due: Option<Moment>,
     /// What the music and the prompts were made from.
     loaded: (MediaSettings, Vec<Codec>),
-    /// The kernel's part. It ends after the workers.
-    _kernel: Option<Arc<Kernel>>,
 }
 
 impl Media {
@@ -51,10 +49,10 @@ impl Media {
             // Nobody is left to be told when the program ends.
             let _ = notices.send(notice);
         };
-        let workers = MediaWorkers::start(&config, &tunes, notify).map_err(no_workers)?;
+        let workers = MediaWorkers::start(&config, &tunes, kernel, notify).map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
-        Ok(Media { workers, waiting: Vec::new(), due: None, loaded, _kernel: kernel })
+        Ok(Media { workers, waiting: Vec::new(), due: None, loaded })
     }
 
     /// Takes an order for the workers. It waits for [`Media::flush`], so that a worker is woken once
@@ -118,13 +116,14 @@ impl Media {
 
     /// Ends the workers, and says what they have carried.
     pub(super) fn stop(self) {
-        let MediaCounts { forwarded, paced, unsent, huge, errors, dropped, .. } =
+        let MediaCounts { forwarded, fast, paced, unsent, huge, errors, dropped, .. } =
             self.workers.counts();
         let all = dropped.iter().sum::<u64>() + huge;
         // Nobody hears who is parked: that is no loss.
         let unheard = dropped[Why::Unheard as usize];
         tracing::info!(
             relayed = forwarded,
+            by_kernel = fast,
             music = paced,
             unheard,
             unsent,

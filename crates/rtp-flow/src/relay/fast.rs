@@ -156,8 +156,7 @@ impl Relay {
         path.fast.calm_until = now + REFUSED;
         self.close_from(key);
         if !self.proven {
-            self.fast = false;
-            self.close_all();
+            self.without_fast_paths();
         }
         Through::No { others: self.fast }
     }
@@ -218,7 +217,10 @@ impl Relay {
         }
     }
 
-    fn close_all(&mut self) {
+    /// From now on everything passes here. Each source keeps its own SSRC all the same: a far side that
+    /// has heard several is not to hear them merged.
+    pub fn without_fast_paths(&mut self) {
+        self.fast = false;
         let keys: Vec<usize> = self.paths.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.close_from(key);

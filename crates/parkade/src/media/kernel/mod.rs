@@ -34,7 +34,10 @@ mod tests;
 pub(crate) use claim::Claim;
 pub(crate) use firewalls::{Dropping, dropping};
 pub(crate) use keys::Family;
-pub(crate) use open::{Applied, Kernel, Refused, WhyNot};
+#[cfg(test)]
+pub(crate) use open::Applied;
+pub(crate) use open::{Kernel, Refused, WhyNot};
 pub(crate) use sysctl::{Forwards, per_interface};
-pub(crate) use table::Count;
-pub(crate) use way::{NotHere, Way, WayOrder};
+#[cfg(test)]
+pub(crate) use way::NotHere;
+pub(crate) use way::{Way, WayOrder};

@@ -105,6 +105,7 @@ impl Stage {
             numbering: Numbering { workers: 1 },
             notify: Arc::new(|_| {}),
             published: Arc::new(Published::default()),
+            past: None,
         };
         let relay = Relay::new(tunes(), Chance::from_seed(1));
         let (worker, post) = Worker::new(wire, waker().unwrap(), relay, standing);

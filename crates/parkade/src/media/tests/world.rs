@@ -118,7 +118,7 @@ impl World {
         };
         let (tell, notices) = channel();
         let notify = move |notice| tell.send(notice).unwrap_or_default();
-        let workers = MediaWorkers::start(&config, &tunes(), notify).unwrap();
+        let workers = MediaWorkers::start(&config, &tunes(), None, notify).unwrap();
         World { workers, notices, addresses, stock: Vec::new() }
     }
 
