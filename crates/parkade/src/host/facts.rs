@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use crate::config::{FastPath, MediaSettings, Settings};
 use crate::host::fact::Fact;
 use crate::host::network::network;
+use crate::media::try_io_uring;
 use crate::sip::UDP_ROOM;
 
 /// Open files beside those of media: SIP sockets, streams, files.
@@ -32,12 +33,17 @@ fn wanted(media: &MediaSettings) -> Option<Fact> {
 
 fn io_uring() -> Fact {
     const ABOUT: &str = "io_uring";
-    let read = fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
-    match read.as_deref().map(str::trim) {
-        Ok("0") => Fact::fine(ABOUT, "allowed for all"),
-        Ok("1") => Fact::look(ABOUT, "only for root and one group (kernel.io_uring_disabled = 1)"),
-        Ok(_) => Fact::look(ABOUT, "switched off (kernel.io_uring_disabled = 2)"),
-        Err(_) => Fact::look(ABOUT, "not known: this kernel does not say, or /proc/sys is hidden"),
+    match try_io_uring() {
+        Ok(()) => {
+            Fact::fine(ABOUT, "the kernel gives it to this user, for what Parkade relays itself")
+        }
+        Err(error) => Fact::look(
+            ABOUT,
+            format!(
+                "refused ({error}), so epoll is used; it takes Linux 6.1, \
+                     kernel.io_uring_disabled = 0 and a sandbox that allows it"
+            ),
+        ),
     }
 }
 

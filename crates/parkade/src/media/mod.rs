@@ -35,4 +35,5 @@ pub(crate) use kernel::{
     Claim, Dropping, Family, Forwards, Kernel, WhyNot, dropping, per_interface,
 };
 pub(crate) use music::{MusicProblem, bad_prompts, load};
+pub(crate) use threads::try_io_uring;
 pub(crate) use workers::{CannotCarry, MediaConfig, MediaWorkers};

@@ -53,6 +53,15 @@ impl Ways {
     }
 }
 
+/// Whether the kernel has io_uring for this process as media takes it. Nothing is left open.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn try_io_uring() -> io::Result<()> {
+    const A_FEW: u32 = 64;
+    Ring::new(waker()?, A_FEW).map(drop)
+}
+
 fn work(
     wire: impl Wire + Send + 'static,
     waker: Arc<EventFd>,

@@ -10,8 +10,8 @@
 //! comes to our socket as ever. Both count, so it is seen where packets come and none leave. That
 //! serves two interfaces, one interface with one address, and a PBX on this host.
 //!
-//! No state: with NAT and connection tracking the same costs half as much again (see
-//! ARCHITECTURE.md), and a connection that is remembered outlives its path.
+//! No state: NAT of tracked connections costs the same (ARCHITECTURE.md), and a connection that is
+//! remembered outlives its path.
 //! - `way`: one path in addresses; `keys`: as the maps have it; `netlink`: the socket, batches;
 //!   `rules`: what is done with a packet; `table`: the table as messages; `claim`: whose it is;
 //! - `open`: the one door, [`Kernel`]; `routes`: which address leads to a peer; `sysctl`: what the
