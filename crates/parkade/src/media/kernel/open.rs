@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -58,13 +60,23 @@ pub(crate) struct Refused(io::Error);
 /// The table, opened. Dropping it removes the table. It may be shared by threads.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    table: String,
-    changes: Mutex<Changes>,
+    made: Arc<Made>,
+    /// Tells the thread that tidies up that something has been closed; without it the thread ends.
+    closed: Option<Sender<()>>,
+    tidier: Option<JoinHandle<()>>,
     /// Reading takes long; changes need not wait for it.
     reader: Mutex<Nftables>,
     forwards: [Forwards; 2],
-    size: u32,
     _lock: Lock,
+}
+
+/// The table, made.
+#[derive(Debug)]
+struct Made {
+    table: String,
+    /// How many elements each map has room for.
+    size: u32,
+    changes: Mutex<Changes>,
 }
 
 /// What changes the table.
@@ -122,8 +134,21 @@ impl Kernel {
             leaving: VecDeque::new(),
             lost: false,
         };
-        let (changes, reader) = (Mutex::new(changes), Mutex::new(reader));
-        Ok(Kernel { table, changes, reader, forwards, size, _lock: lock })
+        let made = Arc::new(Made { table, size, changes: Mutex::new(changes) });
+        let (closed, told) = channel();
+        let tidied = made.clone();
+        let tidier = Builder::new()
+            .name("media-paths".into())
+            .spawn(move || tidied.tidy(&told))
+            .map_err(WhyNot::NotThere)?;
+        Ok(Kernel {
+            made,
+            closed: Some(closed),
+            tidier: Some(tidier),
+            reader: Mutex::new(reader),
+            forwards,
+            _lock: lock,
+        })
     }
 
     /// Whether a table could be made here, by this process. Nothing is changed.
@@ -139,7 +164,7 @@ impl Kernel {
 
     /// The name of the table.
     pub(crate) fn table(&self) -> &str {
-        &self.table
+        &self.made.table
     }
 
     /// Does what is ordered, all of it at one moment, before the next packet: it is in effect when
@@ -148,7 +173,7 @@ impl Kernel {
     /// # Errors
     /// If the kernel refuses; then nothing is forwarded any more.
     pub(crate) fn apply(&self, orders: &[WayOrder]) -> Result<Applied, Refused> {
-        let mut changes = lock(&self.changes);
+        let mut changes = lock(&self.made.changes);
         if changes.lost {
             return Err(Refused(io::ErrorKind::NotConnected.into()));
         }
@@ -166,7 +191,12 @@ impl Kernel {
                 }
             }
         }
-        self.carry_out(&mut changes, turn)
+        let applied = self.made.carry_out(&mut changes, turn)?;
+        if let (false, Some(closed)) = (applied.ended.is_empty(), &self.closed) {
+            // It ends only with us.
+            let _ = closed.send(());
+        }
+        Ok(applied)
     }
 
     /// What has gone each way since it was opened: packets that came, packets that left, bytes that
@@ -177,16 +207,15 @@ impl Kernel {
     pub(crate) fn passed(&self) -> Result<Vec<(Way, Passed)>, Refused> {
         let mut counts: FxHashMap<(Map, Bytes), Count> = FxHashMap::default();
         let mut reader = lock(&self.reader);
-        let read = table::dump(&mut reader, &self.table, |map, key, count| {
+        let read = table::dump(&mut reader, &self.made.table, |map, key, count| {
             counts.insert((map, key), count);
         });
         drop(reader);
-        let mut changes = lock(&self.changes);
+        let mut changes = lock(&self.made.changes);
         if let Err(error) = read {
             // Nothing is lost: user space has had the packets since. It may all begin anew.
-            return self.make_anew(&mut changes, error).map(|()| Vec::new());
+            return self.made.make_anew(&mut changes, error).map(|()| Vec::new());
         }
-        self.carry_out(&mut changes, Turn::default())?;
         let found = |map, key| counts.get(&(map, key)).copied();
         let one = |(key, way): (&Bytes, &Way)| {
             let (came, left) = (found(Map::To, *key)?, found(Map::By, by_key(way))?);
@@ -207,10 +236,34 @@ impl Kernel {
         if other {
             return Err(NotHere::Ambiguous);
         }
-        if changes.ways.len() >= self.size as usize / 2 {
+        if changes.ways.len() >= self.made.size as usize / 2 {
             return Err(NotHere::Full);
         }
         Ok(placed.way)
+    }
+}
+
+impl Made {
+    /// Takes out of the second map what the first has lost, once no packet can be in between, until
+    /// nobody can close anything any more.
+    fn tidy(&self, closed: &Receiver<()>) {
+        while closed.recv().is_ok() {
+            // What is closed meanwhile takes along what is due by then.
+            loop {
+                match closed.recv_timeout(IN_BETWEEN) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            let mut changes = lock(&self.changes);
+            if changes.lost {
+                return;
+            }
+            if let Err(error) = self.carry_out(&mut changes, Turn::default()) {
+                tracing::error!("{error}");
+            }
+        }
     }
 
     /// Has the kernel do a turn.
@@ -290,7 +343,11 @@ impl Kernel {
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        lock(&self.changes).remove(&self.table);
+        self.closed = None;
+        if self.tidier.take().is_some_and(|tidier| tidier.join().is_err()) {
+            tracing::error!("the thread of the fast path has ended in a panic");
+        }
+        lock(&self.made.changes).remove(&self.made.table);
     }
 }
 

@@ -115,13 +115,12 @@ fn what_was_just_between_the_maps_still_leaves_by_our_address() {
     stream.order(&kernel, WayOrder::Close);
     // The second map has it for a moment, …
     assert!(nft("list ruleset").contains("192.0.2.10 . 198.51.100.20 . 4000 . 5000"));
+    // … and no longer, though nobody asks for anything: the two may go on without us.
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(120) {
+    while nft("list ruleset").contains("192.0.2.10") {
+        assert!(begun.elapsed() < Duration::from_secs(5));
         std::thread::sleep(Duration::from_millis(10));
     }
-    // … and not for ever.
-    kernel.passed().unwrap();
-    assert!(!nft("list ruleset").contains("192.0.2.10"));
 }
 
 #[test]
