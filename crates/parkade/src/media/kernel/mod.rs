@@ -12,14 +12,17 @@
 //!
 //! No state: NAT of tracked connections costs the same (ARCHITECTURE.md), and a connection that is
 //! remembered outlives its path.
-//! - `way`: one path in addresses; `keys`: as the maps have it; `netlink`: the socket, batches;
-//!   `rules`: what is done with a packet; `table`: the table as messages; `claim`: whose it is;
+//! - `way`: one path in addresses; `keys`, `elements`: as the maps have it; `netlink`: the socket,
+//!   batches; `rules`: what is done with a packet; `table`: the table as messages; `made`: what is in
+//!   it, and how that changes; `claim`: whose it is;
 //! - `open`: the one door, [`Kernel`]; `routes`: which address leads to a peer; `sysctl`: what the
 //!   host lets through; `firewalls`: what others on it do not.
 
 mod claim;
+mod elements;
 mod firewalls;
 mod keys;
+mod made;
 mod netlink;
 mod open;
 mod routes;
@@ -35,8 +38,9 @@ pub(crate) use claim::Claim;
 pub(crate) use firewalls::{Dropping, dropping};
 pub(crate) use keys::Family;
 #[cfg(test)]
-pub(crate) use open::Applied;
-pub(crate) use open::{Kernel, Refused, WhyNot};
+pub(crate) use made::Applied;
+pub(crate) use made::Refused;
+pub(crate) use open::{Kernel, WhyNot};
 pub(crate) use sysctl::{Forwards, per_interface};
 #[cfg(test)]
 pub(crate) use way::NotHere;

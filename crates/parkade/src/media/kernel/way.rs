@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::media::kernel::keys::Bytes;
 use crate::media::kernel::routes::towards;
 
 /// What comes in at `at` from `from`, and from nobody else, goes out by `by` to `to` as it is.
@@ -62,6 +63,11 @@ pub(super) struct Placed {
 }
 
 impl Way {
+    /// What it is known by, however routes and addresses of the host change.
+    pub(super) fn asked(&self) -> Bytes {
+        Bytes::pair(plain(self.from), plain(self.at))
+    }
+
     /// The way as packets have it.
     ///
     /// # Errors

@@ -103,7 +103,7 @@ fn a_table_that_somebody_has_removed_is_made_anew_with_all_that_is_open() {
     nft("flush ruleset");
     stream.phone.send_to(b"to us", OURS[0]).unwrap();
     assert_eq!(heard(&stream.ours[0]).0, b"to us");
-    kernel.passed().unwrap();
+    kernel.passed_by_now().unwrap();
     stream.goes_through(OURS);
     nft("flush ruleset");
     stream.order(&kernel, WayOrder::Close);

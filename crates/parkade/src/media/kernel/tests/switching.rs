@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rtp_flow::Passed;
 
-use crate::media::kernel::tests::net::{at, heard, net, nft, silent};
+use crate::media::kernel::tests::net::{at, heard, ip, net, nft, silent};
 use crate::media::kernel::tests::stream::{Stream, claim};
 use crate::media::kernel::{Kernel, Way, WayOrder};
 
@@ -77,9 +77,47 @@ fn a_way_that_leads_elsewhere_from_now_on_does_so_in_one_step() {
     assert_eq!(heard(&retriever), (b"second".to_vec(), at("192.0.2.1:30004")));
     silent(&stream.pbx);
     // And what counted for the old one does not count for it.
-    let passed = kernel.passed().unwrap();
+    let passed = kernel.passed_by_now().unwrap();
     let of_way = passed.iter().find(|(way, _)| way.from == at(PHONE)).unwrap().1;
     assert_eq!(of_way, Passed { came: 1, left: 1, bytes: 34 });
+}
+
+#[test]
+fn a_way_is_closed_whatever_has_become_of_the_routes() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    stream.order(&kernel, WayOrder::Open);
+    ip("address add 192.0.2.2/24 dev phones").unwrap();
+    ip("route replace 192.0.2.0/24 dev phones src 192.0.2.2").unwrap();
+    ip("route add unreachable 198.51.100.20/32").unwrap();
+    assert_eq!(stream.order(&kernel, WayOrder::Close).ended.len(), 2);
+    stream.phone.send_to(b"to us", OURS[0]).unwrap();
+    assert_eq!(heard(&stream.ours[0]).0, b"to us");
+}
+
+#[test]
+fn counters_are_read_without_waiting_and_never_for_a_way_that_was_opened_later() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    stream.order(&kernel, WayOrder::Open);
+    stream.goes_through(OURS);
+    let begun = Instant::now();
+    let passed = loop {
+        let passed = kernel.passed().unwrap();
+        if !passed.is_empty() {
+            break passed;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(passed.iter().all(|(_, p)| (p.came, p.left) == (3, 3)), "{passed:?}");
+    stream.order(&kernel, WayOrder::Close);
+    stream.order(&kernel, WayOrder::Open);
+    for (_, passed) in kernel.passed().unwrap() {
+        assert_eq!(passed.came, 0);
+    }
 }
 
 #[test]
@@ -144,7 +182,7 @@ fn two_thousand_ways_are_opened_read_and_closed_while_packets_go() {
     phone.send_to(b"the last", "192.0.2.1:33998").unwrap();
     assert_eq!(heard(&pbx), (b"the last".to_vec(), at("198.51.100.1:33999")));
     let begun = Instant::now();
-    assert_eq!(kernel.passed().unwrap().len(), 2_000);
+    assert_eq!(kernel.passed_by_now().unwrap().len(), 2_000);
     took("their counters read", begun);
     let begun = Instant::now();
     for way in &ways[..500] {
