@@ -3,6 +3,7 @@
 Just enough SIP for that: nothing is lost between these networks as long as few messages are under way at once.
 """
 
+import collections
 import re
 import select
 import time
@@ -14,6 +15,7 @@ FIRST_SLOT = 2000  # a slot for each call
 AT_ONCE = 40
 PACE = 200  # calls a second at most: ports are bound ahead, not without end
 PATIENCE = 30  # seconds
+SPEAKS_FIRST = 0.03  # seconds for which a retriever has spoken when it acknowledges, so that its own start is no gap
 
 # G.711 alone, packets of 20 ms.
 SDP = (
@@ -61,6 +63,7 @@ class Dialling:
         self.run = time.monotonic_ns()
         self.branch = 0
         self.on_answer = self.on_parked = lambda call: None
+        self.late = collections.deque()  # ACKs that wait, each with its time
 
     def close(self):
         """Nobody answers any more."""
@@ -78,10 +81,12 @@ class Dialling:
         self._all(calls, self._refer, lambda call: call.parked)
 
     def retrieve(self, calls):
-        """Takes each from its slot, by the phone that parked it; `on_answer` is told where that phone is to send."""
+        """Takes each from its slot, by the phone that parked it; `on_answer` is told where that phone is to send, from then
+        on, and not only when it has acknowledged."""
         takers = [self._begin("take", call.number, str(FIRST_SLOT + call.number)) for call in calls]
         self._all(takers, self._invite, lambda call: call.answer)
-        return takers
+        while self.late:
+            self.hear(0.01)
 
     def _begin(self, kind, number, asks):
         call = self.calls[f"{kind}-{self.run}-{number}"] = Call(number, asks)
@@ -107,6 +112,8 @@ class Dialling:
 
     def hear(self, seconds):
         """Deals with what has come; waits so long if nothing has."""
+        while self.late and self.late[0][0] < time.monotonic():
+            self._within(self.late.popleft()[1], "ACK", 1)
         for udp in select.select([self.phones, self.pbx], [], [], seconds)[0]:
             data, peer = udp.recvfrom(65535)
             message = data.decode("utf-8", "replace")
@@ -126,6 +133,9 @@ class Dialling:
             if not call.answer:
                 call.answer, call.phone_to = message, media_address(message)
                 self.on_answer(call)
+                if call.id.startswith("take"):
+                    self.late.append((time.monotonic() + SPEAKS_FIRST, call))
+                    return
             self._within(call, "ACK", 1)
 
     def _asked(self, udp, peer, request):

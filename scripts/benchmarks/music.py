@@ -23,6 +23,7 @@ from sound import options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, spread
 
 SETTLED = 2.0  # seconds until all music plays and the parkers are gone
+WITHIN = 25  # milliseconds that a switch may take, as it is heard
 SWITCHED = 1.0  # seconds of talk or music between two switches
 MUSIC_PORT = 30000  # of the floor
 PARTS = ("floor", "parkade", "switch")
@@ -214,6 +215,8 @@ def switches(chosen, folder, streams):
             for found in results.values()
         ]
         print(f"| {name}: from the last packet of the one to the first of the other, median, longest | " + " | ".join(cells) + " |")
+        cells = [f"{sum(gap > WITHIN for gap in found[way])}" for found in results.values()]
+        print(f"| … longer than {WITHIN} ms | " + " | ".join(cells) + " |")
         cells = [f"{len(found[way])} of {expected}" for found in results.values()]
         print("| … switches heard | " + " | ".join(cells) + " |")
 
