@@ -1,6 +1,7 @@
 """What `scripts/bench relay` and `scripts/bench music` have in common: the command line, the way in and out."""
 
 import argparse
+import fcntl
 import os
 import shutil
 import sys
@@ -45,6 +46,17 @@ def undisturbed(measure, streams, wait):
         say(f"again: {carried.doubts()}")
 
 
+def alone():
+    """Waits until no other benchmark of sound runs; none begins until what this returns is closed."""
+    lock = open(os.path.join(tempfile.gettempdir(), "parkade-bench-sound.lock"), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another benchmark of sound runs; waiting for its end")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def run(chosen, measure):
     """Has `measure(chosen, folder, streams)` done in networks of its own; returns the exit status."""
     enter(say)
@@ -53,6 +65,7 @@ def run(chosen, measure):
             say(f"{program} is not built")
             return 1
     files_allowed(1 << 17)
+    only_one = alone()
     folder = tempfile.mkdtemp(prefix="parkade-bench-")
     streams = Streams(chosen.load, folder, chosen.step)
     try:
@@ -64,3 +77,4 @@ def run(chosen, measure):
         raise
     finally:
         streams.stop()
+        only_one.close()
