@@ -170,10 +170,10 @@ impl Egress {
         self.clock
     }
 
-    /// When the next packet would come if the last feed went on.
-    pub(crate) fn next_expected(&self) -> Moment {
+    /// When the next packet would come if the last feed went on; none if there was no feed yet.
+    pub(crate) fn next_expected(&self) -> Option<Moment> {
         let micros = u64::from(self.step) * 1_000_000 / u64::from(self.clock.max(1));
-        if self.started { self.at + Duration::from_micros(micros) } else { self.at }
+        self.started.then(|| self.at + Duration::from_micros(micros))
     }
 
     /// Rewrites the header of a packet from `from`'s far side so that it goes on this stream.

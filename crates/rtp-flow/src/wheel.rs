@@ -11,6 +11,9 @@ const SLOT: u64 = 1_000;
 /// How many slots a wheel that was not turned catches up; older ones are skipped: a burst of stale
 /// music helps nobody.
 const CATCH_UP: u64 = 100;
+/// How much later than it should a stream may begin, in slots, so that the packets of many are spread:
+/// what was fed by something else before must not be heard to pause.
+const NEAR: usize = 4;
 
 /// A stream's place on the wheel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +49,16 @@ fn slot_of(tick: u64) -> usize {
 }
 
 impl Wheel {
-    /// Puts `key` on the wheel, due every `period` milliseconds (a divisor of 120) from after `now`;
-    /// of the emptiest places it takes the first from `wish` on, so that what was fed by something
-    /// else before goes on in step.
-    pub(crate) fn stand(&mut self, now: Moment, wish: Moment, key: usize, period: u8) -> Place {
+    /// Puts `key` on the wheel, due every `period` milliseconds (a divisor of 120) from after `now`. It
+    /// takes the emptiest place; where what was fed by something else before is to go on in step, the
+    /// emptiest of the few from `wish` on.
+    pub(crate) fn stand(
+        &mut self,
+        now: Moment,
+        wish: Option<Moment>,
+        key: usize,
+        period: u8,
+    ) -> Place {
         let period = usize::from(period).clamp(1, TURN);
         if self.standing == 0 {
             self.tick = now.as_micros() / SLOT + 1;
@@ -60,8 +69,10 @@ impl Wheel {
             (*first..TURN).step_by(period).map(|slot| self.slots[slot].len()).sum()
         };
         let earliest = now.as_micros() / SLOT + 1;
-        let start = slot_of(wish.as_micros().div_ceil(SLOT).max(earliest));
-        let first = (0..period).map(|ahead| (start + ahead) % period).min_by_key(load);
+        let wished = wish.map_or(0, |wish| wish.as_micros().div_ceil(SLOT));
+        let start = slot_of(wished.max(earliest));
+        let places = if wish.is_some() { period.min(NEAR) } else { period };
+        let first = (0..places).map(|ahead| (start + ahead) % period).min_by_key(load);
         let place = Place { first: first.unwrap_or(0), period };
         for slot in (place.first..TURN).step_by(period) {
             self.slots[slot].push(key);
@@ -122,13 +133,13 @@ mod tests {
 
     use base::Moment;
 
-    use super::{TURN, Wheel};
+    use super::{NEAR, TURN, Wheel};
 
     #[test]
     fn streams_of_one_packet_time_are_spread_over_it_evenly() {
         let mut wheel = Wheel::default();
         for key in 0..2_000 {
-            wheel.stand(Moment::ZERO, Moment::ZERO, key, 20);
+            wheel.stand(Moment::ZERO, None, key, 20);
         }
         assert!(wheel.slots.iter().all(|slot| slot.len() == 100));
     }
@@ -137,7 +148,7 @@ mod tests {
     fn streams_of_mixed_packet_times_are_spread_too() {
         let mut wheel = Wheel::default();
         for key in 0..600 {
-            wheel.stand(Moment::ZERO, Moment::ZERO, key, [10, 20, 30, 40, 60][key % 5]);
+            wheel.stand(Moment::ZERO, None, key, [10, 20, 30, 40, 60][key % 5]);
         }
         let sizes: Vec<usize> = wheel.slots.iter().map(Vec::len).collect();
         let (min, max) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
@@ -148,7 +159,7 @@ mod tests {
     fn a_stream_comes_first_within_its_packet_time_and_then_once_each_packet_time() {
         let mut wheel = Wheel::default();
         let start = Moment::from_micros(7_654_321);
-        wheel.stand(start, start, 9, 20);
+        wheel.stand(start, Some(start), 9, 20);
         let mut came = Vec::new();
         while came.len() < 10 {
             let at = wheel.next().unwrap();
@@ -163,18 +174,25 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_takes_the_place_that_it_wishes_if_that_is_as_empty_as_any() {
+    fn a_stream_takes_the_place_that_it_wishes_or_one_of_the_next() {
         let mut wheel = Wheel::default();
         let now = Moment::from_micros(1_000_000);
-        wheel.stand(now, now + Duration::from_micros(13_500), 9, 20);
+        wheel.stand(now, Some(now + Duration::from_micros(13_500)), 9, 20);
         assert_eq!(wheel.next(), Some(now + Duration::from_millis(14)));
+        let mut took = Vec::new();
+        for key in 0..NEAR {
+            let place = wheel.stand(now, Some(now), 10 + key, 20);
+            took.push(place.first % 20);
+        }
+        took.sort_unstable();
+        assert_eq!(took, (1..=NEAR).collect::<Vec<_>>(), "however many wish it, none waits long");
     }
 
     #[test]
     fn leaving_in_the_middle_of_a_slot_neither_skips_nor_repeats_the_others() {
         let mut wheel = Wheel::default();
         let places: Vec<_> =
-            (0..TURN * 3).map(|key| wheel.stand(Moment::ZERO, Moment::ZERO, key, 120)).collect();
+            (0..TURN * 3).map(|key| wheel.stand(Moment::ZERO, None, key, 120)).collect();
         let mut came = Vec::new();
         for ms in 1..=120 {
             while let Some((key, _)) = wheel.due(Moment::from_micros(ms * 1_000)) {
@@ -191,7 +209,7 @@ mod tests {
     #[test]
     fn a_wheel_that_stood_still_does_not_make_up_for_more_than_a_tenth_of_a_second() {
         let mut wheel = Wheel::default();
-        wheel.stand(Moment::ZERO, Moment::ZERO, 1, 10);
+        wheel.stand(Moment::ZERO, None, 1, 10);
         let late = Moment::ZERO + Duration::from_secs(60);
         let came = std::iter::from_fn(|| wheel.due(late)).count();
         assert!(came <= 11, "{came}");
@@ -201,7 +219,7 @@ mod tests {
     #[test]
     fn an_empty_wheel_needs_no_turning() {
         let mut wheel = Wheel::default();
-        let place = wheel.stand(Moment::ZERO, Moment::ZERO, 1, 60);
+        let place = wheel.stand(Moment::ZERO, None, 1, 60);
         wheel.leave(1, place);
         assert_eq!(wheel.next(), None);
         assert_eq!(wheel.due(Moment::ZERO + Duration::from_secs(9)), None);

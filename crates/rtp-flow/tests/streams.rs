@@ -295,6 +295,10 @@ fn play(stretches: &[(Feeder, u64)], jitter: &[u64], lost: &[bool]) -> Vec<Got> 
             now += 20_000;
             for (at, outgoing) in music(&mut relay, us(now)) {
                 let packet = header(&outgoing);
+                // Music goes on until whoever comes after it has spoken.
+                let ours =
+                    |(feeder, _): &(Feeder, u64)| matches!(feeder, Feeder::Music | Feeder::Noise);
+                let stretch = stretches[..=stretch].iter().rposition(ours).unwrap();
                 got.push(Got { stretch, at: at.as_micros(), packet, sent: None });
             }
         }

@@ -12,8 +12,8 @@ fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A frame, and what a switch may add to it: nobody waits longer for the next packet.
-const ONE_FRAME_MORE: Duration = Duration::from_millis(41);
+/// A frame, and 5 ms that a switch may add to it: nobody waits longer for the next packet.
+const ONE_FRAME_MORE: Duration = Duration::from_millis(25);
 
 fn talking(w: &mut World) {
     w.with_real_media().phones(["ben", "carl"]).callers(["anna"]);

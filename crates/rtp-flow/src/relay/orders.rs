@@ -1,15 +1,20 @@
 //! What is ordered of the streams.
 
+use std::time::Duration;
+
 use base::Moment;
 
 use crate::clip::Opened;
 use crate::plan::{Hears, Label, MediaNotice, PairId, Plan, StreamPlan};
-use crate::relay::path::{Path, Playing, relearn, same_feed};
+use crate::relay::path::{Lingering, Path, Playing, relearn, same_feed};
 use crate::relay::streams::Relay;
 use crate::tune::packet_time;
 
 /// How often comfort noise is sent, in milliseconds: often enough for whoever watches for silence.
 const NOISE_TIME: u8 = 120;
+/// How long music goes on where somebody is to be heard instead, until he is: as long as it takes from
+/// an answer to the first packet, and not so long that it could be taken for no answer.
+const LINGER: Duration = Duration::from_millis(100);
 
 impl Relay {
     /// Takes an order. [`Plan::Stock`] is for the program, which owns the ports; it is ignored here.
@@ -51,17 +56,33 @@ impl Relay {
         if same_feed {
             return;
         }
-        if let Some(Hears::Stream { from, .. }) = before.map(|b| b.hears) {
+        let before = before.map(|before| before.hears);
+        if let Some(Hears::Stream { from, .. }) = before {
             self.unlisten(from, plan.pair);
         }
-        self.stop_playing(key);
-        self.paths[key].egress.feed = None;
+        let lingers = match (before, &plan.hears, &opening) {
+            (Some(music), Hears::Stream { .. }, None) => self.lingers(now, key, &music),
+            _ => None,
+        };
+        if lingers.is_none() {
+            self.stop_playing(key);
+            self.paths[key].egress.feed = None;
+        }
+        self.paths[key].lingering = lingers;
         if let Hears::Stream { from, .. } = plan.hears {
             let heard = self.key(from);
             self.paths[heard].listeners.push(plan.pair);
         }
         self.paths[key].opened = opening.map(|opening| Opened::new(*opening));
         self.feed(now, key);
+    }
+
+    /// The music that a far side goes on hearing until somebody speaks to it, if it hears any.
+    fn lingers(&self, now: Moment, key: usize, before: &Hears) -> Option<Lingering> {
+        let path = &self.paths[key];
+        let &Hears::Music { tune, codec, payload_type, .. } = before else { return None };
+        let plays = path.playing.is_some() && path.opened.is_none();
+        plays.then_some(Lingering { tune, codec, payload_type, until: now + LINGER })
     }
 
     /// Begins what the far side of a pair hears now, if it is to be paced.
@@ -84,6 +105,7 @@ impl Relay {
     }
 
     pub(super) fn stop_playing(&mut self, key: usize) {
+        self.paths[key].lingering = None;
         if let Some(playing) = self.paths[key].playing.take() {
             self.wheel.leave(key, playing.place);
         }

@@ -4,6 +4,7 @@ use base::Moment;
 
 use crate::egress::Paced;
 use crate::plan::{Hears, MediaNotice};
+use crate::relay::path::Lingering;
 use crate::relay::streams::Relay;
 use crate::tune::units;
 use crate::verdict::Outgoing;
@@ -34,10 +35,21 @@ impl Relay {
         if self.paths.get(key)?.opened.is_some() {
             return self.play_opening(key, tick);
         }
+        let lingering = self.paths.get(key)?.lingering;
+        if lingering.is_some_and(|music| music.until <= moment_of(tick)) {
+            self.stop_playing(key);
+            return None;
+        }
         let path = self.paths.get_mut(key)?;
         let (plan, length) = (path.plan.as_ref()?, path.playing.as_ref()?.length);
         let (_, to) = path.way_out(plan, false)?;
         let (payload, payload_type, clock) = match &plan.hears {
+            Hears::Stream { .. } => {
+                let Lingering { tune, codec, payload_type, .. } = lingering?;
+                let payload = self.tunes.encoded(tune, codec)?.packet(path.played, length);
+                path.played += units(length);
+                (payload, payload_type, codec.clock())
+            }
             Hears::Music { tune, codec, payload_type, .. } => {
                 let payload = self.tunes.encoded(*tune, *codec)?.packet(path.played, length);
                 path.played += units(length);
@@ -46,7 +58,7 @@ impl Relay {
             Hears::Silence { payload_type, clock } => {
                 (bytes::Bytes::from_static(NOISE), *payload_type, *clock)
             }
-            Hears::Nothing | Hears::Stream { .. } => return None,
+            Hears::Nothing => return None,
         };
         let paced = Paced { tick, clock, length, payload_type, payload_len: payload.len() };
         let header = path.egress.pace(paced, &mut self.chance);

@@ -86,6 +86,9 @@ impl Relay {
             }
             _ => buf.len(),
         };
+        if let (Packet::Rtp(_), Some(_)) = (packet, self.paths[to_key].lingering) {
+            self.stop_playing(to_key);
+        }
         if self.fast {
             self.consider(now, (key, at, from), (to_key, by, to));
         }

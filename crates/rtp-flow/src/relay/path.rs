@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::clip::Opened;
 use crate::egress::{Egress, Manner};
 use crate::latch::{Latch, reachable};
-use crate::plan::{Hears, PairId, StreamPlan};
+use crate::plan::{Codec, Hears, PairId, StreamPlan};
 use crate::pressed::Pressed;
 use crate::reception::Reception;
 use crate::relay::fast::Fast;
@@ -36,6 +36,8 @@ pub(super) struct Path {
     /// Who hears this pair's far side; the last one to say so does.
     pub(super) listeners: SmallVec<[PairId; 2]>,
     pub(super) playing: Option<Playing>,
+    /// Music that goes on until whom the plan says has spoken.
+    pub(super) lingering: Option<Lingering>,
     /// What is played before what the plan says.
     pub(super) opened: Option<Opened>,
     /// How much of the tune has been played, in units of 10 ms: music that comes back goes on there.
@@ -48,6 +50,16 @@ pub(super) struct Playing {
     pub(super) place: Place,
     /// Milliseconds in a packet.
     pub(super) length: u8,
+}
+
+/// Music that fills the time until the next source's first packet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lingering {
+    pub(super) tune: u16,
+    pub(super) codec: Codec,
+    pub(super) payload_type: u8,
+    /// It ends then in any case.
+    pub(super) until: Moment,
 }
 
 impl Path {
@@ -64,6 +76,7 @@ impl Path {
             expected: (Moment::ZERO, false),
             listeners: SmallVec::new(),
             playing: None,
+            lingering: None,
             opened: None,
             played: 0,
         }
