@@ -1,7 +1,9 @@
-//! The workers over real sockets on loopback, and music from real files.
+//! The workers over real sockets on loopback and between networks, and music from real files.
 
 mod carrying;
 mod files;
+pub(in crate::media) mod net;
+mod past;
 mod rough;
 mod turns;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -13,6 +14,7 @@ use rtp_flow::{
 };
 
 use crate::config::MediaIo;
+use crate::media::kernel::Kernel;
 use crate::media::ring::Ring;
 use crate::media::worker::waker;
 use crate::media::{MediaConfig, MediaWorkers};
@@ -107,6 +109,17 @@ impl World {
         workers: usize,
         io: MediaIo,
     ) -> World {
+        World::beside(None, (phones, pbx), ports, workers, io)
+    }
+
+    /// One past which the kernel forwards.
+    pub(super) fn beside(
+        kernel: Option<Arc<Kernel>>,
+        (phones, pbx): (&str, &str),
+        ports: RangeInclusive<u16>,
+        workers: usize,
+        io: MediaIo,
+    ) -> World {
         let addresses = (phones.parse().unwrap(), pbx.parse().unwrap());
         let config = MediaConfig {
             phones: addresses.0,
@@ -118,7 +131,7 @@ impl World {
         };
         let (tell, notices) = channel();
         let notify = move |notice| tell.send(notice).unwrap_or_default();
-        let workers = MediaWorkers::start(&config, &tunes(), None, notify).unwrap();
+        let workers = MediaWorkers::start(&config, &tunes(), kernel, notify).unwrap();
         World { workers, notices, addresses, stock: Vec::new() }
     }
 
@@ -140,12 +153,7 @@ impl World {
 
     /// A party whose sockets are on `address`, facing a pair of `worker`.
     pub(super) fn party(&mut self, side: Side, worker: u8, address: &str) -> Party {
-        let fits = |pair: &Pair| pair.side == side && pair.worker.0 == worker;
-        if !self.stock.iter().any(fits) {
-            self.stock(side, 8);
-        }
-        let at = self.stock.iter().position(fits).unwrap();
-        let pair = self.stock.remove(at);
+        let pair = self.pair(side, worker);
         let bound = if side == Side::Phones { self.addresses.0 } else { self.addresses.1 };
         let house = match (bound.is_unspecified(), address.contains(':')) {
             (false, _) => bound,
@@ -158,6 +166,16 @@ impl World {
             socket
         };
         Party { pair, rtp: socket(), rtcp: socket(), house: SocketAddr::new(house, pair.port) }
+    }
+
+    /// A pair of `worker`.
+    pub(super) fn pair(&mut self, side: Side, worker: u8) -> Pair {
+        let fits = |pair: &Pair| pair.side == side && pair.worker.0 == worker;
+        if !self.stock.iter().any(fits) {
+            self.stock(side, 8);
+        }
+        let at = self.stock.iter().position(fits).unwrap();
+        self.stock.remove(at)
     }
 
     pub(super) fn hears(&self, party: &Party, hears: Hears) {

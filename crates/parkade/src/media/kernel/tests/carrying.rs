@@ -5,9 +5,9 @@ use std::net::UdpSocket;
 use rtp_flow::Passed;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::media::kernel::tests::net::{at, heard, ip, net, nft, silent, sysctl};
 use crate::media::kernel::tests::stream::{Stream, claim};
 use crate::media::kernel::{Dropping, Kernel, NotHere, Way, WayOrder, WhyNot, dropping};
+use crate::media::tests::net::{at, heard, ip, net, nft, silent, sysctl};
 
 const PHONE: &str = "192.0.2.10:4000";
 const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
@@ -25,7 +25,7 @@ fn a_call_goes_through_between_two_networks_and_nothing_of_it_comes_to_us() {
     rtcp.order(&kernel, WayOrder::Open);
     rtp.goes_through(OURS);
     rtcp.goes_through(rtcp_ours);
-    let passed = kernel.passed_by_now().unwrap();
+    let passed = kernel.passed().unwrap();
     assert_eq!(passed.len(), 4);
     for (way, passed) in passed {
         // 20 bytes of IP, 8 of UDP.
@@ -42,7 +42,7 @@ fn ipv6_goes_through_too() {
     let stream = Stream::between(&net, "[2001:db8:1::10]:4000", ours, pbx);
     stream.order(&kernel, WayOrder::Open);
     stream.goes_through(ours);
-    let passed = kernel.passed_by_now().unwrap();
+    let passed = kernel.passed().unwrap();
     assert_eq!(passed.len(), 2);
     assert!(passed.iter().all(|(_, p)| (p.came, p.left) == (3, 3)), "{passed:?}");
 }
@@ -67,7 +67,7 @@ fn the_pbx_may_be_on_this_host_and_then_nothing_need_be_forwarded() {
     let stream = Stream::between(&net, PHONE, ours, (&net.host, "192.0.2.1:5000"));
     stream.order(&kernel, WayOrder::Open);
     stream.goes_through(ours);
-    let passed = kernel.passed_by_now().unwrap();
+    let passed = kernel.passed().unwrap();
     assert!(passed.iter().all(|(_, p)| (p.came, p.left) == (3, 3)), "{passed:?}");
 }
 
@@ -225,7 +225,7 @@ fn a_firewall_that_drops_what_is_forwarded_is_seen_in_the_counters() {
         stream.phone.send_to(b"hello?", OURS[0]).unwrap();
     }
     silent(&stream.pbx);
-    let passed = kernel.passed_by_now().unwrap();
+    let passed = kernel.passed().unwrap();
     let of_phone = passed.iter().find(|(way, _)| way.from == at(PHONE)).unwrap().1;
     assert_eq!((of_phone.came, of_phone.left), (5, 0));
     // What lets it through: it is not tracked.

@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::media::kernel::tests::net::{at, heard, net, nft, silent};
 use crate::media::kernel::tests::stream::{Stream, claim};
 use crate::media::kernel::{Claim, Kernel, Way, WayOrder, WhyNot};
+use crate::media::tests::net::{at, heard, net, nft, silent};
 
 const PHONE: &str = "192.0.2.10:4000";
 const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
@@ -103,7 +103,7 @@ fn a_table_that_somebody_has_removed_is_made_anew_with_all_that_is_open() {
     nft("flush ruleset");
     stream.phone.send_to(b"to us", OURS[0]).unwrap();
     assert_eq!(heard(&stream.ours[0]).0, b"to us");
-    kernel.passed_by_now().unwrap();
+    kernel.passed().unwrap();
     stream.goes_through(OURS);
     nft("flush ruleset");
     stream.order(&kernel, WayOrder::Close);

@@ -2,6 +2,5 @@
 
 mod carrying;
 mod lasting;
-mod net;
 mod stream;
 mod switching;

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::net::{SocketAddr, UdpSocket};
 
-use crate::media::kernel::tests::net::{Net, any, at, heard, silent};
 use crate::media::kernel::{Applied, Claim, Kernel, Way, WayOrder};
+use crate::media::tests::net::{Net, any, at, heard, silent};
 
 /// What the tests bind.
 pub(super) fn claim() -> Claim {
