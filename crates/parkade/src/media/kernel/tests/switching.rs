@@ -1,6 +1,7 @@
 //! A way that is opened, changed or closed is so for the very next packet.
 
 use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rtp_flow::Passed;
@@ -59,6 +60,47 @@ fn a_switch_holds_from_the_next_packet_on_and_no_far_side_ever_sees_a_foreign_po
     }
     silent(&stream.phone);
     silent(&stream.pbx);
+}
+
+#[test]
+fn no_packet_that_is_under_way_while_its_path_is_opened_or_closed_leaves_with_a_foreign_source() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let (over, came) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|threads| {
+        // The thread that sends does all that the kernel does with it.
+        threads.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                stream.phone.send_to(&[7; 172], OURS[0]).unwrap();
+            }
+        });
+        let hearing = threads.spawn(|| {
+            stream.pbx.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let mut foreign = Vec::new();
+            while !over.load(Ordering::SeqCst) {
+                let Ok((_, from)) = stream.pbx.recv_from(&mut [0; 2_048]) else { continue };
+                came.fetch_add(1, Ordering::SeqCst);
+                if from != at(OURS[1]) {
+                    foreign.push(from);
+                }
+            }
+            foreign
+        });
+        let begun = Instant::now();
+        for _ in 0..300 {
+            stream.order(&kernel, WayOrder::Open);
+            let before = came.load(Ordering::SeqCst);
+            while came.load(Ordering::SeqCst) == before && begun.elapsed() < Duration::from_secs(20)
+            {
+                std::thread::yield_now();
+            }
+            stream.order(&kernel, WayOrder::Close);
+        }
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(hearing.join().unwrap(), []);
+    });
+    assert!(came.into_inner() >= 300);
 }
 
 #[test]
