@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::Moment;
-use rig::{MUSIC, PARKEE, Rtp, far, ms, music, plan, relay};
+use rig::{MUSIC, PARKEE, Rtp, far, ms, music, plan, relay, us};
 use rtp_flow::{Codec, Hears, PairId, Plan, StreamPlan};
 
 fn music_in(codec: Codec, ptime: u8) -> Hears {
@@ -47,6 +47,111 @@ fn a_thousand_parkees_do_not_hear_their_music_in_bursts() {
     }
     let whole: Vec<u32> = at_once.range(ms(20)..ms(1_000)).map(|(_, n)| *n).collect();
     assert_eq!(whole, vec![50; 980]);
+}
+
+/// Plays to so many streams of all packet times, each of which begins at a time of its own, and holds
+/// that each packet of each comes exactly when it must, and none too many.
+fn each_has_exactly_its_packets(streams: u64, lasting: Duration) {
+    const TIMES: [u8; 5] = [10, 20, 30, 40, 60];
+    let ptime = |n: u64| TIMES[n as usize % TIMES.len()];
+    let mut relay = relay();
+    let mut sent = vec![(Moment::ZERO, 0u64); streams as usize];
+    let mut began = 0;
+    let end = Moment::ZERO + lasting;
+    let begins = |n: u64| us(n * 3_370);
+    loop {
+        let next = relay.next().filter(|at| *at < end);
+        if began < streams && next.is_none_or(|at| begins(began) <= at) {
+            let hears = music_in(Codec::Pcma, ptime(began));
+            let far = Some(far(PARKEE));
+            let plan = StreamPlan { far, ..plan(PairId(began as u32), hears) };
+            relay.plan(begins(began), Plan::Stream(plan));
+            began += 1;
+            continue;
+        }
+        let Some(at) = next else { break };
+        while let Some(packet) = relay.due(at) {
+            let n = u64::from(packet.pair.0);
+            let (first, count) = &mut sent[n as usize];
+            if *count == 0 {
+                *first = at;
+            }
+            assert_eq!(at.since(*first), Duration::from_millis(*count * u64::from(ptime(n))));
+            *count += 1;
+        }
+    }
+    for (n, (first, count)) in sent.into_iter().enumerate() {
+        let n = n as u64;
+        let length = Duration::from_millis(ptime(n).into());
+        assert!(first.since(begins(n)) <= length, "{n} waited for its first packet");
+        let whole = end.since(first).as_micros().div_ceil(length.as_micros());
+        assert_eq!(u128::from(count), whole, "{n}, which begins at {first:?}");
+    }
+}
+
+#[test]
+fn after_an_hour_each_has_sent_exactly_its_packets() {
+    each_has_exactly_its_packets(50, Duration::from_secs(3_600));
+}
+
+#[test]
+fn each_of_thousands_has_sent_exactly_its_packets() {
+    each_has_exactly_its_packets(5_000, Duration::from_secs(45));
+}
+
+/// What far sides see of music when the worker has much else to do: a turn takes as long as its
+/// packets do, and music that fell due meanwhile waits for the next. Tells the worst jitter (RFC 3550
+/// §6.4.1), in microseconds, and the share of time in which the worker was busy.
+fn jitter_beside_relaying(streams: u32, relayed_each_ms: u32) -> (f64, f64) {
+    const EACH: u64 = 8;
+    const MOST: u64 = 128;
+    let mut chance = base::Chance::from_seed(7);
+    let mut relay = relay();
+    for n in 0..streams {
+        let plan = plan(PairId(n), MUSIC);
+        relay.plan(ms(0), Plan::Stream(StreamPlan { far: Some(far(PARKEE)), ..plan }));
+    }
+    // Of each stream: when its last packet left, and its jitter.
+    let mut seen = vec![(0u64, 0f64); streams as usize];
+    let (mut now, mut busy, mut came, mut waiting) = (0u64, 0u64, 0u64, 0u64);
+    let end = 10_000_000;
+    while now < end {
+        let music = relay.next().map_or(u64::MAX, |at| at.as_micros());
+        if waiting == 0 {
+            now = now.max(music.min(came));
+        }
+        // Packets to be relayed come in heaps, half a millisecond's at a time.
+        while came <= now {
+            waiting += u64::from(chance.u32() % (relayed_each_ms + 1));
+            came += 500;
+        }
+        let relayed = waiting.min(MOST);
+        waiting -= relayed;
+        let turn = |chance: &mut base::Chance| EACH / 2 + chance.u64() % (EACH + 1);
+        let mut at = now + (0..relayed).map(|_| turn(&mut chance)).sum::<u64>();
+        while let Some(packet) = relay.due(us(now)) {
+            at += turn(&mut chance);
+            let (before, jitter) = &mut seen[packet.pair.0 as usize];
+            if *before != 0 {
+                let late = (at - *before).abs_diff(20_000) as f64;
+                *jitter += (late - *jitter) / 16.0;
+            }
+            *before = at;
+        }
+        busy += at - now;
+        now = at;
+    }
+    let worst = seen.iter().map(|(_, jitter)| *jitter).fold(0.0, f64::max);
+    (worst, busy as f64 / now as f64)
+}
+
+#[test]
+fn jitter_stays_under_two_milliseconds_at_eighty_percent_load() {
+    for (streams, relayed) in [(2_000, 0), (1_000, 50), (100, 95)] {
+        let (jitter, load) = jitter_beside_relaying(streams, relayed);
+        assert!((0.75..0.85).contains(&load), "{streams} streams: load {load:.2}");
+        assert!(jitter < 2_000.0, "{streams} streams: {jitter:.0} µs");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::config::MediaIo;
 use crate::media::tests::world::{MUSIC, World, both_ways, free_ports, rtp, soon, stream};
 
 both_ways! {
+    more_than_there_are_rooms_for_waits_at_the_sockets,
     a_packet_that_is_too_long_is_counted_and_never_passed_on_cut,
     a_far_side_that_is_not_there_disturbs_nobody,
     a_flood_on_one_port_takes_nothing_from_the_others,
@@ -89,6 +90,41 @@ fn a_flood_on_one_port_takes_nothing_from_the_others(io: MediaIo) {
     }
     flooding.store(false, Ordering::Relaxed);
     flood.join().unwrap();
+}
+
+fn more_than_there_are_rooms_for_waits_at_the_sockets(io: MediaIo) {
+    const CALLS: u16 = 10;
+    const EACH: u16 = 120;
+    let first = free_ports(64);
+    let mut world = World::with(("127.0.0.1", "127.0.0.2"), first..=first + 63, 1, io);
+    let calls: Vec<_> = (0..CALLS)
+        .map(|_| {
+            let phone = world.party(Side::Phones, 0, "127.0.0.1");
+            let pbx = world.party(Side::Pbx, 0, "127.0.0.3");
+            world.join(&phone, &pbx);
+            (phone, pbx)
+        })
+        .collect();
+    let gate = world.gate.clone();
+    let shut = gate.shut();
+    // The first packet is told, and the worker held at it.
+    calls[0].0.say(0, b"hello");
+    soon(|| gate.holds());
+    for seq in 1..=EACH {
+        for (phone, _) in &calls {
+            phone.say(seq, b"are you there?");
+        }
+    }
+    drop(shut);
+    assert_eq!(calls[0].1.hear().0, 0);
+    for (_, pbx) in &calls {
+        for seq in 1..=EACH {
+            assert_eq!(pbx.hear().0, seq);
+        }
+    }
+    soon(|| world.workers.counts().forwarded == u64::from(CALLS * EACH) + 1);
+    let full = world.workers.counts().full;
+    assert_eq!(full > 0, io == MediaIo::IoUring, "{full} packets found no room");
 }
 
 fn every_one_of_many_workers_carries_its_own(io: MediaIo) {

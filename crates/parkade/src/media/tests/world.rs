@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,10 +62,37 @@ pub(super) fn has_io_uring() -> bool {
     refused.is_none()
 }
 
+/// Where whoever tells a notice is held while the gate is shut, as by a machine that is busy elsewhere.
+#[derive(Default)]
+pub(super) struct Gate {
+    shut: Mutex<()>,
+    held: AtomicU32,
+}
+
+impl Gate {
+    fn pass(&self) {
+        self.held.fetch_add(1, Ordering::SeqCst);
+        drop(self.shut.lock().unwrap());
+        self.held.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Shuts it until the guard is dropped.
+    pub(super) fn shut(&self) -> MutexGuard<'_, ()> {
+        self.shut.lock().unwrap()
+    }
+
+    /// Whether somebody stands at it.
+    pub(super) fn holds(&self) -> bool {
+        self.held.load(Ordering::SeqCst) > 0
+    }
+}
+
 pub(super) struct World {
     pub(super) workers: MediaWorkers,
     notices: Receiver<MediaNotice>,
     addresses: (IpAddr, IpAddr),
+    /// What each notice must pass.
+    pub(super) gate: Arc<Gate>,
     stock: Vec<Pair>,
 }
 
@@ -130,9 +157,14 @@ impl World {
             io,
         };
         let (tell, notices) = channel();
-        let notify = move |notice| tell.send(notice).unwrap_or_default();
+        let gate = Arc::new(Gate::default());
+        let at_gate = gate.clone();
+        let notify = move |notice| {
+            at_gate.pass();
+            tell.send(notice).unwrap_or_default();
+        };
         let workers = MediaWorkers::start(&config, &tunes(), kernel, notify).unwrap();
-        World { workers, notices, addresses, stock: Vec::new() }
+        World { workers, notices, addresses, gate, stock: Vec::new() }
     }
 
     pub(super) fn notice(&self) -> MediaNotice {
