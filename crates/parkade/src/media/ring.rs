@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fd, Fixed, SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 use nix::sys::eventfd::EventFd;
 use nix::sys::resource::{Resource, getrlimit};
 use rtp_flow::{Component, Outgoing};
@@ -41,6 +41,8 @@ pub(super) struct Ring {
     ring: IoUring,
     known: Known,
     waker: Arc<EventFd>,
+    /// How the system call is to wait.
+    entering: EnterFlags,
     places: Vec<Option<BoundPair>>,
     /// Packets that have come and were not looked at: socket, room, bytes written.
     inbox: VecDeque<(u64, u16, usize)>,
@@ -93,8 +95,12 @@ impl Ring {
         let sockets = u64::from(sockets).min(open_files) as u32;
         ring.submitter().register_files_sparse(sockets)?;
         known.provided.register(&ring.submitter())?;
+        let mut entering = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
+        // Who waits for packets waits for no disk: without it an idle core would count as one that does.
+        entering.set(EnterFlags::NO_IOWAIT, ring.params().is_feature_no_iowait());
         Ok(Ring {
             ring,
+            entering,
             known,
             waker,
             places: Vec::new(),
@@ -155,11 +161,14 @@ impl Ring {
     /// One system call: hands over all requests, and waits until so many are answered, or so long.
     fn enter(&mut self, answers: usize, patience: Option<Duration>) -> io::Result<()> {
         let limit = patience.map(Timespec::from);
-        let args = SubmitArgs::new();
-        let entered = match &limit {
-            Some(limit) => self.ring.submitter().submit_with_args(answers, &args.timespec(limit)),
-            None => self.ring.submitter().submit_with_args(answers, &args),
-        };
+        let mut args = SubmitArgs::new();
+        if let Some(limit) = &limit {
+            args = args.timespec(limit);
+        }
+        let requests = self.ring.submission().len() as u32;
+        let (answers, flags) = (answers as u32, self.entering.bits());
+        // SAFETY: the argument is what EXT_ARG says, and outlives the call.
+        let entered = unsafe { self.ring.submitter().enter(requests, answers, flags, Some(&args)) };
         match entered.map_err(|error| (error.raw_os_error(), error)) {
             // The time is up, a signal came, or answers must be read first.
             Ok(_) | Err((Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN), _)) => {
