@@ -14,7 +14,7 @@ use park_core::{Command, Counts, ParkedView, Reply};
 use tokio::sync::mpsc;
 
 use crate::admin::ask;
-use crate::config::{Problems, Settings, check};
+use crate::config::{FastPath, Problems, Settings, check};
 use crate::demo::failed::DemoFailed;
 use crate::demo::seats::HOUSE;
 use crate::shell::{CannotStart, Order, Program};
@@ -41,16 +41,17 @@ pub(super) struct House {
 type Opened = Result<[SocketAddr; 2], CannotStart>;
 
 impl House {
-    /// Starts the program before this PBX.
-    pub(super) fn open(pbx: SocketAddr) -> Result<House, DemoFailed> {
+    /// Starts the program before this PBX, with this path for sound.
+    pub(super) fn open(pbx: SocketAddr, fast_path: FastPath) -> Result<House, DemoFailed> {
         let number = HOUSES.fetch_add(1, Ordering::Relaxed);
         let name = format!("parkade-demo-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let text = configuration(pbx, &door(&folder));
-        let settings = check(&text, Path::new(""), None).map_err(|list| {
+        let mut settings = check(&text, Path::new(""), None).map_err(|list| {
             let file = "the demo's configuration".to_owned();
             Problems { file, list }
         })?;
+        settings.media.fast_path = fast_path;
         let (opened, is_open) = std_mpsc::channel();
         let (orders, taken) = mpsc::channel(4);
         let thread =
@@ -71,6 +72,15 @@ impl House {
     pub(super) fn parked(&self) -> Result<Vec<ParkedView>, String> {
         match self.ask(&Command::Parked)? {
             Reply::Parked { calls, .. } => Ok(calls),
+            other => Err(format!("the admin door answers {other:?}")),
+        }
+    }
+
+    /// What the streams of its calls are like.
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> Result<Vec<park_core::StreamView>, String> {
+        match self.ask(&Command::Streams { call: None })? {
+            Reply::Streams { streams } => Ok(streams),
             other => Err(format!("the admin door answers {other:?}")),
         }
     }
@@ -134,7 +144,6 @@ listen = ["udp:{pbx_side}:0"]
 [media]
 phones_address = "{phones_side}"
 pbx_address = "{pbx_side}"
-fast_path = "off"
 [[lot]]
 name = "office"
 [lot.recall]

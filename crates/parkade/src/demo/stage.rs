@@ -1,6 +1,7 @@
 //! Everybody on sockets of their own, driven by one loop: what arrives is handed to whom it is for, who
 //! wants to be woken is woken, and what anybody sends goes out.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use rtp_flow::{Codec, Encoded, melody};
 use simnet::{Party, Pbx, PbxSettings, Phone};
 
 use crate::clock::Clock;
+use crate::config::FastPath;
 use crate::demo::failed::DemoFailed;
 use crate::demo::house::House;
 use crate::demo::ladder::Ladder;
@@ -51,6 +53,8 @@ pub(super) struct Stage {
     phones: Vec<Phone>,
     pbx: Pbx,
     ear: TuneEar,
+    /// From where the caller gets sound.
+    heard_from: BTreeSet<SocketAddr>,
     /// What the ladder calls them, by address.
     names: Vec<(SocketAddr, &'static str)>,
     /// What is shown.
@@ -60,10 +64,16 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Opens the house and puts everybody around it. Nothing has been said yet.
+    /// Opens the house, which forwards all sound itself, and puts everybody around it. Nothing has been
+    /// said yet.
     pub(super) fn open() -> Result<Stage, DemoFailed> {
+        Stage::with(FastPath::Off)
+    }
+
+    /// The same with another path for sound.
+    pub(super) fn with(fast_path: FastPath) -> Result<Stage, DemoFailed> {
         let (pbx_at, pbx_socket) = sockets::one(PBX)?;
-        let house = House::open(pbx_at)?;
+        let house = House::open(pbx_at, fast_path)?;
         let mut settings = PbxSettings::at(pbx_at, DOMAIN);
         settings.digest = true;
         let mut names = vec![(house.phones, "house"), (house.pbx, "house"), (pbx_at, "pbx")];
@@ -99,6 +109,7 @@ impl Stage {
             phones,
             pbx,
             ear: TuneEar::new(tune),
+            heard_from: BTreeSet::new(),
             names,
             ladder: Ladder::new(),
             house,
@@ -118,6 +129,11 @@ impl Stage {
     /// The ear with which the caller listens for the tune.
     pub(super) fn ear(&self) -> &TuneEar {
         &self.ear
+    }
+
+    /// From where the caller has got sound so far.
+    pub(super) fn heard_from(&self) -> &BTreeSet<SocketAddr> {
+        &self.heard_from
     }
 
     /// The caller listens for the tune anew.
@@ -221,6 +237,7 @@ impl Stage {
                     self.phones[seat].hear_rtp(now, at, bytes);
                     // Odd ports are for RTCP.
                     if seat == CALLER && at.port() % 2 == 0 {
+                        self.heard_from.insert(from);
                         self.ear.hear(bytes);
                     }
                 }

@@ -170,6 +170,14 @@ pub(super) fn unbroken(stage: &Stage) -> Seen {
     }
 }
 
+/// All sound came to the caller from one socket: whoever fed it, the far side never saw another.
+pub(super) fn from_one_socket(stage: &Stage) -> Seen {
+    match stage.heard_from().len() {
+        1 => Ok(String::new()),
+        sockets => Err(format!("from {sockets} sockets: {:?}", stage.heard_from())),
+    }
+}
+
 /// Nobody has a call, and the house holds nothing but `bindings`. Transactions that only wait for
 /// repetitions (up to 32 s, RFC 3261 §17) are no rest of a call.
 pub(super) fn nothing_left(stage: &Stage, bindings: usize) -> Seen {

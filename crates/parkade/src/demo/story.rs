@@ -7,8 +7,8 @@ use crate::demo::failed::DemoFailed;
 use crate::demo::seats::{CALLER, EVERYBODY};
 use crate::demo::stage::Stage;
 use crate::demo::steps::{
-    bindings, lit, music, nothing_left, nothing_parked, parked_at, parked_away, registered, rings,
-    rings_again, shown, talking, unbroken,
+    bindings, from_one_socket, lit, music, nothing_left, nothing_parked, parked_at, parked_away,
+    registered, rings, rings_again, shown, talking, unbroken,
 };
 
 const CAROL: usize = 0;
@@ -139,6 +139,7 @@ fn everybody_leaves(s: &mut Stage) -> Result<(), DemoFailed> {
     s.act(CALLER, |phone, now| phone.hang_up(now));
     s.verify("no call is left anywhere", "nothing but the bindings", |s| nothing_left(s, CALLER))?;
     s.verify("all that the caller heard was one stream", "no break in it", unbroken)?;
+    s.verify("it came from one address and port", "one", from_one_socket)?;
     s.ladder.hush();
     for seat in 0..CALLER {
         s.act(seat, |phone, now| phone.register(now, 0));

@@ -1,13 +1,21 @@
 //! The demo's stage, put to use for what needs a call in the whole program.
 
+use std::process::Command;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, unshare};
+use park_core::StreamView;
+
+use crate::config::FastPath;
 use crate::demo::seats::{CALLER, EVERYBODY};
 use crate::demo::stage::Stage;
-use crate::demo::steps::{music, parked_at, registered, rings};
+use crate::demo::steps::{
+    from_one_socket, music, nothing_left, parked_at, registered, rings, talking,
+};
 
 const JAMES: usize = 2;
 const BOB: usize = 3;
+const ALICE: usize = 4;
 
 /// Jane is parked at 105 by James.
 fn parked() -> Stage {
@@ -70,4 +78,84 @@ fn a_step_that_does_not_hold_says_what_was_expected_and_what_was_seen() {
         stage.verify_within(patience, "103 is registered", "200", |s| registered(s, JAMES));
     let told = missed.unwrap_err().to_string();
     assert!(told.ends_with("103 is registered\n  expected: 200\n  seen:     no answer"), "{told}");
+}
+
+/// Puts the thread, and all that it starts, into a network of its own, which forwards.
+fn own_network() -> bool {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let up = || Command::new("ip").args(["link", "set", "lo", "up"]).env("PATH", &path).status();
+    let made = unshare(CloneFlags::CLONE_NEWNET).is_ok()
+        && up().is_ok_and(|status| status.success())
+        && std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").is_ok();
+    if !made {
+        eprintln!("SKIPPED, it takes a network namespace and ip: this machine gives us none");
+    }
+    made
+}
+
+/// Packets of the calls' streams: how many the program has seen, and how many the kernel has forwarded.
+fn packets(stage: &Stage) -> (u64, u64) {
+    let streams = stage.house.streams().unwrap();
+    let sum = |of: fn(&StreamView) -> u64| streams.iter().map(of).sum::<u64>();
+    let by_kernel = sum(|stream| stream.by_kernel);
+    (sum(|stream| stream.received) - by_kernel, by_kernel)
+}
+
+/// They talk, and the kernel forwards what they say: nothing of it comes to the program any more.
+fn talking_by_the_kernel(stage: &mut Stage, seat: usize) {
+    stage.verify("they hear each other", "their tones", |s| talking(s, CALLER, seat)).unwrap();
+    let (_, before) = packets(stage);
+    stage
+        .verify("the kernel forwards", "packets of both", |s| {
+            let (_, by_kernel) = packets(s);
+            if by_kernel >= before + 20 { Ok(String::new()) } else { Err(format!("{by_kernel}")) }
+        })
+        .unwrap();
+    let (seen, by_kernel) = packets(stage);
+    stage
+        .verify("and goes on to", "a second more", |s| match packets(s) {
+            (still, more) if still == seen && more >= by_kernel + 100 => Ok(String::new()),
+            (still, more) => {
+                Err(format!("{more} packets, {} came to the program", still.saturating_sub(seen)))
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_call_whose_packets_go_by_the_kernel_is_parked_and_retrieved_as_any_other() {
+    if !own_network() {
+        return;
+    }
+    let mut stage = match Stage::with(FastPath::Nftables) {
+        Ok(stage) => stage,
+        Err(why) => return eprintln!("SKIPPED, this machine has no fast path: {why}"),
+    };
+    for seat in 0..EVERYBODY.len() {
+        stage.act(seat, |phone, now| phone.speak(now, true));
+    }
+    for seat in [JAMES, ALICE] {
+        stage.act(seat, |phone, now| phone.register(now, 3600));
+        stage.verify("registered", "200", |s| registered(s, seat)).unwrap();
+    }
+    stage.act(CALLER, |phone, now| phone.dial(now, EVERYBODY[JAMES].number));
+    stage.verify("103 rings", "a call", |s| rings(s, JAMES)).unwrap();
+    stage.act(JAMES, |phone, now| phone.answer(now));
+    talking_by_the_kernel(&mut stage, JAMES);
+    stage.act(JAMES, |phone, now| phone.transfer(now, "*68105"));
+    stage.verify("parked", "at 105", |s| parked_at(s, "105")).unwrap();
+    stage.listen_anew();
+    stage.verify("the caller hears music", "a second of the built-in tune", music).unwrap();
+    stage.act(ALICE, |phone, now| phone.dial(now, "*88"));
+    talking_by_the_kernel(&mut stage, ALICE);
+    let ear = &stage.phone(CALLER).latest().unwrap().media.ear;
+    let changes = ear.breaks.iter().filter(|each| each.contains("SSRC")).count();
+    assert_eq!((changes, ear.breaks.len()), (2, 2), "{:?}", ear.breaks);
+    assert!(ear.marks >= 2, "each new source is marked");
+    // The far side never sees another port than the one that it was told.
+    stage.verify("from one socket", "one", from_one_socket).unwrap();
+    stage.act(CALLER, |phone, now| phone.hang_up(now));
+    stage.verify("nothing is left", "two bindings", |s| nothing_left(s, 2)).unwrap();
+    let Stage { house, .. } = stage;
+    house.end().unwrap();
 }

@@ -10,7 +10,7 @@ use crate::relay::streams::Relay;
 
 /// How often.
 const LOOK: Duration = Duration::from_secs(1);
-/// How soon after a fast path was opened, while none has been seen to work.
+/// How soon after a fast path was opened, and how often, while none has been seen to work.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 /// A fast path on which nothing has come for so long is closed: whoever speaks next is looked at.
 const STANDSTILL: Duration = Duration::from_secs(3);
@@ -44,7 +44,8 @@ impl Relay {
             self.close_from(key);
         }
         let again = watched || self.open > 0;
-        self.look_at = again.then_some(now + LOOK);
+        let unproven = self.open > 0 && !self.proven;
+        self.look_at = again.then_some(now + if unproven { FIRST_LOOK } else { LOOK });
     }
 
     /// There is something to look at from now on.
