@@ -116,7 +116,7 @@ impl Media {
 
     /// Ends the workers, and says what they have carried.
     pub(super) fn stop(self) {
-        let MediaCounts { forwarded, fast, paced, unsent, huge, errors, dropped, .. } =
+        let MediaCounts { forwarded, fast, paced, unsent, huge, errors, full, dropped, .. } =
             self.workers.counts();
         let all = dropped.iter().sum::<u64>() + huge;
         // Nobody hears who is parked: that is no loss.
@@ -128,6 +128,7 @@ impl Media {
             unheard,
             unsent,
             errors,
+            held_up = full,
             dropped = all - unheard,
             "packets carried"
         );
