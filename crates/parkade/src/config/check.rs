@@ -207,6 +207,13 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
         engine.music_codecs = list.into_iter().map(|c| c.value).collect();
     }
     if let Some(after) = table.duration("silence", Duration::ZERO..=HOUR) {
+        // What the kernel forwards is counted every few seconds.
+        if after < 10 * SECOND && !after.is_zero() {
+            table.doubt(
+                "silence",
+                "it is told after 10 s at the soonest; write \"10s\", or \"0s\" for never",
+            );
+        }
         engine.silence = Some(after).filter(|after| !after.is_zero());
     }
     let media = &mut settings.media;

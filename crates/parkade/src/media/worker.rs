@@ -156,7 +156,7 @@ impl<W: Wire> Worker<W> {
     fn settle(&mut self, now: Moment) {
         let Standing { past, numbering, .. } = &mut self.standing;
         if self.relay.next_look().is_some_and(|at| at <= now) {
-            if let Some(past) = past {
+            if let (true, Some(past)) = (self.relay.wants_counts(now), past.as_mut()) {
                 past.look(now, &mut self.relay);
             }
             self.relay.look(now);

@@ -133,7 +133,7 @@ impl Relay {
         }
     }
 
-    /// What has gone a path since it was opened, told by whoever forwards it, at every look.
+    /// What has gone a path since it was opened, told by whoever forwards it when [`Relay::wants_counts`].
     pub fn passed(&mut self, now: Moment, at: Door, from: SocketAddr, passed: Passed) -> Through {
         let Some(&key) = self.by_pair.get(&at.pair) else { return Through::Yes };
         let path = &mut self.paths[key];

@@ -10,10 +10,12 @@ use crate::relay::streams::Relay;
 
 /// How often.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it is asked what goes the fast paths, which costs more than a look at ourselves.
+const COUNT: Duration = Duration::from_secs(5);
 /// How soon after a fast path was opened, and how often, while none has been seen to work.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 /// A fast path on which nothing has come for so long is closed: whoever speaks next is looked at.
-const STANDSTILL: Duration = Duration::from_secs(3);
+const STANDSTILL: Duration = Duration::from_secs(12);
 
 impl Relay {
     /// When [`Relay::look`] is due; never, if there is nothing to look at.
@@ -21,7 +23,16 @@ impl Relay {
         self.look_at
     }
 
-    /// Looks. Before it, [`Relay::passed`] is told of each fast path, if there are any.
+    /// Whether [`Relay::passed`] is to be told of each fast path before the look that is due now.
+    pub fn wants_counts(&mut self, now: Moment) -> bool {
+        let wants = self.open > 0 && (!self.proven || now >= self.count_at);
+        if wants {
+            self.count_at = now + COUNT;
+        }
+        wants
+    }
+
+    /// Looks.
     pub fn look(&mut self, now: Moment) {
         let (mut watched, mut still) = (false, Vec::new());
         for (key, path) in &mut self.paths {

@@ -41,6 +41,7 @@ pub struct Relay {
     /// Pairs that are no longer in use, whose last counts are still to come.
     pub(super) leaving: Vec<Leaving>,
     pub(super) look_at: Option<Moment>,
+    pub(super) count_at: Moment,
 }
 
 impl Relay {
@@ -63,6 +64,7 @@ impl Relay {
             closing: Vec::new(),
             leaving: Vec::new(),
             look_at: None,
+            count_at: Moment::ZERO,
         }
     }
 
