@@ -37,6 +37,9 @@ pbx_address = "{where.pbx}"
 ports = "10000-59999"
 {media}
 
+[shutdown]
+grace = "1s"
+
 [admin]
 socket = "{folder}/{name}.sock"
 

@@ -6,9 +6,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
+    ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt::ReceiveTimestampns,
 };
 use nix::sys::time::TimeSpec;
 
@@ -21,6 +20,14 @@ const FRAME: Duration = Duration::from_millis(20);
 const REPORTS: usize = 250;
 /// At most so many packets that are late are sent before what has come is read.
 const AT_ONCE: usize = 256;
+/// From one look at a socket to the next. The system writes on each packet when it has come, so that
+/// several may be read at once, which costs far less than to be woken for each.
+const LOOKS: Duration = Duration::from_millis(100);
+/// Of so many looks one is for RTCP too.
+const LOOKS_FOR_REPORTS: usize = 4;
+/// Packets that are read at once, and bytes for each.
+const READS: usize = 16;
+const ROOM: usize = 512;
 
 struct End {
     rtp: UdpSocket,
@@ -50,7 +57,6 @@ pub(crate) struct Counted {
 
 /// All ends: phones with even numbers, and the PBX's end of the same call after each.
 pub(crate) struct Ends {
-    epoll: Epoll,
     ends: Vec<End>,
     /// The ends, spread evenly over the ticks of one frame.
     wheel: Vec<Vec<usize>>,
@@ -66,8 +72,10 @@ pub(crate) struct Ends {
     pub(crate) hears: (i64, i64),
     pub(crate) counted: Counted,
     packet: [u8; LENGTH],
+    /// How many looks at sockets there have been.
+    looks: usize,
     room: Vec<u8>,
-    control: Vec<u8>,
+    headers: MultiHeaders<()>,
 }
 
 impl Ends {
@@ -75,7 +83,6 @@ impl Ends {
     pub(crate) fn new(step: Duration) -> Ends {
         let ticks = usize::try_from(FRAME.as_micros() / step.as_micros()).unwrap();
         Ends {
-            epoll: Epoll::new(EpollCreateFlags::empty()).unwrap(),
             ends: Vec::new(),
             wheel: vec![Vec::new(); ticks],
             step,
@@ -87,22 +94,21 @@ impl Ends {
             hears: (i64::MAX, i64::MAX),
             counted: Counted::default(),
             packet: [0xd5; LENGTH],
-            room: vec![0; 2048],
-            control: nix::cmsg_space!(TimeSpec),
+            looks: 0,
+            room: vec![0; READS * ROOM],
+            headers: MultiHeaders::preallocate(READS, Some(nix::cmsg_space!(TimeSpec))),
         }
     }
 
     /// Opens the next end, at this port and the next.
     pub(crate) fn open(&mut self, here: IpAddr, port: u16, to: Option<SocketAddr>) {
         let number = self.ends.len();
-        let bind = |port, token| {
+        let bind = |port| {
             let socket = UdpSocket::bind((here, port)).unwrap();
             setsockopt(&socket, ReceiveTimestampns, &true).unwrap();
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, token);
-            self.epoll.add(&socket, event).unwrap();
             socket
         };
-        let (rtp, rtcp) = (bind(port, 2 * number as u64), bind(port + 1, 2 * number as u64 + 1));
+        let (rtp, rtcp) = (bind(port), bind(port + 1));
         let (source, heard) = (Source::new(number), Heard::default());
         self.ends.push(End { rtp, rtcp, to, source, heard });
     }
@@ -178,54 +184,58 @@ impl Ends {
         }
     }
 
-    /// Hears what has come.
+    /// Looks at the sockets whose turn it is.
     pub(crate) fn hear(&mut self) {
-        let mut events = [EpollEvent::empty(); 512];
-        for _ in 0..8 {
-            let ready = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
-            for event in &events[..ready] {
-                self.take(event.data());
-            }
-            if ready < events.len() {
-                return;
+        let rounds = self.begun.elapsed().as_secs_f64() / LOOKS.as_secs_f64();
+        let due = (rounds * self.ends.len() as f64) as usize;
+        for _ in 0..AT_ONCE.min(due.saturating_sub(self.looks)) {
+            let (number, round) = (self.looks % self.ends.len(), self.looks / self.ends.len());
+            self.looks += 1;
+            while self.read(number, false) == READS {}
+            if round % LOOKS_FOR_REPORTS == number % LOOKS_FOR_REPORTS {
+                while self.read(number, true) == READS {}
             }
         }
     }
 
-    fn take(&mut self, token: u64) {
-        let number = usize::try_from(token / 2).unwrap();
+    /// Reads what has come at a socket; returns how many packets those were, at most [`READS`].
+    fn read(&mut self, number: usize, is_report: bool) -> usize {
         let end = &mut self.ends[number];
-        let socket = if token.is_multiple_of(2) { &end.rtp } else { &end.rtcp };
-        let mut parts = [IoSliceMut::new(&mut self.room)];
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let Ok(message) =
-            recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut self.control), flags)
-        else {
-            return;
+        let socket = if is_report { &end.rtcp } else { &end.rtp };
+        let mut parts: Vec<[IoSliceMut<'_>; 1]> =
+            self.room.chunks_exact_mut(ROOM).map(|room| [IoSliceMut::new(room)]).collect();
+        let (socket, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let Ok(messages) = recvmmsg(socket, &mut self.headers, &mut parts, flags, None) else {
+            return 0;
         };
-        let stamp = message.cmsgs().into_iter().flatten().find_map(|control| match control {
-            ControlMessageOwned::ScmTimestampns(at) => Some(at),
-            _ => None,
-        });
-        let at = stamp.map_or_else(packet::now, |at| at.tv_sec() * 1_000_000_000 + at.tv_nsec());
         let (from, until) = self.hears;
-        let in_time = from <= at && at < until;
-        if !token.is_multiple_of(2) {
-            self.counted.reports_came += u64::from(in_time);
-            return;
+        let mut reads = 0;
+        for message in messages {
+            reads += 1;
+            let stamp = message.cmsgs().into_iter().flatten().find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(at) => Some(at),
+                _ => None,
+            });
+            let at =
+                stamp.map_or_else(packet::now, |at| at.tv_sec() * 1_000_000_000 + at.tv_nsec());
+            let in_time = from <= at && at < until;
+            if is_report {
+                self.counted.reports_came += u64::from(in_time);
+                continue;
+            }
+            let Some(read) = message.iovs().next().and_then(packet::read) else { continue };
+            if in_time {
+                end.heard.take(at, &read);
+            }
+            if let Some(talk) = read.talk
+                && talk.window == self.counting
+                && talk.window != 0
+            {
+                self.counted.came += 1;
+                self.counted.astray += u64::from(talk.sender as usize != number ^ 1);
+                self.counted.ways.push(u32::try_from((at - talk.sent).max(0)).unwrap_or(u32::MAX));
+            }
         }
-        let length = message.bytes;
-        let Some(read) = packet::read(&self.room[..length]) else { return };
-        if in_time {
-            end.heard.take(at, &read);
-        }
-        if let Some(talk) = read.talk
-            && talk.window == self.counting
-            && talk.window != 0
-        {
-            self.counted.came += 1;
-            self.counted.astray += u64::from(talk.sender as usize != number ^ 1);
-            self.counted.ways.push(u32::try_from((at - talk.sent).max(0)).unwrap_or(u32::MAX));
-        }
+        reads
     }
 }

@@ -32,10 +32,9 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// What comes from now on counts; what was heard last is remembered.
+    /// What comes from now on counts.
     pub(crate) fn forget(&mut self) {
-        (self.jitter, self.packets, self.missing) = (0.0, 0, 0);
-        self.switches.clear();
+        *self = Heard::default();
     }
 
     /// A packet has come.
