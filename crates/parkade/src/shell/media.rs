@@ -142,6 +142,12 @@ impl Media {
 /// Opens the fast path if it is wanted and there is one.
 fn fast_path(media: &MediaSettings) -> Result<Option<Kernel>, CannotStart> {
     if media.fast_path == FastPath::Off || media.one_ssrc {
+        match Kernel::remove_dead() {
+            Ok(dead) if dead.is_empty() => {}
+            Ok(dead) => tracing::info!("removed what a killed parkade has left: tables {dead:?}"),
+            // Who may not remove any has hardly left any.
+            Err(why) => tracing::debug!("tables of a killed parkade are not looked for: {why}"),
+        }
         return Ok(None);
     }
     let ports = media.first_port..=media.last_port;

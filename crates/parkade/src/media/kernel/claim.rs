@@ -39,18 +39,13 @@ impl Claim {
         let ports = u32::from(*self.ports.end()).saturating_sub((*self.ports.start()).into()) + 1;
         if self.phones == self.pbx { ports } else { 2 * ports }
     }
+}
 
-    /// Whether a table is that of an instance which has had ports of these.
-    pub(super) fn overlaps(&self, table: &str) -> bool {
-        let ports = |text: &str| {
-            let mut parts = text.strip_prefix(PREFIX)?.split('-');
-            let (first, last) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-            Some(first..=last)
-        };
-        ports(table).is_some_and(|other: RangeInclusive<u16>| {
-            other.start() <= self.ports.end() && self.ports.start() <= other.end()
-        })
-    }
+/// Whether a table of that name is an instance's.
+pub(super) fn is_instances(table: &str) -> bool {
+    let mut parts = table.strip_prefix(PREFIX).unwrap_or_default().split('-');
+    let mut port = || parts.next().is_some_and(|part| part.parse::<u16>().is_ok());
+    port() && port()
 }
 
 /// A lock on the name of a table. It ends with the process, however that ends, and holds for the
@@ -73,7 +68,7 @@ impl Lock {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{Claim, Lock};
+    use super::{Claim, Lock, is_instances};
 
     fn claim(ports: (u16, u16), phones: &str, pbx: &str) -> Claim {
         let address = |text: &str| -> IpAddr { text.parse().unwrap() };
@@ -91,14 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_instances_with_other_ports_and_of_others_are_left_alone() {
-        let own = claim((30_000, 39_999), "0.0.0.0", "0.0.0.0");
-        for table in ["parkade-30000-39999", "parkade-39999-40001-192.0.2.1", "parkade-1024-65535"]
-        {
-            assert!(own.overlaps(table), "{table}");
+    fn an_instances_table_is_told_from_others_by_its_name() {
+        for table in ["parkade-30000-39999", "parkade-4000-4001-192.0.2.1-2001_db8__1"] {
+            assert!(is_instances(table), "{table}");
         }
-        for table in ["parkade-40000-40001", "filter", "parkade", "parkade-a-b", "parkade-1-", ""] {
-            assert!(!own.overlaps(table), "{table}");
+        for table in ["parkade", "parkade-", "parkade-music", "parkade-30000-", "other-30000-39999"]
+        {
+            assert!(!is_instances(table), "{table}");
         }
     }
 

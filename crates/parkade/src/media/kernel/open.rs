@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use nix::errno::Errno;
 use rtp_flow::Passed;
 
-use crate::media::kernel::claim::{Claim, Lock};
+use crate::media::kernel::claim::{Claim, Lock, is_instances};
 use crate::media::kernel::keys::Family;
 use crate::media::kernel::made::{Applied, Changes, Errand, Made, Refused, Turn};
 use crate::media::kernel::netlink::{Batch, Nftables};
@@ -71,11 +71,8 @@ impl Kernel {
         // Elements that leave are still there while others come.
         let size = 2 * claim.sockets();
         let mut batch = Batch::begin();
-        for other in table::names(&mut nftables).map_err(why_not)? {
-            // What nobody holds any more and has our ports would forward what is ours.
-            if other != name && claim.overlaps(&other) && Lock::take(&other).is_ok() {
-                table::remove(&mut batch, &other);
-            }
+        for dead in &dead(&mut nftables).map_err(why_not)? {
+            table::remove(&mut batch, dead);
         }
         table::make(&mut batch, &name, size);
         nftables.transact(batch, |_| {}).map_err(why_not)?;
@@ -96,6 +93,22 @@ impl Kernel {
                 Err(WhyNot::Thread(error))
             }
         }
+    }
+
+    /// Removes the tables of processes that were killed: what they forward, nobody ends any more, and
+    /// it would take the packets of new calls between the same ends. Gives their names.
+    ///
+    /// # Errors
+    /// If this process may not, or this kernel has no tables.
+    pub(crate) fn remove_dead() -> Result<Vec<String>, WhyNot> {
+        let mut nftables = Nftables::open().map_err(WhyNot::NotThere)?;
+        let dead = dead(&mut nftables).map_err(why_not)?;
+        if !dead.is_empty() {
+            let mut batch = Batch::begin();
+            dead.iter().for_each(|name| table::remove(&mut batch, name));
+            nftables.transact(batch, |_| {}).map_err(why_not)?;
+        }
+        Ok(dead)
     }
 
     /// Whether a table could be made here, by this process. Nothing is changed.
@@ -186,6 +199,12 @@ impl Drop for Kernel {
         }
         self.made.remove();
     }
+}
+
+fn dead(nftables: &mut Nftables) -> io::Result<Vec<String>> {
+    let mut names = table::names(nftables)?;
+    names.retain(|name| is_instances(name) && Lock::take(name).is_ok());
+    Ok(names)
 }
 
 fn why_not(error: io::Error) -> WhyNot {

@@ -69,7 +69,7 @@ fn whether_there_could_be_a_table_is_asked_without_making_one() {
 #[test]
 fn a_clean_end_removes_our_table_and_no_other() {
     let Some(_net) = net() else { return };
-    nft("add table inet walls; add table ip parkade-other; add table inet parkade-40000-49999");
+    nft("add table inet walls; add table ip parkade-other; add table inet parkade-music");
     let before = nft("list ruleset");
     let kernel = Kernel::open(&claim()).unwrap();
     kernel.apply(&[WayOrder::Open(way())]).unwrap();
@@ -79,18 +79,20 @@ fn a_clean_end_removes_our_table_and_no_other() {
 }
 
 #[test]
-fn a_dead_instance_that_had_some_of_our_ports_leaves_no_table_behind_and_a_live_one_is_left_alone()
-{
+fn a_dead_instance_leaves_no_table_behind_and_a_live_one_is_left_alone() {
     let Some(_net) = net() else { return };
     let ports = |first, last| Claim { ports: first..=last, ..claim() };
-    nft("add table inet parkade-35000-35999");
+    nft("add table inet parkade-35000-35999; add table inet parkade-50000-50099-192.0.2.1");
     let live = Kernel::open(&ports(38_000, 38_999)).unwrap();
     let kernel = Kernel::open(&claim()).unwrap();
     let listed = nft("list tables");
-    assert!(!listed.contains("parkade-35000-35999"), "{listed}");
+    assert!(!listed.contains("parkade-35000") && !listed.contains("parkade-50000"), "{listed}");
     assert!(listed.contains("parkade-38000-38999"), "{listed}");
     drop((live, kernel));
     assert_eq!(nft("list tables"), "");
+    nft("add table inet parkade-35000-35999; add table inet parkade-music");
+    assert_eq!(Kernel::remove_dead().unwrap(), ["parkade-35000-35999"]);
+    assert_eq!(nft("list tables"), "table inet parkade-music\n");
 }
 
 #[test]
