@@ -19,7 +19,7 @@ from sound import options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
 
 IN_THE_KERNEL = 3.0  # microseconds a packet: a program that runs for longer has a look at them
-SETTLED = 1.5  # seconds until every path has found its way
+SETTLED = 12  # seconds until every path has found its way, that of RTCP too, which comes every five
 PEERS = ("nat", "rtpengine", "kernel", "user", "bpf")
 
 
