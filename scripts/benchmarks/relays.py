@@ -189,12 +189,12 @@ class Parkade:
         return [(call.phone_to, call.pbx_to) for call in self.dialling.dial(calls)]
 
     def stop(self):
-        """Ends it."""
-        set_forwarding(False)
+        """Ends it. The network forwards until then: else it rightly says that packets do not leave."""
         if self.dialling:
             self.dialling.close()
         if self.program:
             self.program.stop()
+        set_forwarding(False)
         self.program = self.dialling = None
 
 

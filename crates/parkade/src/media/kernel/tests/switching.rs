@@ -256,3 +256,29 @@ fn two_thousand_ways_are_opened_read_and_closed_while_packets_go() {
     assert_eq!(kernel.apply(&close).unwrap().ended.len(), 2_000);
     took("2,000 closed in one batch", begun);
 }
+
+#[test]
+fn the_same_two_ends_meet_again_by_another_socket_of_ours() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    stream.order(&kernel, WayOrder::Open);
+    stream.goes_through(OURS);
+    stream.order(&kernel, WayOrder::Close);
+    std::thread::sleep(Duration::from_millis(300));
+    // The phone is at another socket of ours now: it retrieves the call that it had parked.
+    let [there, back] = stream.ways;
+    let another = at("0.0.0.0:30008");
+    let there = Way { at: another, ..there };
+    let back = Way { by: another, ..back };
+    let applied = kernel.apply(&[WayOrder::Open(there), WayOrder::Open(back)]).unwrap();
+    assert_eq!(applied.refused, []);
+    for round in 0..10u8 {
+        stream.pbx.send_to(&[round], OURS[1]).unwrap();
+        assert_eq!(heard(&stream.phone), (vec![round], at("192.0.2.1:30008")));
+        stream.phone.send_to(&[round], "192.0.2.1:30008").unwrap();
+        assert_eq!(heard(&stream.pbx), (vec![round], at(OURS[1])));
+    }
+    let passed = kernel.passed().unwrap();
+    assert!(passed.iter().all(|(_, passed)| (passed.came, passed.left) == (10, 10)), "{passed:?}");
+}
