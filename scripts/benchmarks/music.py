@@ -19,7 +19,7 @@ from dialling import port_of
 from measured import LOAD, UNDER_TEST, pinned
 from networks import INSIDE, PARKADE_FOR_PBX, PBX
 from relays import Parkade
-from sound import options, run, say, undisturbed
+from sound import head, line, options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, spread
 
 SETTLED = 2.0  # seconds until all music plays and the parkers are gone
@@ -133,12 +133,11 @@ def due(carried, calls):
 
 def table(chosen, peers, results):
     """Prints what was found, one column for each peer."""
-    print("\n| | " + " | ".join(peer.title for peer in peers) + " |")
-    print("|---|" + "---|" * len(peers))
+    head(peer.title for peer in peers)
     for calls in chosen.calls:
 
         def row(name, cell, calls=calls):
-            print(f"| {name} | " + " | ".join(cell(results[calls, peer]) for peer in peers) + " |")
+            line(name, (cell(results[calls, peer]) for peer in peers))
 
         def median(found):
             return statistics.median(carried.each for carried in found)
@@ -175,7 +174,7 @@ def table(chosen, peers, results):
     for name, which in (("talking call, both its legs", 0), ("parked call, one leg and its music", 1)):
         if few < many:
             cells = [further(results[few, peer], results[many, peer], which, many - few) for peer in peers]
-            print(f"| memory per further {name}, from {few:,} to {many:,}, beside sockets | " + " | ".join(cells) + " |")
+            line(f"memory per further {name}, from {few:,} to {many:,}, beside sockets", cells)
 
 
 def further(few, many, which, calls):
@@ -207,18 +206,17 @@ def switches(chosen, folder, streams):
     if not results:
         return
     expected = chosen.rounds * chosen.switched
-    print(f"\n| {chosen.switched} calls parked and retrieved, {chosen.rounds} times | " + " | ".join(results) + " |")
-    print("|---|" + "---|" * len(results))
+    head(results, f"{chosen.switched} calls parked and retrieved, {chosen.rounds} times")
     for name, way in (("talk → music", "to_music_ms"), ("music → talk", "to_talk_ms")):
         cells = [
             f"{statistics.median(found[way]):.1f} ms, {max(found[way]):.1f} ms" if found[way] else "none"
             for found in results.values()
         ]
-        print(f"| {name}: from the last packet of the one to the first of the other, median, longest | " + " | ".join(cells) + " |")
+        line(f"{name}: from the last packet of the one to the first of the other, median, longest", cells)
         cells = [f"{sum(gap > WITHIN for gap in found[way])}" for found in results.values()]
-        print(f"| … longer than {WITHIN} ms | " + " | ".join(cells) + " |")
+        line(f"… longer than {WITHIN} ms", cells)
         cells = [f"{len(found[way])} of {expected}" for found in results.values()]
-        print("| … switches heard | " + " | ".join(cells) + " |")
+        line("… switches heard", cells)
 
 
 def switched(peer, streams, calls):

@@ -15,7 +15,7 @@ from bpf import Bpf
 from measured import LOAD, UNDER_TEST
 from networks import INSIDE, PHONES, steer
 from relays import Nat, Parkade, Rtpengine
-from sound import options, run, say, undisturbed
+from sound import head, line, options, run, say, undisturbed
 from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
 
 IN_THE_KERNEL = 3.0  # microseconds a packet: a program that runs for longer has a look at them
@@ -108,12 +108,11 @@ def rounds(chosen, streams, peers):
 
 def table(chosen, peers, results):
     """Prints what was found, one column for each peer."""
-    print("\n| | " + " | ".join(peer.title for peer in peers) + " |")
-    print("|---|" + "---|" * len(peers))
+    head(peer.title for peer in peers)
     for calls in chosen.calls:
 
         def row(name, cell, calls=calls):
-            print(f"| {name} | " + " | ".join(cell(results[calls, peer]) for peer in peers) + " |")
+            line(name, (cell(results[calls, peer]) for peer in peers))
 
         def median(peer, calls=calls):
             return statistics.median(carried.each for carried in results[calls, peer])
@@ -133,10 +132,8 @@ def table(chosen, peers, results):
         )
         for peer in peers:
             if peer.is_ruler:
-                print(
-                    f"| … ÷ {peer.title} | "
-                    + " | ".join(f"{median(other) / median(peer):.2f}" if median(peer) > 0 else "" for other in peers) + " |"
-                )
+                ratios = (f"{median(other) / median(peer):.2f}" if median(peer) > 0 else "" for other in peers)
+                line(f"… ÷ {peer.title}", ratios)
         row(
             "… of which the program itself ran",
             lambda found: spread([c.program for c in found if c.program is not None], "{:.2f} µs") or "—",
@@ -150,11 +147,10 @@ def table(chosen, peers, results):
                 lambda found, key=key: spread([c.found["way_us"][key] or 0 for c in found], "{:.0f} µs"),
             )
 
-
     few, many = min(chosen.calls), max(chosen.calls)
     if few < many:
         cells = [further(results[few, peer], results[many, peer], 2 * (many - few)) for peer in peers]
-        print(f"| memory per further stream, two a call, from {few} to {many} calls | " + " | ".join(cells) + " |")
+        line(f"memory per further stream, two a call, from {few} to {many} calls", cells)
 
 
 def further(few, many, streams):

@@ -19,6 +19,19 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def head(titles, what=""):
+    """Begins a table in Markdown: a column for each title, after that of what is measured."""
+    titles = list(titles)
+    print()
+    line(what, titles)
+    print("|---|" + "---|" * len(titles))
+
+
+def line(name, cells):
+    """A line of it."""
+    print(f"| {name} | " + " | ".join(cells) + " |")
+
+
 def options(name, text, seconds):
     """The command line, as far as they share it."""
     here = os.path.dirname(os.path.abspath(__file__))

@@ -20,19 +20,29 @@ const ALICE: usize = 4;
 /// The kernel is asked every five seconds what it has forwarded.
 const COUNTED: Duration = Duration::from_secs(15);
 
-/// Jane is parked at 105 by James.
-fn parked() -> Stage {
-    let mut stage = Stage::open().unwrap();
-    for seat in [JAMES, BOB] {
+/// James and another have registered, and James has answered Jane's call.
+fn answered(stage: &mut Stage, other: usize) {
+    for seat in [JAMES, other] {
         stage.act(seat, |phone, now| phone.register(now, 3600));
         stage.verify("registered", "200", |s| registered(s, seat)).unwrap();
     }
     stage.act(CALLER, |phone, now| phone.dial(now, EVERYBODY[JAMES].number));
     stage.verify("103 rings", "a call", |s| rings(s, JAMES)).unwrap();
     stage.act(JAMES, |phone, now| phone.answer(now));
-    stage.pass(Duration::from_millis(200)).unwrap();
+}
+
+/// James parks the call for Alice.
+fn park(stage: &mut Stage) {
     stage.act(JAMES, |phone, now| phone.transfer(now, "*68105"));
     stage.verify("parked", "at 105", |s| parked_at(s, "105")).unwrap();
+}
+
+/// Jane is parked at 105 by James.
+fn parked() -> Stage {
+    let mut stage = Stage::open().unwrap();
+    answered(&mut stage, BOB);
+    stage.pass(Duration::from_millis(200)).unwrap();
+    park(&mut stage);
     stage
 }
 
@@ -137,16 +147,9 @@ fn a_call_whose_packets_go_by_the_kernel_is_parked_and_retrieved_as_any_other() 
     for seat in 0..EVERYBODY.len() {
         stage.act(seat, |phone, now| phone.speak(now, true));
     }
-    for seat in [JAMES, ALICE] {
-        stage.act(seat, |phone, now| phone.register(now, 3600));
-        stage.verify("registered", "200", |s| registered(s, seat)).unwrap();
-    }
-    stage.act(CALLER, |phone, now| phone.dial(now, EVERYBODY[JAMES].number));
-    stage.verify("103 rings", "a call", |s| rings(s, JAMES)).unwrap();
-    stage.act(JAMES, |phone, now| phone.answer(now));
+    answered(&mut stage, ALICE);
     talking_by_the_kernel(&mut stage, JAMES);
-    stage.act(JAMES, |phone, now| phone.transfer(now, "*68105"));
-    stage.verify("parked", "at 105", |s| parked_at(s, "105")).unwrap();
+    park(&mut stage);
     stage.listen_anew();
     stage.verify("the caller hears music", "a second of the built-in tune", music).unwrap();
     stage.act(ALICE, |phone, now| phone.dial(now, "*88"));

@@ -99,37 +99,29 @@ impl FactLog {
                 let (jitter, worst) = (quality.jitter, quality.worst_jitter);
                 let (jitter_us, worst_jitter_us) = (jitter.as_micros(), worst.as_micros());
                 let reported = quality.reported.as_ref().map(tracing::field::debug);
+                macro_rules! tell {
+                    ($level:ident) => {
+                        $level!(
+                            call,
+                            leg,
+                            received,
+                            unseen,
+                            lost,
+                            reordered,
+                            repeated,
+                            sources,
+                            jitter_us,
+                            worst_jitter_us,
+                            reported,
+                            "{fact}"
+                        )
+                    };
+                }
                 // What people complain about is seen without looking for it.
                 if lost * POOR_SHARE > received || worst > POOR_JITTER {
-                    info!(
-                        call,
-                        leg,
-                        received,
-                        unseen,
-                        lost,
-                        reordered,
-                        repeated,
-                        sources,
-                        jitter_us,
-                        worst_jitter_us,
-                        reported,
-                        "{fact}"
-                    );
+                    tell!(info);
                 } else {
-                    debug!(
-                        call,
-                        leg,
-                        received,
-                        unseen,
-                        lost,
-                        reordered,
-                        repeated,
-                        sources,
-                        jitter_us,
-                        worst_jitter_us,
-                        reported,
-                        "{fact}"
-                    );
+                    tell!(debug);
                 }
             }
             Fact::NoPorts => {
