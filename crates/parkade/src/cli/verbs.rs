@@ -1,0 +1,34 @@
+//! From what was typed to what is done.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::asked::{parked, streams};
+use crate::cli::check::{check, check_host};
+use crate::cli::ends::USAGE;
+use crate::cli::line::{Line, Verb};
+use crate::cli::listed::profiles;
+use crate::cli::run::{demo, run};
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(asked) => {
+            // Nothing can be told if the terminal is gone.
+            let _ = asked.print();
+            let usage = if asked.use_stderr() { USAGE } else { 0 };
+            return ExitCode::from(usage);
+        }
+    };
+    match line.verb {
+        Verb::Run { config, pbx } => run(config, pbx),
+        Verb::Check { file: Some(file), .. } => check(&file),
+        Verb::Check { file: None, config, json, .. } => check_host(json, config.as_deref()),
+        Verb::Demo => demo(),
+        Verb::Parked { json, place } => parked(json, place),
+        Verb::Streams { call, json, place } => streams(call, json, place),
+        Verb::Profiles { json, config } => profiles(json, config.as_deref()),
+    }
+}
