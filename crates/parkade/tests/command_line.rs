@@ -170,3 +170,50 @@ fn profiles_are_listed_for_programs_too() {
 fn profiles_of_a_configuration_with_problems_are_not_listed() {
     assert_eq!(parkade(&["profiles", "--config", "dialects.toml"]).status.code(), Some(78));
 }
+
+#[test]
+fn the_command_and_each_verb_have_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("share/man1");
+    let output = parkade(&["man", made.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+
+    let help = String::from_utf8(parkade(&["--help"]).stdout).unwrap();
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs =
+        verbs.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let mut wanted: Vec<String> =
+        verbs.filter(|verb| *verb != "help").map(|verb| format!("parkade-{verb}.1")).collect();
+    wanted.push("parkade.1".to_owned());
+    wanted.sort();
+    let mut found: Vec<String> = std::fs::read_dir(&made)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, wanted);
+
+    let page = std::fs::read_to_string(made.join("parkade-check.1")).unwrap();
+    insta::assert_snapshot!(page.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+#[test]
+fn a_folder_for_man_pages_that_cannot_be_made_is_told() {
+    let output = parkade(&["man", "small.toml/share"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("parkade: cannot write to small.toml/share: "), "{told}");
+}
+
+#[test]
+fn every_shell_is_told_how_to_complete_the_verbs() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = parkade(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        let script = String::from_utf8(output.stdout).unwrap();
+        for word in ["parked", "completions", "host"] {
+            assert!(script.contains(word), "{shell} is not told of {word}");
+        }
+    }
+    assert_eq!(parkade(&["completions", "csh"]).status.code(), Some(64));
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -105,6 +106,20 @@ pub(crate) enum Verb {
         /// The configuration; without it those that are built in.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+    },
+    /// Print what a shell needs to complete the verbs and options of this command.
+    ///
+    /// For bash: parkade completions bash > /etc/bash_completion.d/parkade
+    #[command(after_help = EXIT_CODES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the man pages of this command and of each of its verbs.
+    #[command(after_help = EXIT_CODES)]
+    Man {
+        /// Where to; it is made if it is not there.
+        folder: PathBuf,
     },
 }
 

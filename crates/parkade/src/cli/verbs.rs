@@ -9,6 +9,7 @@ use crate::cli::check::{check, check_host};
 use crate::cli::ends::USAGE;
 use crate::cli::line::{Line, Verb};
 use crate::cli::listed::profiles;
+use crate::cli::manual::{completions, pages};
 use crate::cli::run::{demo, run};
 
 /// Does what the command line says.
@@ -30,5 +31,7 @@ pub fn main() -> ExitCode {
         Verb::Parked { json, place } => parked(json, place),
         Verb::Streams { call, json, place } => streams(call, json, place),
         Verb::Profiles { json, config } => profiles(json, config.as_deref()),
+        Verb::Completions { shell } => completions(shell),
+        Verb::Man { folder } => pages(&folder),
     }
 }
