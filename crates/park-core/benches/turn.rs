@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use park_core::{Anchor, Input};
+use park_core::{Anchor, Command, Input, Reply};
 use sip_msg::{Edit, Message};
 use world::World;
 
@@ -138,5 +138,33 @@ fn idle(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, turns, idle);
+/// What operators ask for while 5,000 calls are parked.
+fn lists(c: &mut Criterion) {
+    const CALLS: u32 = 5_000;
+    let mut world = None;
+    for (what, command) in [
+        ("the list of 5,000 parked calls", Command::Parked),
+        ("5,000 parked calls as calls in progress", Command::Calls { call: None }),
+    ] {
+        c.bench_function(what, |b| {
+            let world = world.get_or_insert_with(|| {
+                let mut world = World::with_slots(CALLS);
+                for slot in 0..CALLS {
+                    world.at += BETWEEN_CALLS;
+                    world.park_at(&(10_000 + slot).to_string());
+                    world.heard.clear();
+                }
+                assert_eq!(world.counts().parked, CALLS as usize);
+                world
+            });
+            b.iter(|| match black_box(world.order(command.clone())) {
+                Reply::Parked { calls, .. } => assert_eq!(calls.len(), CALLS as usize),
+                Reply::Calls { calls } => assert!(calls.len() >= CALLS as usize),
+                other => panic!("{other:?}"),
+            });
+        });
+    }
+}
+
+criterion_group!(benches, turns, idle, lists);
 criterion_main!(benches);

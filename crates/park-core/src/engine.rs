@@ -11,18 +11,17 @@ use sip_core::{Heard, Layer, Timing};
 use sip_msg::{KeepAlive, Message};
 
 use crate::calls::{self, Legs, Passes};
-use crate::command::{Command, Counts, ParkedView, Reply};
 use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
 use crate::keys::{Alarm, Owner};
-use crate::lots::{self, Lots, Recall};
+use crate::lots::{self, Lots};
 use crate::patience::Taken;
 use crate::settings::Settings;
 use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
 use crate::watches::Watches;
 use crate::words::{Input, Output};
-use crate::{lamps, reception, register, watches};
+use crate::{lamps, operator, reception, register, watches};
 
 /// The whole signalling of Parkade as one machine.
 pub struct Engine {
@@ -94,7 +93,7 @@ impl Engine {
             Input::Media(notice) => calls::hear_media(house, notice),
             Input::Resolved { target, hops } => resolved(house, target, hops),
             Input::Command { ticket, command } => {
-                if let Some(reply) = command_of(house, ticket, &command) {
+                if let Some(reply) = operator::obey(house, ticket, &command) {
                     house.tray.push_back(Output::Reply { ticket, reply });
                 }
             }
@@ -284,65 +283,4 @@ fn reload(house: &mut House, settings: Settings) {
     house.settings = Settings { pbx_targets, ..settings };
     lots::resolve_policies(house);
     lamps::refresh_all(house);
-}
-
-/// Does what is ordered; what is answered at once.
-fn command_of(house: &mut House, ticket: u64, command: &Command) -> Option<Reply> {
-    Some(match command {
-        Command::Parked => Reply::Parked { calls: parked_views(house), lots: lots::views(house) },
-        Command::Counts => Reply::Counts(counts(house)),
-        Command::Drain => {
-            house.draining = true;
-            Reply::Done
-        }
-        Command::EndAll => {
-            calls::end_all(house, "shutting down");
-            watches::end_all(house);
-            Reply::Done
-        }
-        Command::Streams { call } => {
-            calls::survey(house, ticket, call.as_deref());
-            return None;
-        }
-    })
-}
-
-fn parked_views(house: &House) -> Vec<ParkedView> {
-    let view = |(key, call): (crate::keys::ParkedKey, &crate::lots::ParkedCall)| ParkedView {
-        lot: call.id.lot.to_string(),
-        slot: call.id.slot.to_string(),
-        domain: call.id.domain.to_string(),
-        parkee_name: call.parkee.name.as_deref().map(Into::into),
-        parkee: call.parkee.user(),
-        parker: call.parker.to_string(),
-        group: call.group.clone(),
-        parked_for_s: house.at.since(call.since).as_secs(),
-        recall_in_s: house.alarms.at(Alarm::Recall(key)).map(|at| at.since(house.at).as_secs()),
-        state: match (&call.claim, &call.recall) {
-            (Some(_), _) => "claimed",
-            (None, Recall::Ringing { .. } | Recall::HandingOver { .. }) => "recalling",
-            (None, _) => "parked",
-        }
-        .into(),
-        call_id: calls::call_id(house, call.leg),
-    };
-    house.lots.iter().map(view).collect()
-}
-
-fn counts(house: &House) -> Counts {
-    let bindings = house.contacts.len();
-    let standing = house.uplink.uris().count() + bindings;
-    Counts {
-        legs: house.legs.len(),
-        parked: house.lots.len(),
-        pending: house.passes.len(),
-        transactions: house.layer.len(),
-        pairs: house.leases.leased(),
-        alarms: house.alarms.len().saturating_sub(standing),
-        bindings,
-        watches: house.watches.len(),
-        dropped: house.dropped,
-        notices_refused: house.notices_refused,
-        bugs: house.bugs,
-    }
 }

@@ -6,6 +6,7 @@
 //! - `calls` holds the legs, passes requests between them, and parks, retrieves and recalls;
 //! - `lots` settles who gets a slot and who gets a call;
 //! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
+//! - `operator` does what operators order, and reads what they ask for;
 //! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod house;
 mod keys;
 mod lamps;
 mod lots;
+mod operator;
 mod patience;
 mod reception;
 mod refusal;
@@ -27,7 +29,10 @@ mod uplink;
 mod watches;
 mod words;
 
-pub use command::{Command, Counts, LotView, ParkedView, Reply, ReportedView, StreamView};
+pub use command::{
+    BindingView, CallState, CallView, Command, Counts, GroupView, LegMedia, LegStage, LegView,
+    LotView, ParkedState, ParkedView, Reply, ReportedView, StreamView, SubscriptionView, Watches,
+};
 pub use engine::Engine;
 pub use lots::MOST_TOLD;
 pub use settings::{

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use base::{Chance, Flow, Moment, Side, Transport};
 use bytes::Bytes;
-use park_core::{Anchor, Command, Counts, Engine, Fact, Input, Output, Reply, Settings};
+use park_core::{
+    Anchor, Command, Counts, Engine, Fact, Input, LotSettings, Output, Reply, Settings,
+};
 use rtp_flow::{MediaNotice, Pair, PairId, Plan, WorkerId};
 use sip_msg::{Compose, Message, Name};
 
@@ -63,8 +65,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(anchor: Anchor) -> World {
-        let pbx_targets = vec!["sip:192.0.2.50:5060".to_string()];
-        let settings = Settings { pbx_targets, anchor, ..Settings::default() };
+        World::with(Settings { anchor, ..Settings::default() })
+    }
+
+    /// As many slots as calls are to wait.
+    pub(crate) fn with_slots(slots: u32) -> World {
+        let lot = LotSettings { slots: vec![(10_000, 9_999 + slots, 5)], ..LotSettings::default() };
+        World::with(Settings { lots: vec![lot], ..Settings::default() })
+    }
+
+    fn with(mut settings: Settings) -> World {
+        settings.pbx_targets = vec!["sip:192.0.2.50:5060".to_string()];
         let mut world = World {
             engine: Engine::new(settings, Chance::from_seed(1), Moment::ZERO),
             at: Moment::ZERO,
@@ -286,28 +297,41 @@ impl World {
     /// A call; REFER to the park code, the phone's answers to its notices, its BYE; the retrieve by
     /// another phone, its BYE.
     pub(crate) fn park(&mut self) {
+        self.park_at("*68");
+        let retrieved = self.dial(105, "*88103");
+        self.hang_up(105, &retrieved);
+    }
+
+    /// A call; REFER to a code or a slot, and the phone's BYE.
+    pub(crate) fn park_at(&mut self, number: &str) {
         let call = self.dial(103, "200");
         self.request(phone(103), "REFER", Some(&call), |refer| {
             refer
-                .line(Name::ReferTo, "<sip:*68@pbx.example>")
+                .line(Name::ReferTo, format!("<sip:{number}@pbx.example>"))
                 .line(Name::ReferredBy, "<sip:103@pbx.example>")
                 .line(Name::Contact, format!("<sip:103@{}>", phone(103).peer))
         });
         self.settle();
         self.hang_up(103, &call);
-        let retrieved = self.dial(105, "*88103");
-        self.hang_up(105, &retrieved);
+    }
+
+    /// What an operator is answered.
+    pub(crate) fn order(&mut self, command: Command) -> Reply {
+        self.engine.handle(self.at, Input::Command { ticket: 0, command });
+        let mut answer = None;
+        loop {
+            match self.engine.poll() {
+                Output::Reply { reply, .. } => answer = Some(reply),
+                Output::Idle { .. } => return answer.unwrap(),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn counts(&mut self) -> Counts {
-        self.engine.handle(self.at, Input::Command { ticket: 0, command: Command::Counts });
-        let mut counts = None;
-        loop {
-            match self.engine.poll() {
-                Output::Reply { reply: Reply::Counts(is), .. } => counts = Some(is),
-                Output::Idle { .. } => return counts.unwrap(),
-                _ => {}
-            }
+        match self.order(Command::Counts) {
+            Reply::Counts(counts) => counts,
+            other => panic!("{other:?}"),
         }
     }
 }

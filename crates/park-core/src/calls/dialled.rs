@@ -181,7 +181,7 @@ fn answer_dialled(
 fn send_answer(house: &mut House, server: ServerKey, request: &Message, key: LegKey) {
     let mut draft: Compose = send::answer_in(house, key, request, 200);
     if let Some(leg) = house.legs.get_mut(key) {
-        leg.stage = Stage::Up;
+        leg.is_answered(house.at);
         if let Some(sdp) = &leg.media.sent {
             draft = draft.body("application/sdp", sdp.clone());
         }

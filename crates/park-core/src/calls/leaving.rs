@@ -4,7 +4,7 @@ use base::Flow;
 use sip_core::{ClientKey, Dialog, Party};
 use sip_msg::{Message, Name};
 
-use crate::calls::leg::{Leg, Stage, Usage, With};
+use crate::calls::leg::{Leg, Usage, With};
 use crate::calls::pass::PassKind;
 use crate::calls::{answer, media, own, parked};
 use crate::house::House;
@@ -39,8 +39,8 @@ pub(crate) fn see_off(
 pub(crate) fn end_stray(house: &mut House, client: ClientKey, response: &Message, flow: Flow) {
     let dialog = acknowledge_stray(house, client, response, flow);
     let token = house.chance.token(16);
-    let mut leg = Leg::new(token, flow.side, Usage::Call, dialog);
-    leg.stage = Stage::Up;
+    let mut leg = Leg::new(house.at, token, flow.side, Usage::Call, dialog);
+    leg.is_answered(house.at);
     let key = house.legs.insert(leg);
     own::bye(house, key, None);
 }

@@ -149,6 +149,12 @@ pub(crate) struct Leg {
     pub(crate) side: Side,
     pub(crate) usage: Usage,
     pub(crate) stage: Stage,
+    /// Since when there is this leg.
+    pub(crate) since: Moment,
+    /// When it was answered, if it was.
+    pub(crate) answered: Option<Moment>,
+    /// Its phone, or who is called by it, rings.
+    pub(crate) rings: bool,
     pub(crate) dialog: Dialog,
     pub(crate) with: With,
     /// Whose phone it is; none on the PBX's side.
@@ -219,12 +225,15 @@ impl Progress {
 
 impl Leg {
     /// A new leg with nobody.
-    pub(crate) fn new(token: String, side: Side, usage: Usage, dialog: Dialog) -> Leg {
+    pub(crate) fn new(at: Moment, token: String, side: Side, usage: Usage, dialog: Dialog) -> Leg {
         Leg {
             token: token.into(),
             side,
             usage,
             stage: Stage::Early,
+            since: at,
+            answered: None,
+            rings: false,
             dialog,
             with: With::Nobody,
             binding: None,
@@ -247,6 +256,12 @@ impl Leg {
             woven: None,
             refers: Vec::new(),
         }
+    }
+
+    /// It is answered, now.
+    pub(crate) fn is_answered(&mut self, at: Moment) {
+        self.stage = Stage::Up;
+        self.answered = Some(at);
     }
 
     /// Who is at the far end, in a word: the extension of a phone, else the user that is shown.

@@ -412,6 +412,12 @@ pub(crate) fn agreed(house: &House, key: LegKey) -> Vec<Format> {
     }
 }
 
+/// The name of the codec in which a leg most likely sends and hears, if one is agreed.
+pub(crate) fn agreed_codec(house: &House, key: LegKey) -> Option<String> {
+    let speech = agreed(house, key).into_iter().find(Format::is_speech)?;
+    Some(speech.name)
+}
+
 /// The format in which a leg can be given music now.
 pub(crate) fn music_format(house: &House, key: LegKey) -> Option<(Codec, Format)> {
     agreed(house, key).into_iter().find_map(|format| {

@@ -57,11 +57,11 @@ fn answered(house: &mut House, pass: &Pass, response: &Message) {
     let tag = response.to_tag().unwrap_or_default();
     if let Some(leg) = pass.from.and_then(|leg| house.legs.get_mut(leg)) {
         leg.dialog.local.set_tag(tag);
-        leg.stage = Stage::Up;
+        leg.is_answered(house.at);
     }
     if let Some(leg) = pass.to.and_then(|leg| house.legs.get_mut(leg)) {
         leg.dialog.settle_on(tag);
-        leg.stage = Stage::Up;
+        leg.is_answered(house.at);
         leg.takes_update = setup::allows_update(response);
         let who = Identity::of(response);
         // The far side may know a name that was not dialled; a bare repetition of To says less.
@@ -169,7 +169,7 @@ fn subscribed(house: &mut House, pass: &Pass, response: &Message) {
             continue;
         }
         if leg.stage == Stage::Early {
-            leg.stage = Stage::Up;
+            leg.is_answered(house.at);
             if is_caller {
                 leg.dialog.local.set_tag(&tag);
             } else {

@@ -7,7 +7,7 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::{info, media, parked, recall, route, weave};
+use crate::calls::{info, media, parked, pass, recall, route, weave};
 use crate::calls::{leaving, progress, send};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
@@ -117,6 +117,9 @@ pub(crate) fn response(
         return leaving::see_off(house, within, client, response, flow);
     }
     if status < 200 {
+        if let Some(leg) = house.legs.get_mut(key) {
+            leg.rings |= errand == Errand::Ring && pass::is_ringing(status);
+        }
         return;
     }
     match errand {

@@ -114,6 +114,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         RecallTo::Group => RecallStage::Group,
         RecallTo::Parker | RecallTo::ParkerThenGroup => RecallStage::Parker,
     };
+    let park = house.chance.token(20);
     let call = ParkedCall {
         leg: partner,
         id: SlotId { lot: lot.name.clone(), domain: aor.domain.clone(), slot },
@@ -123,7 +124,8 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         parker_who,
         parkee,
         since: house.at,
-        watch_id: house.chance.token(20).into(),
+        watch_id: park.as_str().into(),
+        park: park.into(),
         retrieve,
         teller: Teller::Nobody,
         monitor: None,

@@ -146,7 +146,7 @@ fn tell(
     let mut draft = Compose::response_to(request, status, None).to_tag(&tag);
     if let Some(leg) = house.legs.get_mut(telling) {
         leg.dialog.local.set_tag(&tag);
-        leg.stage = Stage::Up;
+        leg.is_answered(house.at);
         leg.with = With::Telling(parker);
         leg.progress = Some(Progress::of(request.cseq().0));
         let token = leg.token.clone();

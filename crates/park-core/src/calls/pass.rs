@@ -311,6 +311,7 @@ pub(crate) fn response(
         && let Some(leg) = to.and_then(|to| house.legs.get_mut(to))
     {
         leg.dialog.learn(response);
+        leg.rings |= is_ringing(status);
     }
     let rings = from.is_some_and(|from| quirks::hides_early_media(house, from, response));
     match response_draft(house, &request, response, (from, to), &arrived) {
@@ -332,6 +333,11 @@ pub(crate) fn response(
             refuse(house, key, &refusal);
         }
     }
+}
+
+/// Whether a response says that a phone rings, or that the far side knows how far the call has come.
+pub(crate) fn is_ringing(status: u16) -> bool {
+    (180..190).contains(&status)
 }
 
 fn response_draft<'m>(

@@ -105,7 +105,7 @@ fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<()
     let call_id = house.chance.token(24);
     let dialog = Dialog::opened(&call_id, local, remote, 1, flow);
     let token = house.chance.token(16);
-    let mut leg = Leg::new(token, Side::Phones, Usage::Call, dialog);
+    let mut leg = Leg::new(house.at, token, Side::Phones, Usage::Call, dialog);
     leg.dialog.set_target(&contact);
     leg.binding = Some(binding);
     leg.aor = Some(aor);
@@ -186,7 +186,7 @@ pub(crate) fn answered(
         return leaving::end_stray(house, client, response, flow);
     }
     leg.sent = None;
-    leg.stage = Stage::Up;
+    leg.is_answered(house.at);
     leg.dialog.learn(response);
     leg.dialog.settle_on(response.to_tag().unwrap_or_default());
     let with = leg.with;

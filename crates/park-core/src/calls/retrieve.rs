@@ -179,7 +179,7 @@ fn send_answer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(), 
     let mut draft: Compose = send::answer_in(house, key, &request, 200);
     draft = identity_lines(draft, &who, "called");
     if let Some(leg) = house.legs.get_mut(key) {
-        leg.stage = Stage::Up;
+        leg.is_answered(house.at);
         if let Some(sdp) = &leg.media.sent {
             draft = draft.body("application/sdp", sdp.clone());
         }

@@ -66,7 +66,7 @@ pub(crate) fn caller_leg(
     binding: Option<BindingKey>,
 ) -> LegKey {
     let token = house.chance.token(16);
-    let mut leg = Leg::new(token, arrived.side, usage, Dialog::heard(request, arrived));
+    let mut leg = Leg::new(house.at, token, arrived.side, usage, Dialog::heard(request, arrived));
     leg.who = Identity::of(request);
     leg.takes_update = allows_update(request);
     owned_by(house, &mut leg, binding);
@@ -93,7 +93,7 @@ fn callee_leg(
     let flow = callee.hops.first().copied().unwrap_or(arrived);
     let dialog = Dialog::opened(request.call_id(), local, remote, request.cseq().0, flow);
     let token = house.chance.token(16);
-    let mut leg = Leg::new(token, side, usage, dialog);
+    let mut leg = Leg::new(house.at, token, side, usage, dialog);
     leg.who = request.get(Name::To).and_then(Identity::read).unwrap_or_default();
     leg.dialog.set_target(&callee.uri);
     owned_by(house, &mut leg, callee.binding);

@@ -12,6 +12,7 @@ use sip_msg::{Message, Name};
 use crate::calls::leg::{Leg, Stage, Usage};
 use crate::calls::outcome::EVENTS_GRACE;
 use crate::calls::{send, within};
+use crate::command::{SubscriptionView, Watches};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
 use crate::lots::{self, ParkedCall, SlotId};
@@ -209,6 +210,24 @@ fn tell(house: &mut House, key: LegKey) {
         .line(Name::SubscriptionState, format!("active;expires={}", left.as_secs()))
         .body(DIALOG_INFO, body);
     send::send_own(house, key, draft, Errand::Woven);
+}
+
+/// Who watches an extension, and may be told by us what is parked there.
+pub(crate) fn views(house: &House) -> Vec<SubscriptionView> {
+    let view = |(key, leg): (LegKey, &Leg)| {
+        let woven = leg.woven.as_ref()?;
+        let until = house.alarms.at(Alarm::Events(key)).unwrap_or(house.at);
+        Some(SubscriptionView {
+            who: leg.name(),
+            domain: woven.domain.to_string(),
+            at: leg.dialog.flow.peer.to_string(),
+            event: "dialog".into(),
+            watches: Watches::Extension,
+            what: woven.slot.to_string(),
+            expires_in_s: until.since(house.at).saturating_sub(EVENTS_GRACE).as_secs(),
+        })
+    };
+    house.legs.iter().filter_map(view).collect()
 }
 
 /// The phone has answered a notice of ours, or has not.

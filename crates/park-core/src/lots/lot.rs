@@ -144,12 +144,25 @@ impl Lots {
 
     /// How many of a lot's slots, which are in these ranges, have calls of a domain.
     pub(crate) fn taken(&self, lot: &LotSettings, domain: &Domain) -> usize {
-        let first =
-            SlotId { lot: lot.name.clone(), domain: domain.clone(), slot: SlotName::from("") };
-        let here = self.slots.range(&first..).map(|(id, _)| id);
-        here.take_while(|id| id.lot == lot.name && id.domain == *domain)
-            .filter(|id| is_in_ranges(&lot.slots, id.slot.as_str()))
-            .count()
+        let here = self.slots_of(&lot.name, Some(domain));
+        here.filter(|(id, _)| is_in_ranges(&lot.slots, id.slot.as_str())).count()
+    }
+
+    /// The slots of a lot that have calls, and how many: those of one domain, or of all.
+    pub(crate) fn slots_of<'l>(
+        &'l self,
+        lot: &LotName,
+        domain: Option<&'l Domain>,
+    ) -> impl Iterator<Item = (&'l SlotId, usize)> {
+        let from = domain.cloned().unwrap_or_else(|| Domain::from(""));
+        let first = SlotId { lot: lot.clone(), domain: from, slot: SlotName::from("") };
+        let name = lot.clone();
+        let is_meant =
+            move |id: &SlotId| id.lot == name && domain.is_none_or(|domain| id.domain == *domain);
+        self.slots
+            .range(first..)
+            .take_while(move |(id, _)| is_meant(id))
+            .map(|(id, calls)| (id, calls.len()))
     }
 
     pub(crate) fn get(&self, key: ParkedKey) -> Option<&ParkedCall> {

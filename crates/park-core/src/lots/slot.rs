@@ -87,6 +87,8 @@ pub(crate) struct ParkedCall {
     pub(crate) since: Moment,
     /// By which subscribers know it: a dialog of its own, never the parkee's.
     pub(crate) watch_id: Box<str>,
+    /// By which operators know it, wherever it is moved.
+    pub(crate) park: Box<str>,
     /// What a phone dials to take it.
     pub(crate) retrieve: String,
     pub(crate) teller: Teller,

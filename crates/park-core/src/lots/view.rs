@@ -18,14 +18,14 @@ pub(crate) fn views(house: &House) -> Vec<LotView> {
 /// no other lot names.
 fn domains_of(house: &House, lot: &LotSettings) -> BTreeSet<Domain> {
     let mut domains: BTreeSet<Domain> = lot.domains.iter().cloned().collect();
-    let calls = house.lots.iter().map(|(_, call)| &call.id);
-    domains.extend(calls.filter(|id| id.lot == lot.name).map(|id| id.domain.clone()));
+    domains.extend(house.lots.slots_of(&lot.name, None).map(|(id, _)| id.domain.clone()));
     if lot.domains.is_empty() {
         let named = |domain: &Domain| {
             house.settings.lots.iter().any(|other| other.domains.contains(domain))
         };
         let bound = house.contacts.keys().filter_map(|key| house.contacts.get(key));
-        domains.extend(bound.map(|bound| bound.aor.domain.clone()).filter(|d| !named(d)));
+        let theirs: BTreeSet<&Domain> = bound.map(|bound| &bound.aor.domain).collect();
+        domains.extend(theirs.into_iter().filter(|domain| !named(domain)).cloned());
     }
     if domains.is_empty() {
         domains.insert(Domain::from(""));
@@ -34,13 +34,23 @@ fn domains_of(house: &House, lot: &LotSettings) -> BTreeSet<Domain> {
 }
 
 fn view(house: &House, lot: &LotSettings, domain: &Domain) -> LotView {
-    let here = |id: &crate::lots::SlotId| id.lot == lot.name && id.domain == *domain;
     let slots = lot.slot_count();
+    let range = |&(first, last, width): &(u32, u32, usize)| match first == last {
+        true => format!("{first:0width$}"),
+        false => format!("{first:0width$}-{last:0width$}"),
+    };
     LotView {
         lot: lot.name.to_string(),
         domain: domain.to_string(),
-        parked: house.lots.iter().filter(|(_, call)| here(&call.id)).count(),
+        parked: house.lots.slots_of(&lot.name, Some(domain)).map(|(_, calls)| calls).sum(),
         slots,
         free: slots.saturating_sub(house.lots.taken(lot, domain)),
+        ranges: lot.slots.iter().map(range).collect(),
+        most_per_slot: lot.max_calls_per_slot,
+        recall_s: (!lot.recall.after.is_zero()).then_some(lot.recall.after.as_secs()),
+        park: lot.park.clone(),
+        group_park: lot.group_park.clone(),
+        retrieve: lot.retrieve.clone(),
+        any_slot: lot.any_slot.clone(),
     }
 }

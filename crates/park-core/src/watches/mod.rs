@@ -2,12 +2,14 @@
 //! so that a key with a lamp shows what is parked there; an extension is told what is parked for it
 //! as BroadWorks does (`call-info`).
 
+mod list;
 mod open;
 mod state;
 mod tell;
 mod view;
 mod watched;
 
+pub(crate) use list::views;
 pub(crate) use open::{of_uri, open, within};
 pub(crate) use state::{Watches, tells_line};
 pub(crate) use tell::{

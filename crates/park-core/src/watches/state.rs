@@ -122,6 +122,10 @@ impl Watches {
         self.watches.get_mut(key)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Watch> {
+        self.watches.values()
+    }
+
     pub(super) fn keys(&self) -> Vec<WatchKey> {
         self.watches.keys().collect()
     }

@@ -94,7 +94,7 @@ fn row(call: &ParkedView) -> [String; 8] {
         call.group.clone().unwrap_or_else(|| "-".to_owned()),
         clock(call.parked_for_s),
         call.recall_in_s.map_or_else(|| "-".to_owned(), clock),
-        call.state.clone(),
+        call.state.word().to_owned(),
     ]
 }
 
@@ -110,12 +110,13 @@ fn clock(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use park_core::ReportedView;
+    use park_core::{ParkedState, ReportedView};
 
     use super::*;
 
     fn call(slot: &str) -> ParkedView {
         ParkedView {
+            park: "y".into(),
             lot: "office".into(),
             slot: slot.into(),
             domain: "pbx.example".into(),
@@ -123,9 +124,12 @@ mod tests {
             parkee: "0301234".into(),
             parker: "103".into(),
             group: None,
+            retrieve: format!("*88{slot}"),
+            since_us: 0,
             parked_for_s: 3909,
             recall_in_s: Some(61),
-            state: "parked".into(),
+            attempt: 0,
+            state: ParkedState::Parked,
             call_id: "x".into(),
         }
     }
@@ -152,6 +156,7 @@ mod tests {
             parked: slots - free,
             slots,
             free,
+            ..LotView::default()
         };
         let text = table(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]);
         let lines: Vec<&str> = text.lines().collect();

@@ -1,0 +1,16 @@
+//! The words of operators: what they may order, and what they are shown. All of it is plain data, and
+//! with the feature `openapi` each view describes itself (utoipa).
+
+mod calls;
+mod counts;
+mod lots;
+mod order;
+mod people;
+mod streams;
+
+pub use calls::{CallState, CallView, LegMedia, LegStage, LegView};
+pub use counts::Counts;
+pub use lots::{GroupView, LotView, ParkedState, ParkedView};
+pub use order::{Command, Reply};
+pub use people::{BindingView, SubscriptionView, Watches};
+pub use streams::{ReportedView, StreamView};

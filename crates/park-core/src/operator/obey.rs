@@ -1,0 +1,57 @@
+//! Orders: which room does what is ordered, and what is answered.
+
+use crate::calls;
+use crate::command::{Command, Counts, Reply};
+use crate::house::House;
+use crate::lots;
+use crate::operator::calls::calls_in_progress;
+use crate::operator::lists;
+use crate::watches;
+
+/// Does what is ordered; what is answered at once.
+pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<Reply> {
+    Some(match command {
+        Command::Parked => Reply::Parked { calls: lists::parked(house), lots: lots::views(house) },
+        Command::Bindings => Reply::Bindings { bindings: lists::bindings(house) },
+        Command::Groups => Reply::Groups { groups: lists::groups(house) },
+        Command::Calls { call } => {
+            Reply::Calls { calls: calls_in_progress(house, call.as_deref()) }
+        }
+        Command::Subscriptions => {
+            Reply::Subscriptions { subscriptions: lists::subscriptions(house) }
+        }
+        Command::Streams { call } => {
+            calls::survey(house, ticket, call.as_deref());
+            return None;
+        }
+        Command::Counts => Reply::Counts(counts(house)),
+        Command::Drain | Command::Undrain => {
+            house.draining = *command == Command::Drain;
+            Reply::Done
+        }
+        Command::EndAll => {
+            calls::end_all(house, "shutting down");
+            watches::end_all(house);
+            Reply::Done
+        }
+    })
+}
+
+fn counts(house: &House) -> Counts {
+    let bindings = house.contacts.len();
+    let standing = house.uplink.uris().count() + bindings;
+    Counts {
+        legs: house.legs.len(),
+        parked: house.lots.len(),
+        pending: house.passes.len(),
+        transactions: house.layer.len(),
+        pairs: house.leases.leased(),
+        alarms: house.alarms.len().saturating_sub(standing),
+        bindings,
+        watches: house.watches.len(),
+        draining: house.draining,
+        dropped: house.dropped,
+        notices_refused: house.notices_refused,
+        bugs: house.bugs,
+    }
+}
