@@ -1,0 +1,239 @@
+"""The life of the package on a system, played inside of a throwaway one (throwaway.py), where this is root.
+
+    installed.py FOLDER DEB
+
+dpkg and systemd are the real ones. Prints a line for each step and leaves their counts in FOLDER/counts.
+"""
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
+
+from processes import Failure, until  # noqa: E402
+from steps import Report  # noqa: E402
+
+CONFIG = "/etc/parkade/config.toml"
+UNIT = "/lib/systemd/system/parkade.service"
+DROP_INS = "/etc/systemd/system/parkade.service.d"
+EXAMPLES = "/usr/share/doc/parkade/examples"
+# systemd-analyze rates what a service may still do, from 0 to 10. What is left is mostly that it speaks with others.
+MOST_EXPOSED, MOST_EXPOSED_FAST = 1.3, 1.8
+NO_PBX, PBX = '# target = ["sip:192.0.2.50:5060"]', 'target = ["sip:127.0.0.1:5070"]'
+
+
+class Scene:
+    """The installed service."""
+
+    def print_logs(self):
+        """The end of the journal."""
+        for line in run("journalctl", "--no-pager", "--output=cat", "--lines=25").splitlines():
+            print(f"   | {line}")
+
+    def end(self):
+        """Nothing need be ended: the system ends with the story."""
+
+
+def run(*command, status=0):
+    """What the command prints, errors too; fails where it does not end with that status."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    said = done.stdout + done.stderr
+    if done.returncode != status:
+        raise Failure(f"{' '.join(command)} ended with {done.returncode}: {said.strip()[-600:]}")
+    return said
+
+
+def holds(what, true):
+    """Fails with `what` if it is not so."""
+    if not true:
+        raise Failure(what)
+
+
+def shown(name):
+    """A property of the service, as systemd has it."""
+    return run("systemctl", "show", "--value", "--property", name, "parkade.service").strip()
+
+
+def journal():
+    """What the service that runs has logged."""
+    return run("journalctl", "--no-pager", "--output=cat", f"_SYSTEMD_INVOCATION_ID={shown('InvocationID')}")
+
+
+def of_process(field):
+    """A field of /proc/PID/status of the service."""
+    with open(f"/proc/{shown('MainPID')}/status") as status:
+        return re.search(rf"^{field}:\s+(\S+)", status.read(), re.M).group(1)
+
+
+def change(before, after):
+    """Writes the configuration anew."""
+    with open(CONFIG) as file:
+        text = file.read()
+    holds(f"{before!r} is not in {CONFIG}", before in text)
+    with open(CONFIG, "w") as file:
+        file.write(text.replace(before, after, 1))
+
+
+def files_of_ours():
+    """Everything on this system that has our name in its path, but for what others keep of what they have seen."""
+    found = run("find", "/etc", "/usr", "/var", "/run", "-xdev", "-iname", "*parkade*")
+    return {path for path in found.splitlines() if not path.startswith(("/var/cache/man/", "/var/log/journal/"))}
+
+
+def exposed_at_most(most):
+    """What the unit still lets a service do is no more than that."""
+    limit = f"--threshold={round(most * 10)}"
+    said = run("systemd-analyze", "security", "--no-pager", limit, "parkade.service")
+    return re.search(r"Overall exposure level for parkade.service: (.*)", said).group(1)
+
+
+def life(report, deb):
+    """Installed, started, reloaded, upgraded, removed, purged."""
+    before = files_of_ours()
+    with report.step("dpkg installs it, and says what is to be done before it starts"):
+        said = run("dpkg", "--install", deb)
+        holds(f"it says only: {said}", "not started" in said and "systemctl start parkade" in said)
+        holds("it runs", shown("ActiveState") == "inactive")
+        holds("it is not enabled", run("systemctl", "is-enabled", "parkade").strip() == "enabled")
+        mode = os.stat(CONFIG)
+        holds("the configuration is not root's, for the group parkade to read",
+              (pwd.getpwuid(mode.st_uid).pw_name, grp.getgrgid(mode.st_gid).gr_name, stat.S_IMODE(mode.st_mode))
+              == ("root", "parkade", 0o640))
+        holds("dpkg does not know the configuration as such", CONFIG in run("dpkg-query", "--show", "--showformat=${Conffiles}", "parkade"))
+    with report.step("man pages, completions and the program are found"):
+        for page in ("parkade", "parkade-run", "parkade-check"):
+            run("man", "--warnings=all", "--pager=cat", "1", page)
+        run("bash", "-ec", ". /usr/share/bash-completion/completions/parkade; complete -p parkade")
+        run("parkade", "check", "/usr/share/doc/parkade/config.example.toml")
+    with report.step("systemd finds nothing wrong with the unit"):
+        said = run("systemd-analyze", "verify", UNIT).strip()
+        holds(said, not said)
+        print(f"   it may do little: {exposed_at_most(MOST_EXPOSED)}")
+    with report.step("it starts once it knows the PBX, and says when it is ready"):
+        change(NO_PBX, PBX)
+        run("systemctl", "start", "parkade")
+        holds(f"it is {shown('ActiveState')}", shown("ActiveState") == "active")
+        holds("it has not said where it listens", "listening on" in journal())
+        until("it says that it is ready", lambda: "admin door at /run/parkade/parkade.sock" in journal())
+    with report.step("it runs as its own user, with no capability and filtered system calls"):
+        holds("not as parkade", int(of_process("Uid")) == pwd.getpwnam("parkade").pw_uid)
+        for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+            holds(f"{name} is {of_process(name)}", int(of_process(name), 16) == 0)
+        holds("it may gain privileges", of_process("NoNewPrivs") == "1")
+        holds("its system calls are not filtered", of_process("Seccomp") == "2")
+        print("   " + next((line for line in journal().splitlines() if "io_uring" in line), "no word of io_uring"))
+    with report.step("root and its group may ask it, others may not"):
+        run("parkade", "parked")
+        group = str(grp.getgrnam("parkade").gr_gid)
+        run("setpriv", "--reuid=nobody", f"--regid={group}", "--clear-groups", "parkade", "parked")
+        run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "parkade", "parked", status=1)
+    with report.step("a reload takes a changed file, and leaves a broken one"):
+        pid = shown("MainPID")
+        change("[pbx]", "[log]\nlevel = \"debug\"\n\n[pbx]")
+        run("systemctl", "reload", "parkade")
+        until("it says that it was reloaded", lambda: "settings reloaded" in journal())
+        change("level = \"debug\"", "level = \"loud\"")
+        run("systemctl", "reload", "parkade")
+        until("it says what is wrong", lambda: "log.level" in journal())
+        holds("it is another one", shown("MainPID") == pid)
+    with report.step("with a broken file it ends with 78 and is not tried again"):
+        run("systemctl", "restart", "parkade", status=1)
+        holds(f"status {shown('ExecMainStatus')}", shown("ExecMainStatus") == "78")
+        holds(f"it was tried {shown('NRestarts')} times again", shown("NRestarts") == "0" and shown("ActiveState") == "failed")
+        change("level = \"loud\"", "level = \"info\"")
+        run("systemctl", "restart", "parkade")
+    with report.step("a call is parked, retrieved and recalled under the same restrictions"):
+        with drop_in("demo.conf", "[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=/usr/bin/parkade demo\n"):
+            run("systemctl", "stop", "parkade")
+            run("systemctl", "start", "parkade")
+            holds("the demo did not say so", "✓" in journal())
+        run("systemctl", "start", "parkade")
+    fast_path(report)
+    with report.step("another version takes its place, and the configuration stays"):
+        pid = shown("MainPID")
+        run("dpkg", "--install", deb)
+        holds(f"it is {shown('ActiveState')}", shown("ActiveState") == "active")
+        holds("the old program runs on", shown("MainPID") != pid)
+        with open(CONFIG) as file:
+            holds("the configuration was lost", PBX in file.read())
+    with report.step("removed it is stopped, and its configuration is kept"):
+        run("dpkg", "--remove", "parkade")
+        holds("it runs on", not os.path.exists("/run/parkade") and shown("ActiveState") in ("inactive", "failed"))
+        holds("the configuration is gone", os.path.exists(CONFIG))
+        holds("the program is there", not os.path.exists("/usr/bin/parkade"))
+    with report.step("purged it has left nothing"):
+        run("dpkg", "--purge", "parkade")
+        left = sorted(files_of_ours() - before)
+        holds(f"left: {left}", not left)
+        holds("the user is there", "parkade" not in [user.pw_name for user in pwd.getpwall()])
+        holds("the group is there", "parkade" not in [group.gr_name for group in grp.getgrall()])
+
+
+def fast_path(report):
+    """What fast-path.conf adds: one capability, and with it a table of nftables."""
+    if not shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin"):
+        report.skipped("the kernel's fast path", "the Debian package nftables is not installed")
+        return
+    with report.step("with fast-path.conf it has the capability that it takes, no more, and the kernel forwards"):
+        for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            with open(f"/proc/sys/net/{setting}", "w") as file:
+                file.write("1")
+        with open(f"{EXAMPLES}/fast-path.conf") as file:
+            text = file.read()
+        with drop_in("fast-path.conf", text):
+            said = run("systemd-analyze", "verify", UNIT).strip()
+            holds(said, not said)
+            run("systemctl", "restart", "parkade")
+            wanted = sum(1 << NUMBERS[name] for name in re.search(r"^AmbientCapabilities=(.*)", text, re.M).group(1).split())
+            holds(f"CapEff is {of_process('CapEff')}", int(of_process("CapEff"), 16) == wanted)
+            holds("there is no table of ours", "parkade-30000-39999" in run("nft", "list", "tables"))
+            print(f"   it may do little more: {exposed_at_most(MOST_EXPOSED_FAST)}")
+            run("systemctl", "stop", "parkade")
+            holds("the table is left", "parkade" not in run("nft", "list", "tables"))
+        run("systemctl", "start", "parkade")
+        holds("there is a table without the capability", "parkade" not in run("nft", "list", "tables"))
+
+
+# Of linux/capability.h.
+NUMBERS = {"CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}
+
+
+@contextlib.contextmanager
+def drop_in(name, text):
+    """The unit with that in addition."""
+    os.makedirs(DROP_INS)
+    with open(os.path.join(DROP_INS, name), "w") as out:
+        out.write(text)
+    run("systemctl", "daemon-reload")
+    try:
+        yield
+    finally:
+        shutil.rmtree(DROP_INS)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "stop", "parkade")
+        run("systemctl", "reset-failed", "parkade")
+
+
+def main():
+    folder, deb = sys.argv[1:]
+    report = Report(folder)
+    with report.story("the package installed by dpkg and run by systemd", Scene()):
+        life(report, deb)
+    with open(os.path.join(folder, "counts"), "w") as out:
+        json.dump([report.passes, report.failures, report.skips], out)
+
+
+if __name__ == "__main__":
+    main()
