@@ -16,7 +16,7 @@ use crate::keys::{Alarm, BindingKey, Owner};
 use crate::lots::Lots;
 use crate::refusal::Refusal;
 use crate::settings::{LotSettings, Settings};
-use crate::told::{Fact, Told};
+use crate::told::{Asked, Fact, Told};
 use crate::uplink::Uplink;
 use crate::watches::Watches;
 use crate::words::Output;
@@ -128,8 +128,21 @@ impl House {
         self.layer.respond(self.at, server, status, &draft);
     }
 
-    /// Answers a request with what a rule said.
+    /// Answers a request, which has not asked for a park or a retrieve, with what a rule said.
     pub(crate) fn refuse(&mut self, server: ServerKey, request: &Message, refusal: &Refusal) {
+        let is_call = request.cseq().1 == "INVITE" && request.to_tag().is_none();
+        let asked = if is_call { Asked::Call } else { Asked::Other };
+        self.refuse_ask(server, request, asked, refusal);
+    }
+
+    /// Answers a request that has asked for this with what a rule said.
+    pub(crate) fn refuse_ask(
+        &mut self,
+        server: ServerKey,
+        request: &Message,
+        asked: Asked,
+        refusal: &Refusal,
+    ) {
         let tag = self.chance.token(10);
         let status = refusal.status();
         let mut draft = Compose::response_to(request, status, None).to_tag(&tag);
@@ -141,12 +154,18 @@ impl House {
         }
         draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
         self.layer.respond(self.at, server, status, &draft.finish());
-        self.tell_refused(request.call_id(), request.from().uri().to_string(), refusal);
+        self.tell_refused(request.call_id(), asked, request.from().uri().to_string(), refusal);
     }
 
     /// Tells that `who` was refused in a call.
-    pub(crate) fn tell_refused(&mut self, call_id: &str, who: String, refusal: &Refusal) {
+    pub(crate) fn tell_refused(
+        &mut self,
+        call_id: &str,
+        asked: Asked,
+        who: String,
+        refusal: &Refusal,
+    ) {
         let (status, why) = (refusal.status(), refusal.to_string());
-        self.tell(Some(call_id), Fact::Refused { status, who, why });
+        self.tell(Some(call_id), Fact::Refused { status, asked, who, why });
     }
 }

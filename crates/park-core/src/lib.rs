@@ -39,5 +39,5 @@ pub use settings::{
     Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
     PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
 };
-pub use told::{Fact, Told};
+pub use told::{Asked, Fact, ParkedAt, Told};
 pub use words::{Input, Output};

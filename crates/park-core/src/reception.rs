@@ -16,6 +16,7 @@ use crate::keys::{BindingKey, LegKey, ParkedKey};
 use crate::lots::{self, Ask};
 use crate::refusal::Refusal;
 use crate::register;
+use crate::told::Asked;
 use crate::watches;
 
 /// Takes a request without a To tag.
@@ -78,7 +79,7 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
         match invite(house, &request, aor, binding, &flow) {
             Ok(None) => {}
             Ok(Some(errand)) => return serve(house, server, &request, flow, binding, errand),
-            Err(refusal) => return house.refuse(server, &request, &refusal),
+            Err((asked, refusal)) => return house.refuse_ask(server, &request, asked, &refusal),
         }
     }
     let hops = house.uplink.hops(house.at);
@@ -100,7 +101,8 @@ fn soft_key(
     let asked = match RemoteCc::read(request) {
         Ok(asked) => asked,
         Err(bad) => {
-            house.refuse(server, request, &Refusal::Status(bad.status, bad.why.into()));
+            let refusal = Refusal::Status(bad.status, bad.why.into());
+            house.refuse_ask(server, request, Asked::Park, &refusal);
             return true;
         }
     };
@@ -141,9 +143,10 @@ fn invite(
     aor: &Aor,
     binding: Option<BindingKey>,
     flow: &Flow,
-) -> Result<Option<Wish>, Refusal> {
+) -> Result<Option<Wish>, (Asked, Refusal)> {
     let asked = Invite::read(request)
-        .map_err(|bad| Refusal::Status(bad.status, bad.why.to_string().into()))?;
+        .map_err(|bad| (Asked::Call, Refusal::Status(bad.status, bad.why.to_string().into())))?;
+    let retrieves = |refusal| (Asked::Retrieve, refusal);
     let entitled = || {
         let may = binding.is_some() || lots::is_trusted(house, flow);
         if may { Ok(()) } else { Err(Refusal::NotEntitled) }
@@ -151,37 +154,39 @@ fn invite(
     if let Some(id) = &asked.replaces
         && let Some(parked) = find_by_ids(house, id)
     {
-        entitled()?;
+        entitled().map_err(retrieves)?;
         let call = house.lots.get(parked);
         if call.is_some_and(|call| !call.policy.lets_retrieve(&aor.extension)) {
-            return Err(Refusal::MayNotRetrieve);
+            return Err(retrieves(Refusal::MayNotRetrieve));
         }
         return Ok(Some(Wish::Retrieve(parked)));
     }
-    let Some((lot, dialled)) = lots::invite_ask(house, aor, &asked)? else { return Ok(None) };
-    entitled()?;
+    let meant = lots::invite_ask(house, aor, &asked).map_err(retrieves)?;
+    let Some((lot, dialled)) = meant else { return Ok(None) };
+    let parks = matches!(dialled, Dialled::Park(_));
+    entitled().map_err(|refusal| (if parks { Asked::Park } else { Asked::Retrieve }, refusal))?;
     if asked.replaces.is_some() {
         // It wants that very call and no other that may wait there (RFC 3891 §3).
-        return Err(Refusal::Status(481, "the call to replace is not parked here".into()));
+        return Err(retrieves(Refusal::Status(
+            481,
+            "the call to replace is not parked here".into(),
+        )));
     }
     let ask = |place: Place| Ask { lot, place };
+    let wanted = |place: Place| lots::wanted(house, aor, &ask(place)).map_err(retrieves);
     Ok(Some(match dialled {
         Dialled::Park(place) => Wish::Park(ask(place)),
         // Who has no call has nothing to park, and means whatever waits longest.
-        Dialled::AnySlot if !has_call(house, binding) => {
-            Wish::Retrieve(lots::wanted(house, aor, &ask(Place::AnySlot))?)
-        }
+        Dialled::AnySlot if !has_call(house, binding) => Wish::Retrieve(wanted(Place::AnySlot)?),
         Dialled::AnySlot => Wish::Park(ask(Place::AnySlot)),
-        Dialled::Retrieve(place) => Wish::Retrieve(lots::wanted(house, aor, &ask(place))?),
-        Dialled::PickUp(extension) => {
-            Wish::Retrieve(lots::wanted(house, aor, &ask(Place::Extension(extension)))?)
-        }
+        Dialled::Retrieve(place) => Wish::Retrieve(wanted(place)?),
+        Dialled::PickUp(extension) => Wish::Retrieve(wanted(Place::Extension(extension))?),
         Dialled::Number(slot) => {
-            match lots::wanted(house, aor, &ask(Place::Slot(slot.clone()))) {
+            match wanted(Place::Slot(slot.clone())) {
                 // Empty, and the phone holds a call: it is going to transfer it there.
-                Err(Refusal::SlotEmpty) => match held_call(house, binding) {
+                Err((asked, Refusal::SlotEmpty)) => match held_call(house, binding) {
                     Some(parker) => Wish::Reserve(parker, slot),
-                    None => return Err(Refusal::SlotEmpty),
+                    None => return Err((asked, Refusal::SlotEmpty)),
                 },
                 found => Wish::Retrieve(found?),
             }
@@ -198,7 +203,9 @@ fn serve(
     wish: Wish,
 ) {
     if let Err(refusal) = only_sdp(request) {
-        return house.refuse(server, request, &refusal);
+        let retrieves = matches!(wish, Wish::Retrieve(_));
+        let asked = if retrieves { Asked::Retrieve } else { Asked::Park };
+        return house.refuse_ask(server, request, asked, &refusal);
     }
     match wish {
         Wish::Park(ask) => by_dial(house, server, request, flow, binding, &ask),

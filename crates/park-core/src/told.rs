@@ -18,6 +18,43 @@ pub struct Told {
     pub fact: Fact,
 }
 
+/// A parked call, by name and place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ParkedAt {
+    /// By which operators name it: random, and never used again.
+    pub park: String,
+    /// The lot.
+    pub lot: String,
+    /// The SIP domain.
+    pub domain: String,
+    /// The slot.
+    pub slot: String,
+}
+
+/// What a request that was refused had asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// To park a call.
+    Park,
+    /// To retrieve one.
+    Retrieve,
+    /// To call somebody.
+    Call,
+    /// Something else.
+    Other,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Asked::Park => "park",
+            Asked::Retrieve => "retrieve",
+            Asked::Call => "call",
+            Asked::Other => "other",
+        })
+    }
+}
+
 /// What a fact says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -55,23 +92,31 @@ pub enum Fact {
     },
     /// A call is parked.
     Parked {
-        /// The lot.
-        lot: String,
-        /// The slot.
-        slot: String,
+        /// Which, and where.
+        of: ParkedAt,
         /// The parkee.
         parkee: String,
+        /// Its display name, if it has one.
+        parkee_name: Option<String>,
         /// The parker.
         parker: String,
+        /// The park group, for a group park.
+        group: Option<String>,
+        /// What a phone dials to take it.
+        retrieve: String,
+        /// When it is recalled; none: never.
+        recall_in: Option<Duration>,
+        /// From when it was asked for until it stood.
+        took: Duration,
         /// How many of the lot's slots are free now, if it is parked in one of them.
         free: Option<usize>,
     },
     /// Somebody is to be paged, because a call is parked: whoever reads this does it.
     Page {
+        /// Which call, and where.
+        of: ParkedAt,
         /// Who, in the words of the configuration: a paging zone, a group, a number.
         page: String,
-        /// Where the call is parked.
-        slot: String,
         /// What to dial to take it.
         retrieve: String,
         /// The parkee's name, if it has one.
@@ -81,54 +126,90 @@ pub enum Fact {
         /// The parker.
         parker: String,
     },
-    /// A parked call has been retrieved.
-    Retrieved {
-        /// The slot.
-        slot: String,
-        /// By whom.
+    /// Somebody begins to take a parked call: nobody else can, until that has failed.
+    Claimed {
+        /// Which.
+        of: ParkedAt,
+        /// Who.
         by: String,
         /// Whether as the answer to a recall.
         recall: bool,
     },
+    /// Who was taking a parked call has failed: it waits, and its time to the recall goes on.
+    Released {
+        /// Which.
+        of: ParkedAt,
+    },
+    /// A parked call has been retrieved.
+    Retrieved {
+        /// Which, and where it was.
+        of: ParkedAt,
+        /// By whom.
+        by: String,
+        /// Whether as the answer to a recall.
+        recall: bool,
+        /// How long it was parked.
+        waited: Duration,
+        /// From the retriever's INVITE, or the answer of a phone that was rung, until they were joined.
+        took: Duration,
+    },
     /// A recall attempt begins.
     Recalling {
-        /// The slot.
-        slot: String,
+        /// Which call.
+        of: ParkedAt,
         /// Who rings.
         to: String,
         /// Which attempt, from 1.
         attempt: u32,
     },
+    /// A recall attempt, or what an operator has tried, is over, and nobody has the call: it waits.
+    Waiting {
+        /// Which call.
+        of: ParkedAt,
+        /// When it is recalled next; none: not any more.
+        recall_in: Option<Duration>,
+        /// How many attempts there were at who is recalled next.
+        attempt: u32,
+    },
     /// The parker is reminded of a call that still waits.
     Reminded {
-        /// The slot.
-        slot: String,
+        /// Which call.
+        of: ParkedAt,
         /// Who parked it.
         parker: String,
     },
     /// The recall is over without an answer.
     RecallUnanswered {
-        /// The slot.
-        slot: String,
-        /// What happens to the call: `stay`, `hangup`, or where it goes.
+        /// Which call.
+        of: ParkedAt,
+        /// What happens to it: `stay`, `hangup`, or where it goes.
         then: String,
     },
     /// The PBX has taken the parkee elsewhere.
     HandedOver {
-        /// The slot.
-        slot: String,
-        /// Where.
+        /// Which call, and where it was.
+        of: ParkedAt,
+        /// Where it is now.
         to: String,
     },
     /// The parkee hung up while parked.
     Abandoned {
-        /// The slot.
-        slot: String,
+        /// Which call, and where it was.
+        of: ParkedAt,
+    },
+    /// We have hung up a parked call.
+    HungUp {
+        /// Which, and where it was.
+        of: ParkedAt,
+        /// Why, in a few words.
+        why: String,
     },
     /// A request was refused by a rule.
     Refused {
         /// The status that it was answered with.
         status: u16,
+        /// What was asked.
+        asked: Asked,
         /// Who asked.
         who: String,
         /// Why.
@@ -193,19 +274,42 @@ impl Fact {
     pub(crate) fn leg(&self) -> Option<Side> {
         match self {
             Fact::Answered { by: leg, .. } | Fact::Ended { leg: Some(leg), .. } => Some(*leg),
-            Fact::Parked { .. }
-            | Fact::Page { .. }
-            | Fact::Reminded { .. }
-            | Fact::Retrieved { .. }
-            | Fact::RecallUnanswered { .. }
-            | Fact::HandedOver { .. }
-            | Fact::Abandoned { .. } => Some(Side::Pbx),
             Fact::Recalling { .. } => Some(Side::Phones),
             Fact::Silent { side, .. }
             | Fact::HeardAgain { side }
             | Fact::StreamEnded { side, .. } => Some(*side),
+            _ => self.parked().map(|_| Side::Pbx),
+        }
+    }
+
+    /// The parked call that the fact is about.
+    pub fn parked(&self) -> Option<&ParkedAt> {
+        match self {
+            Fact::Parked { of, .. }
+            | Fact::Page { of, .. }
+            | Fact::Claimed { of, .. }
+            | Fact::Released { of }
+            | Fact::Retrieved { of, .. }
+            | Fact::Recalling { of, .. }
+            | Fact::Waiting { of, .. }
+            | Fact::Reminded { of, .. }
+            | Fact::RecallUnanswered { of, .. }
+            | Fact::HandedOver { of, .. }
+            | Fact::Abandoned { of }
+            | Fact::HungUp { of, .. } => Some(of),
             _ => None,
         }
+    }
+
+    /// Whether the call that it is about is parked no more.
+    pub fn is_end_of_park(&self) -> bool {
+        matches!(
+            self,
+            Fact::Retrieved { .. }
+                | Fact::HandedOver { .. }
+                | Fact::Abandoned { .. }
+                | Fact::HungUp { .. }
+        )
     }
 }
 
@@ -219,28 +323,42 @@ impl fmt::Display for Fact {
             Fact::Unregistered { extension, .. } => write!(f, "{extension} unregistered"),
             Fact::Answered { who, .. } => write!(f, "answered by {who}"),
             Fact::Ended { why, .. } => write!(f, "ended: {why}"),
-            Fact::Parked { slot, parkee, parker, free, .. } => {
-                write!(f, "{parkee} parked at {slot} by {parker}")?;
+            Fact::Parked { of, parkee, parker, free, .. } => {
+                write!(f, "{parkee} parked at {} by {parker}", of.slot)?;
                 if *free == Some(0) { f.write_str(", the lot is full now") } else { Ok(()) }
             }
-            Fact::Page { page, slot, name, parkee, .. } => {
-                write!(f, "page {page}: {} at {slot}", name.as_ref().unwrap_or(parkee))
+            Fact::Page { of, page, name, parkee, .. } => {
+                write!(f, "page {page}: {} at {}", name.as_ref().unwrap_or(parkee), of.slot)
             }
-            Fact::Retrieved { slot, by, recall: false } => {
-                write!(f, "retrieved from {slot} by {by}")
+            Fact::Claimed { of, by, recall } => {
+                let how = if *recall { "answers its recall" } else { "is taking it" };
+                write!(f, "{by} {how} at {}", of.slot)
             }
-            Fact::Retrieved { slot, by, recall: true } => {
-                write!(f, "recall from {slot} answered by {by}")
+            Fact::Released { of } => write!(f, "not taken, waits at {}", of.slot),
+            Fact::Retrieved { of, by, recall: false, .. } => {
+                write!(f, "retrieved from {} by {by}", of.slot)
             }
-            Fact::Recalling { slot, to, attempt } => {
-                write!(f, "recall from {slot} rings {to}, attempt {attempt}")
+            Fact::Retrieved { of, by, recall: true, .. } => {
+                write!(f, "recall from {} answered by {by}", of.slot)
             }
-            Fact::RecallUnanswered { slot, then } => {
-                write!(f, "recall from {slot} unanswered, then: {then}")
+            Fact::Recalling { of, to, attempt } => {
+                write!(f, "recall from {} rings {to}, attempt {attempt}", of.slot)
             }
-            Fact::HandedOver { slot, to } => write!(f, "handed over from {slot} to {to}"),
-            Fact::Abandoned { slot } => write!(f, "abandoned in {slot}"),
-            Fact::Refused { status, who, why } => write!(f, "refused {who} with {status}: {why}"),
+            Fact::Waiting { of, recall_in: Some(after), .. } => {
+                write!(f, "waits at {}, next recall in {} s", of.slot, after.as_secs())
+            }
+            Fact::Waiting { of, recall_in: None, .. } => {
+                write!(f, "waits at {}, no more recalls", of.slot)
+            }
+            Fact::RecallUnanswered { of, then } => {
+                write!(f, "recall from {} unanswered, then: {then}", of.slot)
+            }
+            Fact::HandedOver { of, to } => write!(f, "handed over from {} to {to}", of.slot),
+            Fact::Abandoned { of } => write!(f, "abandoned in {}", of.slot),
+            Fact::HungUp { of, why } => write!(f, "hung up in {}: {why}", of.slot),
+            Fact::Refused { status, who, why, .. } => {
+                write!(f, "refused {who} with {status}: {why}")
+            }
             Fact::Dropped { from, why } => write!(f, "dropped a message from {from}: {why}"),
             Fact::NoticeRefused { extension, notice, status: 408 } => {
                 write!(f, "{notice} notice to {extension} not answered")
@@ -248,8 +366,8 @@ impl fmt::Display for Fact {
             Fact::NoticeRefused { extension, notice, status } => {
                 write!(f, "{notice} notice to {extension} answered with {status}")
             }
-            Fact::Reminded { slot, parker } => {
-                write!(f, "{parker} reminded of the call in {slot}")
+            Fact::Reminded { of, parker } => {
+                write!(f, "{parker} reminded of the call in {}", of.slot)
             }
             Fact::PbxSilent { at } => write!(f, "PBX address {at} does not answer"),
             Fact::PbxUnresolved { target } => write!(f, "PBX target {target} has no address"),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use base::Moment;
-use park_core::{Fact, Told};
 use sip_msg::{Description, Message, Name};
 
 use crate::dialog::{contact_uri, uri_address};
@@ -24,9 +23,6 @@ pub(crate) struct Invariants {
     acknowledged: HashSet<(String, u32, String)>,
     /// By Call-ID and event, and far tag: the branch of the NOTIFY that ended it.
     terminations: HashMap<(String, String), String>,
-    parked: BTreeMap<String, u32>,
-    twofold: HashSet<String>,
-    in_doubt: HashSet<String>,
     pub(crate) media_ips: Vec<IpAddr>,
     pub(crate) is_anchored: bool,
     /// Whether somebody has thrown in messages of its own.
@@ -187,68 +183,6 @@ impl Invariants {
             let theirs = message.from_tag().unwrap_or_default();
             self.to_acknowledge
                 .retain(|key, _| key.0 != message.call_id() || (key.2 != tag && key.2 != theirs));
-        }
-    }
-
-    /// The house has told a fact.
-    pub(crate) fn told(&mut self, told: &Told) -> Result<(), String> {
-        let call = told.call.clone().unwrap_or_default();
-        let count = self.parked.entry(call.clone()).or_insert(0);
-        match &told.fact {
-            Fact::Parked { .. } => {
-                *count += 1;
-                // Behind a proxy two parties that park each other are one Call-ID.
-                if *count > 1 {
-                    self.twofold.insert(call);
-                }
-                Ok(())
-            }
-            Fact::Retrieved { .. } | Fact::Abandoned { .. } | Fact::HandedOver { .. }
-                // Media that must be fetched first makes the park itself come later.
-                if *count == 0 && !self.twofold.contains(&call) && self.is_anchored =>
-            {
-                Err(format!("{} of {call}, which is not parked", told.fact))
-            }
-            Fact::Retrieved { .. } | Fact::Abandoned { .. } | Fact::HandedOver { .. } => {
-                *count = 0;
-                Ok(())
-            }
-            // Whoever is hung up after the last attempt is told as ended when that is done.
-            Fact::RecallUnanswered { then, .. } if then == "hangup" => {
-                *count = 0;
-                Ok(())
-            }
-            // Behind a proxy other legs have the same Call-ID: the list tells whether it was this one.
-            Fact::Ended { .. } if *count > 0 => {
-                self.in_doubt.insert(call);
-                Ok(())
-            }
-            Fact::Bug { what } => Err(format!("the house tells of a bug: {what}")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the Call-IDs that are told as parked are listed; at rest no others are.
-    pub(crate) fn is_parked_as_told(
-        &mut self,
-        listed: &[&str],
-        at_rest: bool,
-    ) -> Result<(), String> {
-        for call in std::mem::take(&mut self.in_doubt) {
-            if !listed.contains(&call.as_str()) {
-                self.parked.insert(call, 0);
-            }
-        }
-        let plain = |call: &&str| !self.twofold.contains(*call);
-        let mut listed: Vec<&str> = listed.iter().copied().filter(plain).collect();
-        listed.sort_unstable();
-        let told = self.parked.iter().filter(|(_, count)| **count > 0);
-        let told: Vec<&str> = told.map(|(call, _)| call.as_str()).filter(plain).collect();
-        let all_listed = told.iter().all(|call| listed.contains(call));
-        let fits = if at_rest { listed == told } else { all_listed };
-        match fits {
-            true => Ok(()),
-            false => Err(format!("parked by the list: {listed:?}, as was told: {told:?}")),
         }
     }
 

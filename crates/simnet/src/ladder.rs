@@ -13,7 +13,7 @@ use crate::wire::Fault;
 #[derive(Debug, Clone)]
 enum Rung {
     Said { from: String, to: String, message: Message, fault: Option<Fault> },
-    Told(Told),
+    Told(Box<Told>),
     Remark(String),
 }
 
@@ -37,7 +37,7 @@ impl Ladder {
     }
 
     pub(crate) fn told(&mut self, now: Moment, told: Told) {
-        self.rungs.push((now, Rung::Told(told)));
+        self.rungs.push((now, Rung::Told(Box::new(told))));
     }
 
     pub(crate) fn remark(&mut self, now: Moment, text: String) {

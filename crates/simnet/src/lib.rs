@@ -10,6 +10,7 @@
 //! - [`sweep`]: every story again with every single datagram spoilt.
 #![forbid(unsafe_code)]
 
+mod board;
 mod dialog;
 mod digest;
 mod invariants;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{Domain, LotName};
 use dialects::{ProfileText, Profiles};
 use park_core::{
-    Fact, FindSlot, GroupSettings, LotSettings, OwnSettings, PlaceSettings, RecallThen,
+    Fact, FindSlot, GroupSettings, LotSettings, OwnSettings, ParkedAt, PlaceSettings, RecallThen,
 };
 use simnet::{MUSIC, World, stories};
 
@@ -216,9 +216,11 @@ stories! {
         w.talk("axel", "ben").transfer("ben", "702").settle();
         let pages: Vec<Fact> =
             w.facts().filter(|fact| matches!(fact, Fact::Page { .. })).cloned().collect();
+        let call = w.parked_calls().remove(0);
+        let of = ParkedAt { park: call.park, lot: call.lot, domain: call.domain, slot: call.slot };
         assert_eq!(pages, [Fact::Page {
+            of,
             page: "zone 1".into(),
-            slot: "701".into(),
             retrieve: "701".into(),
             name: Some("Anna".into()),
             parkee: w.number("anna"),

@@ -211,7 +211,7 @@ stories! {
         w.talking("anna", "carl").pass(Duration::from_secs(70));
         let wanted = ["parked by 101", "reminder", "reminder", "retrieved by 102"];
         assert_eq!(happened(w, "ben"), wanted);
-        w.was_told(|fact| matches!(fact, Fact::Reminded { slot, .. } if slot == "101"));
+        w.was_told(|fact| matches!(fact, Fact::Reminded { of, .. } if of.slot == "101"));
     }
 
     fn a_call_that_is_parked_already_is_reminded_of_by_new_settings(w) {

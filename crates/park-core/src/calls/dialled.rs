@@ -15,6 +15,7 @@ use crate::house::House;
 use crate::keys::{Alarm, BindingKey, LegKey};
 use crate::lots::{Ask, Teller};
 use crate::refusal::Refusal;
+use crate::told::Asked;
 
 /// How long a leg that dialled a slot waits to be transferred into.
 const RESERVED: Duration = Duration::from_secs(60);
@@ -67,16 +68,16 @@ pub(crate) fn by_dial(
 ) {
     let parker = match call_of(house, binding) {
         Ok(parker) => parker,
-        Err(refusal) => return house.refuse(server, request, &refusal),
+        Err(refusal) => return house.refuse_ask(server, request, Asked::Park, &refusal),
     };
     let dialled = match answer_dialled(house, server, request, flow, binding, parker) {
         Ok(dialled) => dialled,
-        Err(refusal) => return house.refuse(server, request, &refusal),
+        Err(refusal) => return house.refuse_ask(server, request, Asked::Park, &refusal),
     };
     match park::do_park(house, parker, ask) {
         Err(refusal) => {
             leaving::end_leg(house, dialled);
-            house.refuse(server, request, &refusal);
+            house.refuse_ask(server, request, Asked::Park, &refusal);
         }
         Ok(parked) => {
             send_answer(house, server, request, dialled);
@@ -153,7 +154,7 @@ pub(crate) fn reserve(
             house.alarms.set(Alarm::Bye(dialled), house.at + RESERVED);
             say(house, dialled, slot);
         }
-        Err(refusal) => house.refuse(server, request, &refusal),
+        Err(refusal) => house.refuse_ask(server, request, Asked::Park, &refusal),
     }
 }
 

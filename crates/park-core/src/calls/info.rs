@@ -14,6 +14,7 @@ use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, ParkedKey};
 use crate::lots::{self, Teller};
 use crate::refusal::Refusal;
+use crate::told::Asked;
 
 /// Takes an INFO of a phone, if it asks something of us; then it has been dealt with.
 pub(crate) fn take(
@@ -30,7 +31,12 @@ pub(crate) fn take(
         Ok(Some(ask)) => ask,
         Ok(None) => return false,
         Err(bad) => {
-            house.refuse(server, request, &Refusal::Status(bad.status, bad.why.into()));
+            house.refuse_ask(
+                server,
+                request,
+                Asked::Park,
+                &Refusal::Status(bad.status, bad.why.into()),
+            );
             return true;
         }
     };
@@ -80,7 +86,7 @@ fn by_command(
         Ok(parked) => park::go(house, parked, Teller::Command(key, command)),
         Err(refusal) => {
             let who = house.legs.get(key).map(Leg::name).unwrap_or_default();
-            house.tell_refused(request.call_id(), who, &refusal);
+            house.tell_refused(request.call_id(), Asked::Park, who, &refusal);
             refuse_command(house, key, &command, refusal.status(), &refusal.to_string());
         }
     }
@@ -120,7 +126,7 @@ fn by_rule(
 ) {
     match park_at(house, key, slot) {
         Ok(parked) => park::go(house, parked, Teller::Answer(key, server)),
-        Err(refusal) => house.refuse(server, request, &refusal),
+        Err(refusal) => house.refuse_ask(server, request, Asked::Park, &refusal),
     }
 }
 
@@ -242,7 +248,7 @@ fn by_keys(house: &mut House, key: LegKey, code: &str) {
     match parked {
         Ok(parked) => park::go(house, parked, Teller::Keys(key)),
         Err(refusal) => {
-            house.tell_refused(&call_id, aor.extension.to_string(), &refusal);
+            house.tell_refused(&call_id, Asked::Park, aor.extension.to_string(), &refusal);
         }
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
         house.legs.expect_ack(leg.token.clone(), heard.key);
     }
     if let With::Parked(parked) = leg.with {
-        parked::leg_ends(house, parked, leg.dialog.call_id());
+        parked::leg_ends(house, parked, leg.dialog.call_id(), None);
     }
     for alarm in [
         Alarm::Bye(key),

@@ -21,6 +21,7 @@ mod progress;
 mod quirks;
 mod recall;
 mod reminder;
+mod report;
 mod retrieve;
 mod route;
 mod send;

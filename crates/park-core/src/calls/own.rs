@@ -28,7 +28,7 @@ pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
     leg.stage = Stage::Ending;
     if let With::Parked(parked) = leg.with {
         let call_id = leg.dialog.call_id().to_string();
-        parked::leg_ends(house, parked, &call_id);
+        parked::leg_ends(house, parked, &call_id, Some(why.unwrap_or("ended")));
     }
     let Some(leg) = house.legs.get_mut(key) else { return };
     // What was asked of this leg by others must not wait for ever.

@@ -1,19 +1,21 @@
 //! Park: a parker's leg steps aside, the parkee's goes into a slot and hears music, and the parker is
 //! told. On any failure the call stays up exactly as it was.
 
-use dialects::{ParkEvent, Place, Refer, is_in_ranges};
+use dialects::{ParkEvent, Place, Refer};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
-use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{dialled, ids, info, media, own, parked, progress, quirks, reminder, soft_key};
+use crate::calls::leg::{Leg, Progress, Stage, Usage, With};
+use crate::calls::{
+    call_id, dialled, ids, info, media, own, parked, progress, quirks, reminder, report, soft_key,
+};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
 use crate::lots::{self, Ask, ParkedCall, Recall, RecallStage, SlotId, Teller};
 use crate::refusal::Refusal;
 use crate::settings::RecallTo;
-use crate::told::Fact;
+use crate::told::{Asked, Fact};
 use crate::watches;
 
 /// A REFER in a phone's leg asks to park.
@@ -30,15 +32,15 @@ pub(crate) fn by_refer(
     let quiet = refer.wants_no_subscription && quirks::of(house, key).refer_sub;
     let consult = refer.replaces.as_ref().and_then(|id| consultation(house, key, id));
     if let Err(refusal) = lots::entitled(house, leg, &flow) {
-        return house.refuse(server, request, &refusal);
+        return house.refuse_ask(server, request, Asked::Park, &refusal);
     }
     if leg.progress.is_some() {
         // The telling of one REFER is not over yet.
-        return house.refuse(server, request, &Refusal::OfferOpen);
+        return house.refuse_ask(server, request, Asked::Park, &Refusal::OfferOpen);
     }
     if leg.stage != Stage::Up {
         // An early dialog cannot be told by NOTIFY for certain: it may be one fork of several.
-        return house.refuse(server, request, &Refusal::NotAnswered);
+        return house.refuse_ask(server, request, Asked::Park, &Refusal::NotAnswered);
     }
     // Parked already, by dialling; the phone now completes its transfer into that leg.
     if let (With::Nobody, Some(consult)) = (leg.with, consult) {
@@ -51,7 +53,7 @@ pub(crate) fn by_refer(
     }
     let outcome = ask.and_then(|ask| do_park(house, key, &ask));
     match outcome {
-        Err(refusal) if quiet => house.refuse(server, request, &refusal),
+        Err(refusal) if quiet => house.refuse_ask(server, request, Asked::Park, &refusal),
         Err(refusal) => {
             progress::accept(house, server, request, key, quiet);
             progress::start_progress(house, key, request.cseq().0, refusal.status());
@@ -85,7 +87,7 @@ fn consultation(house: &House, key: LegKey, id: &sip_msg::ReplacesId) -> Option<
 fn refused(house: &mut House, key: LegKey, request: &Message, refusal: &Refusal) {
     let who = house.legs.get(key).and_then(|leg| leg.aor.clone());
     let who = who.map_or_else(|| request.from().uri().into(), |aor| aor.extension.to_string());
-    house.tell_refused(request.call_id(), who, refusal);
+    house.tell_refused(request.call_id(), Asked::Park, who, refusal);
 }
 
 /// Puts the parkee of a leg into its slot. On refusal nothing has changed.
@@ -217,24 +219,34 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
 /// Says that a call is parked, and who is to be paged for it.
 fn tell_parked(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get(key) else { return };
-    let id = &call.id;
-    let lot = house.settings.lots.iter().find(|lot| lot.name == id.lot);
-    let lot = lot.filter(|lot| is_in_ranges(&lot.slots, id.slot.as_str()));
-    let free = lot.map(|lot| lot.slot_count().saturating_sub(house.lots.taken(lot, &id.domain)));
-    let (slot, parkee, parker) = (id.slot.to_string(), call.parkee.user(), call.parker.to_string());
-    let page = (!call.policy.page.is_empty()).then(|| Fact::Page {
-        page: call.policy.page.clone(),
-        slot: slot.clone(),
-        retrieve: call.retrieve.clone(),
-        name: call.parkee.name.as_deref().map(Into::into),
-        parkee: parkee.clone(),
-        parker: parker.clone(),
+    let after = call.policy.recall.after;
+    let (parkee, parker) = (call.parkee.user(), call.parker.to_string());
+    let (parkee_name, group) = (call.parkee.name.as_deref().map(Into::into), call.group.clone());
+    let (retrieve, took) = (call.retrieve.clone(), house.at.since(call.since));
+    let free = lots::free_beside(house, &call.id);
+    report::tell(house, key, |of| Fact::Parked {
+        of,
+        parkee,
+        parkee_name,
+        parker,
+        group,
+        retrieve,
+        recall_in: (!after.is_zero()).then_some(after),
+        took,
+        free,
     });
-    let parked = Fact::Parked { lot: id.lot.to_string(), slot, parkee, parker, free };
-    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    for fact in std::iter::once(parked).chain(page) {
-        house.tell(call_id.as_deref(), fact);
-    }
+    page(house, key);
+}
+
+/// Says who is to be paged for a call.
+fn page(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key).filter(|call| !call.policy.page.is_empty()) else {
+        return;
+    };
+    let (page, retrieve) = (call.policy.page.clone(), call.retrieve.clone());
+    let (name, parkee) = (call.parkee.name.as_deref().map(Into::into), call.parkee.user());
+    let parker = call.parker.to_string();
+    report::tell(house, key, |of| Fact::Page { of, page, retrieve, name, parkee, parker });
 }
 
 /// The PBX did not agree to what the park needs. Where the park stands already nothing is lost: the
@@ -280,31 +292,34 @@ fn tell_failed(
     refusal: &Refusal,
     why: Option<&str>,
 ) -> Option<LegKey> {
-    match *teller {
-        Teller::Nobody => None,
+    let parker = match *teller {
+        Teller::Nobody => return None,
+        Teller::Answer(parker, server) => {
+            if let Some(request) = house.layer.request_of(server).cloned() {
+                house.refuse_ask(server, &request, Asked::Park, refusal);
+            }
+            return Some(parker);
+        }
         Teller::Progress(parker) => {
             progress::outcome(house, parker, refusal.status());
-            Some(parker)
+            parker
         }
         Teller::Apart { parker, telling } => {
             progress::outcome(house, telling, refusal.status());
-            Some(parker)
-        }
-        Teller::Answer(parker, server) => {
-            if let Some(request) = house.layer.request_of(server).cloned() {
-                house.refuse(server, &request, refusal);
-            }
-            Some(parker)
+            parker
         }
         Teller::Command(parker, ref command) => {
             let words = why.map_or_else(|| refusal.to_string(), Into::into);
             info::refuse_command(house, parker, command, refusal.status(), &words);
-            Some(parker)
+            parker
         }
-        Teller::SoftKey(parker) | Teller::Keys(parker) => Some(parker),
+        Teller::SoftKey(parker) | Teller::Keys(parker) => parker,
         Teller::Dialled(parker, dialled) => {
             own::bye(house, dialled, why);
-            Some(parker)
+            parker
         }
-    }
+    };
+    let (who, call_id) = (house.legs.get(parker).map(Leg::name), call_id(house, parker));
+    house.tell_refused(&call_id, Asked::Park, who.unwrap_or_default(), refusal);
+    Some(parker)
 }

@@ -18,6 +18,7 @@ use crate::house::House;
 use crate::keys::{BindingKey, LegKey};
 use crate::lots::{self, Ask, Teller};
 use crate::refusal::Refusal;
+use crate::told::Asked;
 
 /// For how long a slot that was offered is kept for who was sent to it.
 const HELD: Duration = Duration::from_secs(10);
@@ -35,7 +36,12 @@ pub(crate) fn take(
     let refer = match Refer::read(request) {
         Ok(refer) => refer,
         Err(bad) => {
-            house.refuse(server, request, &Refusal::Status(bad.status, bad.why.into()));
+            house.refuse_ask(
+                server,
+                request,
+                Asked::Park,
+                &Refusal::Status(bad.status, bad.why.into()),
+            );
             return true;
         }
     };
@@ -49,7 +55,7 @@ pub(crate) fn take(
     let done = meant(house, id, binding, &flow)
         .and_then(|key| park(house, server, request, flow, (key, aor, &refer), ask?));
     if let Err(refusal) = done {
-        house.refuse(server, request, &refusal);
+        house.refuse_ask(server, request, Asked::Park, &refusal);
     }
     true
 }

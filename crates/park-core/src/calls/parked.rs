@@ -9,7 +9,7 @@ use sip_msg::{Direction, Message};
 
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
-use crate::calls::{acks, leaving};
+use crate::calls::{acks, call_id, leaving, report};
 use crate::calls::{answer, dialled, media, own, park, recall, retrieve, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
@@ -60,7 +60,7 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
 }
 
 fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
-    let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
+    let call_id = call_id(house, key);
     // Some PBXs end the leg of whom they have transferred before they say that they have.
     let gone_to = match house.lots.get(parked).map(|call| &call.recall) {
         Some(Recall::HandingOver { to, .. }) => Some(to.clone()),
@@ -76,58 +76,46 @@ fn abandoned(house: &mut House, key: LegKey, parked: ParkedKey) {
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
-    let slot = call.id.slot.to_string();
-    let fact = match gone_to {
-        Some(to) => Fact::HandedOver { slot, to },
-        None => Fact::Abandoned { slot },
-    };
-    house.tell(call_id.as_deref(), fact);
+    report::tell_end(house, &call, Some(&call_id), |of| match gone_to {
+        Some(to) => Fact::HandedOver { of, to },
+        None => Fact::Abandoned { of },
+    });
     park::parkee_left(house, &call);
     leaving::end_leg(house, key);
 }
 
 /// Whatever ends a parkee's leg frees its slot, and tells who must be told. Nothing to do where the
-/// call has been taken out before.
-pub(crate) fn leg_ends(house: &mut House, parked: ParkedKey, call_id: &str) {
+/// call has been taken out before. `why` is given where we end it.
+pub(crate) fn leg_ends(house: &mut House, parked: ParkedKey, call_id: &str, why: Option<&str>) {
     let Some(call) = take_out(house, parked, None, ParkEvent::Abandoned) else { return };
     if let Some(claim) = call.claim {
         retrieve::lost_parkee(house, claim.by);
     }
-    house.tell(Some(call_id), Fact::Abandoned { slot: call.id.slot.to_string() });
+    report::tell_end(house, &call, Some(call_id), |of| match why {
+        Some(why) => Fact::HungUp { of, why: why.into() },
+        None => Fact::Abandoned { of },
+    });
     park::parkee_left(house, &call);
 }
 
 /// The PBX does not know the parkee's call any more, or will not refresh it.
 pub(crate) fn lost(house: &mut House, key: LegKey) {
-    let Some(with) = house.legs.get(key).map(|leg| leg.with) else { return };
-    if let With::Parked(parked) = with {
-        let call = take_out(house, parked, None, ParkEvent::Abandoned);
-        let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
-        if let Some(call) = call {
-            if let Some(claim) = call.claim {
-                retrieve::lost_parkee(house, claim.by);
-            }
-            let slot = call.id.slot.to_string();
-            house.tell(call_id.as_deref(), Fact::Abandoned { slot });
-            park::parkee_left(house, &call);
+    match house.legs.get(key).map(|leg| leg.with) {
+        Some(With::Parked(parked)) => hang_up(house, parked, "session lost"),
+        Some(With::Leg(other)) => {
+            own::bye(house, other, Some("session lost"));
+            own::bye(house, key, Some("session lost"));
         }
-        own::bye(house, key, Some("session lost"));
-    } else if let With::Leg(other) = with {
-        own::bye(house, other, Some("session lost"));
-        own::bye(house, key, Some("session lost"));
+        _ => {}
     }
 }
 
 /// Hangs up a parked call ourselves.
 pub(crate) fn hang_up(house: &mut House, key: ParkedKey, why: &str) {
-    let Some(call) = take_out(house, key, None, ParkEvent::Abandoned) else { return };
-    if let Some(claim) = call.claim {
-        retrieve::lost_parkee(house, claim.by);
-    }
-    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), Fact::Ended { leg: Some(Side::Pbx), why: why.into() });
-    park::parkee_left(house, &call);
-    own::bye(house, call.leg, Some(why));
+    let Some(leg) = house.lots.get(key).map(|call| call.leg) else { return };
+    let call_id = call_id(house, leg);
+    leg_ends(house, key, &call_id, Some(why));
+    own::bye(house, leg, Some(why));
 }
 
 /// Ends a leg whose INVITE is not answered: ours is called back, the far end's is refused.

@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
-use crate::calls::{leaving, send};
+use crate::calls::retrieve::claimed;
+use crate::calls::{call_id, leaving, report, send};
 use crate::calls::{media, own, park, parked, pbx_domain, retrieve, soft_key};
 use crate::contacts::Aor;
 use crate::house::House;
@@ -85,9 +86,8 @@ fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]
 
 fn tell_attempt(house: &mut House, key: ParkedKey, to: &str) {
     let Some(call) = house.lots.get(key) else { return };
-    let (slot, to, attempt) = (call.id.slot.to_string(), to.to_string(), call.attempt);
-    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), Fact::Recalling { slot, to, attempt });
+    let (to, attempt) = (to.to_string(), call.attempt);
+    report::tell(house, key, |of| Fact::Recalling { of, to, attempt });
 }
 
 fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<(), Refusal> {
@@ -199,6 +199,7 @@ pub(crate) fn answered(
         leg_over(house, key, parked);
         return own::bye(house, key, Some("taken by another phone"));
     }
+    claimed(house, key, parked, true);
     call_off(house, parked, Some(key));
     house.alarms.stop(Alarm::Ring(parked));
     own::note_answer(house, key, response);
@@ -273,12 +274,9 @@ pub(crate) fn call_off(house: &mut House, key: ParkedKey, keep: Option<LegKey>) 
 
 fn attempt_over(house: &mut House, key: ParkedKey) {
     house.alarms.stop(Alarm::Ring(key));
-    let pause = house.at;
     let Some(call) = house.lots.get_mut(key) else { return };
-    let again = pause + call.policy.recall.pause;
     if call.attempt < call.policy.recall.attempts {
-        call.recall = Recall::Waiting;
-        return house.alarms.set(Alarm::Recall(key), again);
+        return wait(house, key);
     }
     let to_group = call.stage == RecallStage::Parker
         && call.policy.recall.to == RecallTo::ParkerThenGroup
@@ -286,26 +284,30 @@ fn attempt_over(house: &mut House, key: ParkedKey) {
     if to_group {
         call.stage = RecallStage::Group;
         call.attempt = 0;
-        call.recall = Recall::Waiting;
-        return house.alarms.set(Alarm::Recall(key), again);
+        return wait(house, key);
     }
     call.recall = Recall::Over;
-    let (then, leg) = (call.policy.recall.then.clone(), call.leg);
-    let fact = Fact::RecallUnanswered {
-        slot: call.id.slot.to_string(),
-        then: match &then {
-            RecallThen::Stay => "stay".into(),
-            RecallThen::Hangup => "hangup".into(),
-            RecallThen::Transfer(to) => to.clone(),
-        },
+    let then = call.policy.recall.then.clone();
+    let word = match &then {
+        RecallThen::Stay => "stay".into(),
+        RecallThen::Hangup => "hangup".into(),
+        RecallThen::Transfer(to) => to.clone(),
     };
-    let call_id = house.legs.get(leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), fact);
+    report::tell(house, key, |of| Fact::RecallUnanswered { of, then: word });
     match then {
         RecallThen::Stay => {}
         RecallThen::Hangup => parked::hang_up(house, key, "nobody took the parked call"),
         RecallThen::Transfer(to) => hand_over(house, key, &to, true),
     }
+}
+
+/// The next attempt comes after a pause.
+fn wait(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get_mut(key) else { return };
+    call.recall = Recall::Waiting;
+    let (pause, attempt) = (call.policy.recall.pause, call.attempt);
+    house.alarms.set(Alarm::Recall(key), house.at + pause);
+    report::tell(house, key, |of| Fact::Waiting { of, recall_in: Some(pause), attempt });
 }
 
 /// Has the PBX take the parkee elsewhere: a REFER on the parkee's own leg.
@@ -373,9 +375,8 @@ fn handed_over(house: &mut House, key: LegKey, parked: ParkedKey) {
         retrieve::lost_parkee(house, claim.by);
     }
     let to = to.unwrap_or_else(|| "where the parker had transferred it".into());
-    let fact = Fact::HandedOver { slot: call.id.slot.to_string(), to };
-    let call_id = house.legs.get(key).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), fact);
+    let call_id = call_id(house, key);
+    report::tell_end(house, &call, Some(&call_id), |of| Fact::HandedOver { of, to });
     park::parkee_left(house, &call);
     own::bye(house, key, None);
 }
@@ -387,6 +388,8 @@ pub(crate) fn hand_over_failed(house: &mut House, key: ParkedKey) {
     let Recall::HandingOver { last, .. } = call.recall else { return };
     if last {
         call.recall = Recall::Over;
+        let attempt = call.attempt;
+        report::tell(house, key, |of| Fact::Waiting { of, recall_in: None, attempt });
     } else {
         attempt_over(house, key);
     }

@@ -2,7 +2,7 @@
 
 use dialects::ParkEvent;
 
-use crate::calls::soft_key;
+use crate::calls::{report, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, ParkedKey};
 use crate::lamps;
@@ -28,9 +28,8 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
     if call.claim.is_some() || matches!(call.recall, Recall::Ringing { .. }) {
         return;
     }
-    let fact = Fact::Reminded { slot: call.id.slot.to_string(), parker: call.parker.to_string() };
-    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    house.tell(call_id.as_deref(), fact);
+    let parker = call.parker.to_string();
+    report::tell(house, key, |of| Fact::Reminded { of, parker });
     soft_key::news(house, key, ParkEvent::Reminder);
     lamps::remind(house, key);
 }

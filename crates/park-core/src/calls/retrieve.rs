@@ -8,16 +8,16 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 
 use crate::calls::describe::{Format, Place, Sdp, common, write};
-use crate::calls::leg::{Identity, Invite, Stage, Usage, With};
+use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::{answer, media, own, parked, recall, setup};
-use crate::calls::{leaving, send};
+use crate::calls::{call_id, leaving, report, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lamps::News;
 use crate::lots::Recall;
 use crate::refusal::Refusal;
 use crate::settings::Courtesy;
-use crate::told::Fact;
+use crate::told::{Asked, Fact};
 
 /// A leg that we answer ourselves, for an INVITE of a phone.
 pub(crate) fn answering_leg(
@@ -52,21 +52,28 @@ pub(crate) fn by_invite(
             // It is not certain yet that it is parked at all.
             || !call.stands())
     {
-        return house.refuse(server, request, &Refusal::BeingTaken);
+        return house.refuse_ask(server, request, Asked::Retrieve, &Refusal::BeingTaken);
     }
     let key = answering_leg(house, server, request, flow, binding);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.with = With::Retrieving(parked);
     }
     let tried = house.lots.claim(parked, key, false).and_then(|()| {
+        claimed(house, key, parked, false);
         recall::call_off(house, parked, None);
         begin(house, key, parked, request)
     });
     if let Err(refusal) = tried {
         let_go(house, key, parked);
         leaving::end_leg(house, key);
-        house.refuse(server, request, &refusal);
+        house.refuse_ask(server, request, Asked::Retrieve, &refusal);
     }
+}
+
+/// Tells who has taken hold of a parked call.
+pub(crate) fn claimed(house: &mut House, key: LegKey, parked: ParkedKey, recall: bool) {
+    let by = house.legs.get(key).map(Leg::name).unwrap_or_default();
+    report::tell(house, parked, |of| Fact::Claimed { of, by, recall });
 }
 
 /// The media of a retriever and a parkee meet: at once where they have a codec in common in which the
@@ -255,7 +262,7 @@ pub(crate) fn offer_failed(house: &mut House, key: LegKey, parked: ParkedKey, _s
 fn refuse_pending(house: &mut House, key: LegKey, refusal: &Refusal) {
     let Some(heard) = house.legs.get(key).and_then(|leg| leg.heard) else { return };
     if let Some(request) = house.layer.request_of(heard.key).cloned() {
-        house.refuse(heard.key, &request, refusal);
+        house.refuse_ask(heard.key, &request, Asked::Retrieve, refusal);
     }
 }
 
@@ -274,8 +281,11 @@ pub(crate) fn acked(house: &mut House, request: &Message, key: LegKey, parked: P
 
 /// Joins a parkee with who took it.
 pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: bool) {
-    let taker = house.legs.get(key).and_then(|leg| leg.aor.as_ref());
-    let by = taker.map_or_else(String::new, |aor| aor.extension.to_string());
+    let Some(taker) = house.legs.get(key) else { return };
+    let by = taker.name();
+    // A phone that was rung has taken it when it answered.
+    let asked = taker.answered.filter(|_| taker.dialog.is_opened_by_us()).unwrap_or(taker.since);
+    let took = house.at.since(asked);
     let event = if recall { ParkEvent::Recalled } else { ParkEvent::Retrieved };
     let end = News::by(event, by.as_str());
     let Some(call) = parked::take_out(house, parked, Some(key), end) else { return };
@@ -299,9 +309,9 @@ pub(crate) fn settle(house: &mut House, key: LegKey, parked: ParkedKey, recall: 
     let to_retriever = matches!(courtesy, Courtesy::Retriever | Courtesy::Both);
     media::plan_after(house, call.leg, tone(to_parkee));
     media::plan_after(house, key, tone(to_retriever));
-    let call_id = house.legs.get(call.leg).map(|leg| leg.dialog.call_id().to_string());
-    let fact = Fact::Retrieved { slot: call.id.slot.to_string(), by, recall };
-    house.tell(call_id.as_deref(), fact);
+    let (call_id, waited) = (call_id(house, call.leg), house.at.since(call.since));
+    let fact = |of| Fact::Retrieved { of, by, recall, waited, took };
+    report::tell_end(house, &call, Some(&call_id), fact);
     show_taker(house, key, call.leg);
 }
 
@@ -340,6 +350,7 @@ pub(crate) fn let_go(house: &mut House, key: LegKey, parked: ParkedKey) {
     if let Some(call) = house.lots.get(parked) {
         let (leg, overdue) = (call.leg, call.recall == Recall::Overdue);
         media::plan(house, leg);
+        report::tell(house, parked, |of| Fact::Released { of });
         if overdue {
             recall::due(house, parked);
         }

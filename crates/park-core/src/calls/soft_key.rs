@@ -16,6 +16,7 @@ use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lamps;
 use crate::lots::{self, ParkedCall, Teller};
 use crate::refusal::Refusal;
+use crate::told::Asked;
 use crate::watches;
 
 /// For how long the screen shows the slot, in seconds.
@@ -62,7 +63,7 @@ pub(crate) fn park(
     let may = may.and_then(|leg| lots::entitled(house, leg, &flow));
     let parked = match may.and_then(|()| info::park_at(house, key, None)) {
         Ok(parked) => parked,
-        Err(refusal) => return house.refuse(server, request, &refusal),
+        Err(refusal) => return house.refuse_ask(server, request, Asked::Park, &refusal),
     };
     let mut dialog = Dialog::heard(request, flow);
     dialog.local.set_tag(&house.chance.token(10));

@@ -16,4 +16,4 @@ pub use lot::MOST_TOLD;
 pub(crate) use place::{hold, place};
 pub(crate) use policy::{policy_of, resolve_policies};
 pub(crate) use slot::{ParkedCall, Recall, RecallStage, SlotId, Teller};
-pub(crate) use view::views;
+pub(crate) use view::{free_beside, views};

@@ -3,15 +3,27 @@
 use std::collections::BTreeSet;
 
 use base::Domain;
+use dialects::is_in_ranges;
 
 use crate::command::LotView;
 use crate::house::House;
+use crate::lots::slot::SlotId;
 use crate::settings::LotSettings;
 
 /// Every lot once for each domain that it serves.
 pub(crate) fn views(house: &House) -> Vec<LotView> {
     let lots = house.settings.lots.iter();
     lots.flat_map(|lot| domains_of(house, lot).into_iter().map(|d| view(house, lot, &d))).collect()
+}
+
+/// How many slots of a lot are free, if this is one of them.
+pub(crate) fn free_beside(house: &House, id: &SlotId) -> Option<usize> {
+    let lot = house.settings.lots.iter().find(|lot| lot.name == id.lot)?;
+    is_in_ranges(&lot.slots, id.slot.as_str()).then(|| free(house, lot, &id.domain))
+}
+
+fn free(house: &House, lot: &LotSettings, domain: &Domain) -> usize {
+    lot.slot_count().saturating_sub(house.lots.taken(lot, domain))
 }
 
 /// The domains that a lot names; those of its calls; and, where it serves any, those of the phones that
@@ -34,7 +46,6 @@ fn domains_of(house: &House, lot: &LotSettings) -> BTreeSet<Domain> {
 }
 
 fn view(house: &House, lot: &LotSettings, domain: &Domain) -> LotView {
-    let slots = lot.slot_count();
     let range = |&(first, last, width): &(u32, u32, usize)| match first == last {
         true => format!("{first:0width$}"),
         false => format!("{first:0width$}-{last:0width$}"),
@@ -43,8 +54,8 @@ fn view(house: &House, lot: &LotSettings, domain: &Domain) -> LotView {
         lot: lot.name.to_string(),
         domain: domain.to_string(),
         parked: house.lots.slots_of(&lot.name, Some(domain)).map(|(_, calls)| calls).sum(),
-        slots,
-        free: slots.saturating_sub(house.lots.taken(lot, domain)),
+        slots: lot.slot_count(),
+        free: free(house, lot, domain),
         ranges: lot.slots.iter().map(range).collect(),
         most_per_slot: lot.max_calls_per_slot,
         recall_s: (!lot.recall.after.is_zero()).then_some(lot.recall.after.as_secs()),

@@ -9,6 +9,7 @@ use rtp_flow::Quality;
 use tracing::{debug, error, info, warn};
 
 use crate::logging::flood::Flood;
+use crate::logging::parked;
 
 /// One packet lost in so many is heard.
 const POOR_SHARE: u64 = 100;
@@ -53,23 +54,21 @@ impl FactLog {
             Fact::Unregistered { extension, domain } => info!(%extension, %domain, "{fact}"),
             Fact::Answered { who, .. } => info!(call, leg, %who, "{fact}"),
             Fact::Ended { .. } => info!(call, leg, "{fact}"),
-            Fact::Parked { lot, slot, parkee, parker, free } => {
-                info!(call, leg, %lot, %slot, %parkee, %parker, free, "{fact}");
-            }
-            Fact::Page { page, slot, retrieve, name, parkee, parker } => {
-                info!(call, leg, %page, %slot, %retrieve, name, %parkee, %parker, "{fact}");
-            }
-            Fact::Retrieved { slot, by, recall } => info!(call, leg, %slot, %by, recall, "{fact}"),
-            Fact::Recalling { slot, to, attempt } => {
-                info!(call, leg, %slot, %to, attempt, "{fact}")
-            }
-            Fact::Reminded { slot, parker } => info!(call, leg, %slot, %parker, "{fact}"),
-            Fact::RecallUnanswered { slot, then } => info!(call, leg, %slot, %then, "{fact}"),
-            Fact::HandedOver { slot, to } => info!(call, leg, %slot, %to, "{fact}"),
-            Fact::Abandoned { slot } => info!(call, leg, %slot, "{fact}"),
-            Fact::Refused { status, who, .. } => {
+            Fact::Parked { .. }
+            | Fact::Page { .. }
+            | Fact::Claimed { .. }
+            | Fact::Released { .. }
+            | Fact::Retrieved { .. }
+            | Fact::Recalling { .. }
+            | Fact::Waiting { .. }
+            | Fact::Reminded { .. }
+            | Fact::RecallUnanswered { .. }
+            | Fact::HandedOver { .. }
+            | Fact::Abandoned { .. }
+            | Fact::HungUp { .. } => parked::tell(told),
+            Fact::Refused { status, asked, who, .. } => {
                 if let Some(left_out) = self.refused.admit(at) {
-                    warn!(call, status, %who, left_out = some(left_out), "{fact}");
+                    warn!(call, status, %asked, %who, left_out = some(left_out), "{fact}");
                 }
             }
             Fact::Dropped { from, .. } => {

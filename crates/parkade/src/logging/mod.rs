@@ -3,6 +3,7 @@
 mod facts;
 mod flood;
 mod open;
+mod parked;
 
 pub(crate) use facts::FactLog;
 pub use open::{LevelOfLog, Log};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{ConnId, Flow, Moment, Side, Transport};
 use bytes::Bytes;
-use park_core::{Command, Input, Output, Reply, Told};
+use park_core::{Command, Fact, Input, Output, Reply, Told};
 use sip_msg::Message;
 
 use super::state::World;
@@ -195,7 +195,7 @@ impl World {
             self.fail(&what);
         }
         if has_told && self.inputs.is_empty() {
-            self.check_parked(false);
+            self.check_parked();
         }
     }
 
@@ -215,20 +215,22 @@ impl World {
 
     fn tell(&mut self, told: Told) {
         self.ladder.told(self.now, told.clone());
-        if let Err(what) = self.invariants.told(&told) {
+        if let Fact::Bug { what } = &told.fact {
+            self.fail(&format!("the house tells of a bug: {what}"));
+        }
+        if let Err(what) = self.board.told(self.now, &told) {
             self.fail(&what);
         }
         self.told.push((self.now, told));
     }
 
-    /// What the house says is parked is what it has told.
+    /// What the house says is parked is what it has told, call by call and in all that is shown of it.
     #[track_caller]
-    pub(crate) fn check_parked(&mut self, at_rest: bool) {
+    pub(crate) fn check_parked(&mut self) {
         let Reply::Parked { calls, .. } = self.command(Command::Parked) else {
             self.fail("no list of parked calls")
         };
-        let listed: Vec<&str> = calls.iter().map(|call| call.call_id.as_str()).collect();
-        if let Err(what) = self.invariants.is_parked_as_told(&listed, at_rest) {
+        if let Err(what) = self.board.equals(self.now, &calls) {
             self.fail(&what);
         }
     }

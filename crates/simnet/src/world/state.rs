@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use base::{Chance, ConnId, Moment};
 use park_core::{Engine, Input, Reply, Settings, Told};
 
+use crate::board::Board;
 use crate::invariants::Invariants;
 use crate::ladder::Ladder;
 use crate::media::Media;
@@ -96,6 +97,7 @@ pub struct World {
     pub(crate) told: Vec<(Moment, Told)>,
     pub(crate) ladder: Ladder,
     pub(crate) invariants: Invariants,
+    pub(crate) board: Board,
     pub(crate) steps_now: u32,
     pub(crate) steps: u64,
 }
@@ -137,6 +139,7 @@ impl World {
             told: Vec::new(),
             ladder: Ladder::default(),
             invariants: Invariants::default(),
+            board: Board::default(),
             steps_now: 0,
             steps: 0,
         }

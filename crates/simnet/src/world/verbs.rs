@@ -37,7 +37,7 @@ impl World {
         loop {
             let still_at = self.wire.last_sip().max(begun) + STILL;
             if !self.wire.carries_sip() && self.now >= still_at {
-                self.check_parked(true);
+                self.check_parked();
                 return self;
             }
             if self.now.since(begun) > LONGEST_SETTLING {

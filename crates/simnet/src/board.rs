@@ -1,0 +1,147 @@
+//! A board of parked calls that knows nothing but the facts that the house tells: what whoever follows
+//! them has to do, and the proof that nothing is missing in them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base::Moment;
+use park_core::{Fact, ParkedState, ParkedView, Told};
+
+/// A parked call, as far as facts have told of it.
+#[derive(Debug, Clone)]
+struct Card {
+    view: ParkedView,
+    recall_at: Option<Moment>,
+}
+
+/// The board.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    cards: BTreeMap<String, Card>,
+}
+
+impl Board {
+    /// Takes in a fact.
+    ///
+    /// # Errors
+    /// A fact about a call of which the board does not know.
+    pub(crate) fn told(&mut self, now: Moment, told: &Told) -> Result<(), String> {
+        let fact = &told.fact;
+        let Some(of) = fact.parked() else { return Ok(()) };
+        if let Fact::Parked { .. } = fact {
+            let card = Card::new(now, told);
+            return match card.and_then(|card| self.cards.insert(of.park.clone(), card)) {
+                Some(_) => Err(format!("{fact}: {} was parked already", of.park)),
+                None => Ok(()),
+            };
+        }
+        let Some(card) = self.cards.get_mut(&of.park) else {
+            return Err(format!("{fact}: {} is not on the board", of.park));
+        };
+        if fact.is_end_of_park() {
+            self.cards.remove(&of.park);
+        } else {
+            card.take(now, fact);
+        }
+        Ok(())
+    }
+
+    /// What it shows, in the order of the house's own list.
+    fn shown(&self, now: Moment) -> Vec<ParkedView> {
+        let mut views: Vec<ParkedView> = self.cards.values().map(|card| card.shown(now)).collect();
+        views.sort_by(in_order);
+        views
+    }
+
+    /// Holds it against the house's own list; parks that do not stand yet have not been told.
+    ///
+    /// # Errors
+    /// What differs.
+    pub(crate) fn equals(&self, now: Moment, listed: &[ParkedView]) -> Result<(), String> {
+        let stands = |view: &&ParkedView| view.state != ParkedState::Parking;
+        let mut listed: Vec<ParkedView> = listed.iter().filter(stands).cloned().collect();
+        listed.sort_by(in_order);
+        let shown = self.shown(now);
+        match shown == listed {
+            true => Ok(()),
+            false => Err(format!(
+                "by facts these are parked:\n{shown:#?}\nand by the list:\n{listed:#?}"
+            )),
+        }
+    }
+}
+
+fn in_order(a: &ParkedView, b: &ParkedView) -> std::cmp::Ordering {
+    let key = |view: &ParkedView| (view.since_us, view.park.clone());
+    key(a).cmp(&key(b))
+}
+
+fn after(now: Moment, within: Option<Duration>) -> Option<Moment> {
+    within.map(|within| now + within)
+}
+
+impl Card {
+    fn new(now: Moment, told: &Told) -> Option<Card> {
+        let Fact::Parked {
+            of,
+            parkee,
+            parkee_name,
+            parker,
+            group,
+            retrieve,
+            recall_in,
+            took,
+            free: _,
+        } = &told.fact
+        else {
+            return None;
+        };
+        let view = ParkedView {
+            park: of.park.clone(),
+            lot: of.lot.clone(),
+            slot: of.slot.clone(),
+            domain: of.domain.clone(),
+            parkee_name: parkee_name.clone(),
+            parkee: parkee.clone(),
+            parker: parker.clone(),
+            group: group.clone(),
+            retrieve: retrieve.clone(),
+            since_us: now.as_micros() - took.as_micros() as u64,
+            parked_for_s: 0,
+            recall_in_s: None,
+            attempt: 0,
+            state: ParkedState::Parked,
+            call_id: told.call.clone().unwrap_or_default(),
+        };
+        Some(Card { view, recall_at: after(now, *recall_in) })
+    }
+
+    fn take(&mut self, now: Moment, fact: &Fact) {
+        let view = &mut self.view;
+        match fact {
+            Fact::Claimed { .. } => view.state = ParkedState::Claimed,
+            Fact::Released { .. } => view.state = ParkedState::Parked,
+            Fact::Recalling { attempt, .. } => {
+                (view.state, view.attempt) = (ParkedState::Recalling, *attempt);
+                self.recall_at = None;
+            }
+            Fact::Waiting { recall_in, attempt, .. } => {
+                (view.state, view.attempt) = (ParkedState::Parked, *attempt);
+                self.recall_at = after(now, *recall_in);
+            }
+            Fact::RecallUnanswered { then, .. } => {
+                let stays = then == "stay";
+                view.state = if stays { ParkedState::Parked } else { ParkedState::Recalling };
+                self.recall_at = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn shown(&self, now: Moment) -> ParkedView {
+        // One that fell due while somebody was taking the call begins when they fail.
+        let left = self.recall_at.filter(|at| *at > now).map(|at| at.since(now).as_secs());
+        let waited = now.since(Moment::from_micros(self.view.since_us)).as_secs();
+        ParkedView { parked_for_s: waited, recall_in_s: left, ..self.view.clone() }
+    }
+}
