@@ -18,6 +18,20 @@ impl Clock {
         Moment::ZERO + self.0.elapsed()
     }
 
+    /// The time of day at that moment, by what the system's clock says now (RFC 3339, in UTC).
+    pub(crate) fn date(&self, at: Moment) -> String {
+        humantime::format_rfc3339_millis(self.wall(at)).to_string()
+    }
+
+    /// The same as a time of the system.
+    pub(crate) fn wall(&self, at: Moment) -> SystemTime {
+        let (now, wall) = (self.now(), SystemTime::now());
+        let ago = wall.checked_sub(now.since(at)).unwrap_or(SystemTime::UNIX_EPOCH);
+        // A century from now is as good as never.
+        let ahead = at.since(now).min(Duration::from_secs(100 * 365 * 86_400));
+        ago.checked_add(ahead).unwrap_or(ago)
+    }
+
     pub(crate) fn instant(&self, at: Moment) -> Instant {
         // A moment beyond what the system's clock can say is never.
         let after = at.since(Moment::ZERO).min(Duration::from_secs(u64::from(u32::MAX)));

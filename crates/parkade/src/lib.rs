@@ -5,7 +5,8 @@
 //! - `cli`: the command line; `config`: settings; `profiles`: phones' kinds as a list; `logging`: one
 //!   line per fact; `host`: what the machine can do;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
-//! - `admin`: the Unix socket for operators; `shell`: the task that holds it all together;
+//! - `admin`: what operators see and steer, on a thread of its own; `shell`: the task that holds it all
+//!   together;
 //! - `demo`: the program among simulated phones, verified.
 
 mod admin;
@@ -23,11 +24,12 @@ mod shell;
 mod signals;
 mod sip;
 
-pub use admin::{CannotAsk, ask, table};
+pub use admin::{CannotAsk, Steering};
 pub use cli::main;
 pub use config::{
-    FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems,
-    Settings, check, default_sockets, defaults_with, load,
+    AdminListen, AdminSettings, AdminTls, AdminToken, EVENT_KINDS, FastPath, HepSettings, Listen,
+    LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems, Role, Settings,
+    TraceSettings, USUAL_HTTP, WebhookSettings, check, default_sockets, defaults_with, load,
 };
 pub use logging::{LevelOfLog, Log};
 pub use shell::{CannotStart, Order, Program, run};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::admin::ReloadAsked;
 use crate::config::{Problem, load};
 use crate::shell::Order;
 
@@ -18,8 +19,11 @@ pub(crate) struct Source {
     pub(crate) target: Option<String>,
 }
 
-/// Turns signals into orders from now on.
-pub(crate) fn listen(source: Source) -> io::Result<mpsc::Receiver<Order>> {
+/// Turns signals, and what operators ask for, into orders from now on.
+pub(crate) fn listen(
+    source: Source,
+    mut reloads: mpsc::Receiver<ReloadAsked>,
+) -> io::Result<mpsc::Receiver<Order>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -29,7 +33,13 @@ pub(crate) fn listen(source: Source) -> io::Result<mpsc::Receiver<Order>> {
             let order = tokio::select! {
                 _ = terminate.recv() => Some(Order::End),
                 _ = interrupt.recv() => Some(Order::End),
-                _ = hangup.recv() => reload(&source),
+                _ = hangup.recv() => reload(&source).ok(),
+                Some(asked) = reloads.recv() => {
+                    let read = reload(&source);
+                    // Whoever asked may have gone; what is asked is done all the same.
+                    let _ = asked.send(read.as_ref().map(|_| ()).map_err(Clone::clone));
+                    read.ok()
+                }
             };
             if let Some(order) = order
                 && orders.send(order).await.is_err()
@@ -41,20 +51,22 @@ pub(crate) fn listen(source: Source) -> io::Result<mpsc::Receiver<Order>> {
     Ok(taken)
 }
 
-fn reload(source: &Source) -> Option<Order> {
+/// The order to take the configuration over, or why there is none.
+fn reload(source: &Source) -> Result<Order, String> {
     let Some(file) = &source.file else {
-        tracing::warn!("there is no configuration file to reload");
-        return None;
+        let why = "there is no configuration file to reload; parkade run was given none";
+        tracing::warn!("{why}");
+        return Err(why.to_owned());
     };
     match load(file, source.target.as_deref()) {
-        Ok(settings) => Some(Order::Reload(Box::new(settings))),
+        Ok(settings) => Ok(Order::Reload(Box::new(settings))),
         Err(problems) => {
             let (file, count) = (&problems.file, problems.list.len());
             for Problem { line, key, what } in &problems.list {
                 tracing::error!(%file, line, key, "{what}");
             }
             tracing::error!("nothing is reloaded: problems in {file}: {count}");
-            None
+            Err(problems.to_string())
         }
     }
 }

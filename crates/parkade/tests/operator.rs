@@ -3,106 +3,15 @@
 
 mod rig;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::BufRead;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use tempfile::TempDir;
+use nix::sys::signal::Signal;
 
-use crate::rig::{answer, hear, line, request, udp};
-
-/// The binary, running with a configuration of its own.
-struct Binary {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    folder: TempDir,
-    phones: SocketAddr,
-}
-
-impl Binary {
-    fn with(more: &str, pbx: SocketAddr) -> Binary {
-        let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "[phones]\nlisten = [\"udp:127.0.0.1:0\"]\n\
-             [pbx]\nlisten = [\"udp:127.0.0.1:0\"]\ntarget = [\"sip:{pbx}\"]\n\
-             [media]\nfast_path = \"off\"\ncodecs = [\"PCMA\"]\n[admin]\nsocket = \"{}\"\n{more}",
-            folder.path().join("door.sock").display()
-        );
-        std::fs::write(folder.path().join("parkade.toml"), text).unwrap();
-        Binary::start(folder)
-    }
-
-    fn start(folder: TempDir) -> Binary {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
-            .args(["run", "--config"])
-            .arg(folder.path().join("parkade.toml"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        let phones = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut binary = Binary { child, lines, folder, phones };
-        // The phones' socket is the first that is told, in text or in JSON.
-        let listening = binary.told("listening on udp:");
-        let address = listening.split("udp:").nth(1).unwrap();
-        let end = address.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap();
-        binary.phones = address[..end].parse().unwrap();
-        binary.told("admin door at");
-        binary
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("door.sock")
-    }
-
-    /// The next line of the log that says this.
-    fn told(&mut self, what: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
-                panic!("never told {what:?}:\n{seen}");
-            }
-            if line.contains(what) {
-                return line;
-            }
-            seen += &line;
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
-    }
-
-    fn ended(mut self) -> (Option<i32>, PathBuf) {
-        (self.child.wait().unwrap().code(), self.socket())
-    }
-
-    fn ask(&self, order: &str) -> serde_json::Value {
-        let mut stream = UnixStream::connect(self.socket()).unwrap();
-        stream.write_all(order.as_bytes()).unwrap();
-        stream.write_all(b"\n").unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-}
-
-fn parked(socket: &Path, more: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
-        .args(["parked", "--socket"])
-        .arg(socket)
-        .args(more)
-        .output()
-        .unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
-}
+use crate::rig::{Binary, answer, hear, line, parked, request, udp};
 
 #[test]
 fn the_admin_door_lists_parked_calls_and_refuses_what_it_does_not_understand() {
@@ -116,11 +25,10 @@ fn the_admin_door_lists_parked_calls_and_refuses_what_it_does_not_understand() {
     let told: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(told["parked"], serde_json::json!([]));
     assert_eq!((&told["lots"][0]["lot"], &told["lots"][0]["free"]), (&"office".into(), &20.into()));
-    let counts = binary.ask("{\"command\":\"counts\"}");
-    assert_eq!(counts["reply"], "counts");
-    assert_eq!(counts["legs"], 0);
-    assert_eq!(binary.ask("{\"command\":\"dance\"}")["reply"], "error");
-    assert_eq!(binary.ask("nonsense")["reply"], "error");
+    assert_eq!(binary.get("/api/counts")["legs"], 0);
+    let (status, problem) = binary.ask("GET", "/api/dance", None);
+    assert_eq!((status, &problem["status"]), (404, &404.into()));
+    assert_eq!(problem["detail"], "there is no /api/dance; /openapi.json tells what there is");
     let mode = std::fs::metadata(binary.socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     binary.signal(Signal::SIGTERM);
@@ -143,7 +51,7 @@ fn a_socket_that_a_dead_instance_left_behind_is_replaced_and_a_live_one_is_not()
     assert!(told.contains("another instance is listening there"), "{told}");
     binary.signal(Signal::SIGKILL);
     let Binary { mut child, folder, .. } = binary;
-    child.wait().unwrap();
+    child.ended();
     assert!(folder.path().join("door.sock").exists());
     let again = Binary::start(folder);
     assert_eq!(parked(&again.socket(), &[]).0, Some(0));
@@ -167,7 +75,13 @@ fn a_reload_takes_what_can_change_and_says_what_cannot() {
     std::fs::write(&file, "[phones]\nlisten = 1\n").unwrap();
     binary.signal(Signal::SIGHUP);
     binary.told("nothing is reloaded");
-    assert_eq!(binary.ask("{\"command\":\"counts\"}")["reply"], "counts");
+    assert_eq!(binary.get("/api/counts")["legs"], 0);
+    let (status, problem) = binary.ask("POST", "/api/reload", None);
+    assert_eq!(status, 409);
+    assert!(problem["detail"].as_str().unwrap().contains("phones.listen"), "{problem}");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(binary.ask("POST", "/api/reload", None).0, 202);
+    binary.told("settings reloaded");
     binary.signal(Signal::SIGINT);
     assert_eq!(binary.ended().0, Some(0));
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use park_core::{LotView, ParkedView, StreamView};
 
+use crate::admin::views::ParkedList;
+
 const HEADS: [&str; 8] =
     ["LOT", "SLOT", "PARKEE", "PARKER", "GROUP", "PARKED", "RECALL IN", "STATE"];
 const STREAM_HEADS: [&str; 8] =
@@ -11,12 +13,14 @@ const STREAM_HEADS: [&str; 8] =
 const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
 /// One line a call, under a head, or one line that says so if there is none; then one line a lot.
-pub fn table(calls: &[ParkedView], lots: &[LotView]) -> String {
+pub(crate) fn table(list: &ParkedList) -> String {
+    let ParkedList { parked, lots } = list;
+    let calls: Vec<&ParkedView> = parked.iter().map(|dated| &dated.call).collect();
     let mut text = String::new();
     if calls.is_empty() {
         text.push_str("no parked calls\n");
     } else {
-        under_heads(&mut text, HEADS, calls.iter().map(row).collect());
+        under_heads(&mut text, HEADS, calls.into_iter().map(row).collect());
     }
     if !lots.is_empty() {
         text.push('\n');
@@ -113,6 +117,16 @@ mod tests {
     use park_core::{ParkedState, ReportedView};
 
     use super::*;
+    use crate::admin::views::Dated;
+
+    fn list(calls: &[ParkedView], lots: &[LotView]) -> ParkedList {
+        let dated = |call: &ParkedView| Dated {
+            call: call.clone(),
+            parked_at: String::new(),
+            recall_at: None,
+        };
+        ParkedList { parked: calls.iter().map(dated).collect(), lots: lots.to_vec() }
+    }
 
     fn call(slot: &str) -> ParkedView {
         ParkedView {
@@ -136,7 +150,7 @@ mod tests {
 
     #[test]
     fn calls_stand_under_their_heads_and_names_give_no_orders_to_the_terminal() {
-        let text = table(&[call("105"), call("701")], &[]);
+        let text = table(&list(&[call("105"), call("701")], &[]));
         let mut lines = text.lines();
         let head = lines.next().unwrap();
         assert!(head.starts_with("LOT     SLOT  PARKEE"), "{head}");
@@ -158,7 +172,7 @@ mod tests {
             free,
             ..LotView::default()
         };
-        let text = table(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]);
+        let text = table(&list(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
@@ -203,6 +217,6 @@ mod tests {
 
     #[test]
     fn an_empty_house_is_said_to_be_empty() {
-        assert_eq!(table(&[], &[]), "no parked calls\n");
+        assert_eq!(table(&list(&[], &[])), "no parked calls\n");
     }
 }

@@ -2,55 +2,93 @@
 
 use std::process::ExitCode;
 
-use park_core::{Command, Reply};
+use hyper::Method;
+use serde::de::DeserializeOwned;
 
-use crate::admin::{ask, streams_table, table};
+use crate::admin::{Asker, CannotAsk, LoggedIn, ParkedList, StreamList, streams_table, table};
 use crate::cli::ends::{bad, failed, tell};
 use crate::cli::line::Place;
-use crate::config::{default_sockets, load};
+use crate::config::{Role, default_sockets, load};
 
-/// Asks the running parkade.
-fn asked(place: Place, command: &Command) -> Result<Reply, ExitCode> {
+/// Whom to ask.
+fn asker(place: Place) -> Result<Asker, ExitCode> {
     let configured = match place.config.map(|file| load(&file, None)).transpose() {
-        Ok(settings) => settings.and_then(|settings| settings.admin_socket),
+        Ok(settings) => settings.and_then(|settings| settings.admin.socket),
         Err(problems) => return Err(bad(&problems)),
     };
     let sockets = place.socket.or(configured).map_or_else(default_sockets, |path| vec![path]);
-    ask(&sockets, command).map_err(|error| failed(&error))
+    Asker::at(&sockets).map_err(|error| failed(&error))
 }
 
-fn something_else() -> ExitCode {
-    failed(&"the running parkade answered something else")
+/// Shows a list of the running parkade: as it is sent, or as a table.
+fn show<T: DeserializeOwned>(
+    json: bool,
+    place: Place,
+    path: &str,
+    table: impl Fn(&T) -> String,
+) -> ExitCode {
+    let asker = match asker(place) {
+        Ok(asker) => asker,
+        Err(code) => return code,
+    };
+    let text: Result<String, CannotAsk> = if json {
+        asker.read(path).map(|body| format!("{}\n", String::from_utf8_lossy(&body)))
+    } else {
+        asker.get(path).map(|list| table(&list))
+    };
+    match text {
+        Ok(text) => {
+            tell(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// A parameter of a URL, which may hold anything.
+fn with(path: &str, name: &str, value: Option<&str>) -> String {
+    let Some(value) = value else { return path.to_owned() };
+    let escaped: String = value
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    format!("{path}?{name}={escaped}")
 }
 
 /// Lists the parked calls.
 pub(crate) fn parked(json: bool, place: Place) -> ExitCode {
-    match asked(place, &Command::Parked) {
-        Ok(Reply::Parked { calls, lots }) if json => {
-            tell(&format!("{}\n", serde_json::json!({ "parked": calls, "lots": lots })));
-            ExitCode::SUCCESS
-        }
-        Ok(Reply::Parked { calls, lots }) => {
-            tell(&table(&calls, &lots));
-            ExitCode::SUCCESS
-        }
-        Ok(_) => something_else(),
-        Err(code) => code,
-    }
+    show(json, place, "/api/parked", |list: &ParkedList| table(list))
 }
 
 /// Shows what the sound of calls is like.
-pub(crate) fn streams(call: Option<String>, json: bool, place: Place) -> ExitCode {
-    match asked(place, &Command::Streams { call }) {
-        Ok(Reply::Streams { streams }) if json => {
-            tell(&format!("{}\n", serde_json::json!({ "streams": streams })));
+pub(crate) fn streams(call: Option<&str>, json: bool, place: Place) -> ExitCode {
+    let path = with("/api/streams", "call_id", call);
+    show(json, place, &path, |list: &StreamList| streams_table(&list.streams))
+}
+
+/// Tells where the parking board is, with a login.
+pub(crate) fn board(role: Role, place: Place) -> ExitCode {
+    let body = serde_json::json!({ "role": role.to_string() });
+    let login = asker(place).and_then(|asker| {
+        let answer = asker.ask(Method::POST, "/api/login", Some(&body));
+        let read = answer.and_then(|body| crate::admin::understood::<LoggedIn>(&body));
+        read.map_err(|error| failed(&error))
+    });
+    match login {
+        Ok(LoggedIn { token, good_for_s, door: Some(door) }) => {
+            let hours = good_for_s / 3_600;
+            tell(&format!("{door}/#token={token}\n"));
+            eprintln!("Open this in a browser; it is good for {hours} hours, to {role}.");
             ExitCode::SUCCESS
         }
-        Ok(Reply::Streams { streams }) => {
-            tell(&streams_table(&streams));
-            ExitCode::SUCCESS
+        Ok(LoggedIn { door: None, .. }) => {
+            failed(&"the running parkade has no HTTP door; write listen under [admin]")
         }
-        Ok(_) => something_else(),
         Err(code) => code,
     }
 }

@@ -94,6 +94,24 @@ pub(crate) enum Verb {
         #[command(flatten)]
         place: Place,
     },
+    /// Tell where the running parkade's parking board is, with a login for it.
+    #[command(after_help = EXIT_CODES)]
+    Board {
+        /// To look at it only, such as on a wall.
+        #[arg(long)]
+        view: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a token for a program or a page, and show what to write in the configuration.
+    #[command(after_help = EXIT_CODES)]
+    Token {
+        /// Whose it is, for the log.
+        name: String,
+        /// To steer, not only to see.
+        #[arg(long)]
+        operate: bool,
+    },
     /// List what Parkade knows of each kind of phone: how its lamps light, and how sure that is.
     ///
     /// The profiles stand in the order in which they are tried: those of the configuration, then

@@ -10,6 +10,7 @@ mod line;
 mod listed;
 mod manual;
 mod run;
+mod token;
 mod verbs;
 
 pub use verbs::main;

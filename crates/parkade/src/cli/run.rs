@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tokio::sync::mpsc;
+
+use crate::admin::Steering;
 use crate::cli::ends::{USAGE, bad, failed};
 use crate::config::{LogFormat, LogSettings, Settings, defaults_with, load};
 use crate::demo;
@@ -34,8 +37,10 @@ pub(crate) fn run(file: Option<PathBuf>, target: Option<String>) -> ExitCode {
 fn serve(settings: Settings, log: &Log, source: Source) -> Result<(), CannotStart> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
-        let program = Program::open(settings, Some(log.level()))?;
-        let orders = signals::listen(source)?;
+        let (reloads, asked) = mpsc::channel(4);
+        let steering = Steering { level: log.level(), reloads };
+        let program = Program::open(settings, Some(steering))?;
+        let orders = signals::listen(source, asked)?;
         program.serve(orders).await;
         Ok(())
     });

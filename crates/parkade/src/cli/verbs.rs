@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::asked::{parked, streams};
+use crate::cli::asked::{board, parked, streams};
 use crate::cli::check::{check, check_host};
 use crate::cli::ends::USAGE;
 use crate::cli::line::{Line, Verb};
 use crate::cli::listed::profiles;
 use crate::cli::manual::{completions, pages};
 use crate::cli::run::{demo, run};
+use crate::cli::token::token;
+use crate::config::Role;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -29,7 +31,11 @@ pub fn main() -> ExitCode {
         Verb::Check { file: None, config, json, .. } => check_host(json, config.as_deref()),
         Verb::Demo => demo(),
         Verb::Parked { json, place } => parked(json, place),
-        Verb::Streams { call, json, place } => streams(call, json, place),
+        Verb::Streams { call, json, place } => streams(call.as_deref(), json, place),
+        Verb::Board { view, place } => board(if view { Role::View } else { Role::Operate }, place),
+        Verb::Token { name, operate } => {
+            token(&name, if operate { Role::Operate } else { Role::View })
+        }
         Verb::Profiles { json, config } => profiles(json, config.as_deref()),
         Verb::Completions { shell } => completions(shell),
         Verb::Man { folder } => pages(&folder),

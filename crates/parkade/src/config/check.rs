@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
 use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings};
-use crate::config::{dialect, lots, profiles, words};
+use crate::config::{admin, dialect, lots, profiles, trace, words};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -75,6 +75,8 @@ pub(super) fn examine(
     dialect::read(&root, &mut settings.engine);
     settings.engine.templates = notices(&root, folder);
     settings.engine.profiles = profiles::read(&root);
+    settings.admin = admin::read(&root, folder);
+    settings.trace = trace::read(&root);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();
@@ -327,12 +329,6 @@ fn template_text(name: &str, folder: &Path) -> Result<String, String> {
 }
 
 fn program(root: &Table<'_, '_>, settings: &mut Settings) {
-    let table = root.table("admin");
-    settings.admin_socket = table.text("socket").map(|text| PathBuf::from(text.value));
-    if settings.admin_socket.as_ref().is_some_and(|path| !path.is_absolute()) {
-        table.doubt("socket", "write a path that begins with /");
-    }
-    table.close();
     let table = root.table("shutdown");
     if let Some(grace) = table.duration("grace", Duration::ZERO..=24 * HOUR) {
         settings.grace = grace;

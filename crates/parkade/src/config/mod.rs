@@ -1,5 +1,6 @@
 //! Configuration: TOML, checked whole before anything is bound.
 
+mod admin;
 mod check;
 mod dialect;
 mod lots;
@@ -10,8 +11,12 @@ mod raw;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod webhook;
 mod words;
 
+pub use admin::{AdminListen, AdminSettings, AdminTls, AdminToken, Role, USUAL_HTTP};
+pub(crate) use admin::{ROLES, digest_text};
 pub use check::{check, defaults_with, load};
 pub use problem::{Problem, Problems};
 pub(crate) use settings::SOUND_FILES;
@@ -19,3 +24,5 @@ pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,
     default_sockets,
 };
+pub use trace::{HepSettings, TraceSettings};
+pub use webhook::{EVENT_KINDS, WebhookSettings};

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use base::Transport;
 
+use crate::config::admin::AdminSettings;
+use crate::config::trace::TraceSettings;
+
 /// All that one run of the program needs to know. Whoever holds it may trust it.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -16,12 +19,14 @@ pub struct Settings {
     pub pbx_listen: Vec<Listen>,
     /// Addresses, ports and threads of media, and the music.
     pub media: MediaSettings,
-    /// The admin door's Unix socket; none: the first of [`default_sockets`] that can be had.
-    pub admin_socket: Option<PathBuf>,
+    /// The doors for operators.
+    pub admin: AdminSettings,
     /// How long calls may go on after the order to end.
     pub grace: Duration,
     /// Logs.
     pub log: LogSettings,
+    /// What is kept of the messages that went by.
+    pub trace: TraceSettings,
     /// What the engine needs to know.
     pub engine: park_core::Settings,
 }
@@ -139,9 +144,10 @@ impl Default for Settings {
             phones_listen: vec![any(Transport::Udp, 5060), any(Transport::Tcp, 5060)],
             pbx_listen: vec![any(Transport::Udp, 5080), any(Transport::Tcp, 5080)],
             media: MediaSettings::default(),
-            admin_socket: None,
+            admin: AdminSettings::default(),
             grace: Duration::from_secs(60),
             log: LogSettings { level: tracing::Level::INFO, format: LogFormat::Text },
+            trace: TraceSettings::default(),
             engine: park_core::Settings::default(),
         }
     }

@@ -8,6 +8,7 @@ use park_core::{Network, RecallThen};
 use rtp_flow::Clip;
 use sip_msg::SipUri;
 
+use crate::config::admin::AdminListen;
 use crate::config::raw::listed;
 use crate::config::settings::{Listen, Music, SOUND_FILES};
 
@@ -27,6 +28,34 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
             Err(format!("{text:?} has no port; {wanted}"))
         }
         Err(_) => Err(format!("{text:?} has no readable address and port; {wanted}")),
+    }
+}
+
+/// `127.0.0.1:5088`, or `off`.
+pub(super) fn admin_listen(text: &str) -> Result<AdminListen, String> {
+    if text == "off" {
+        return Ok(AdminListen::Off);
+    }
+    text.parse().map(AdminListen::At).map_err(|_| {
+        format!("{text:?} is no address and port; write 127.0.0.1:5088, [::1]:5088 or off")
+    })
+}
+
+/// `192.0.2.9:9060`.
+pub(super) fn collector(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is no address and port; write 192.0.2.9:9060"))
+}
+
+/// An address of the web.
+pub(super) fn web_address(text: &str) -> Result<String, String> {
+    let wanted = "write https://HOST/PATH, or http://HOST/PATH within your own network";
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default()) {
+        None | Some("") => Err(format!("{text:?} is no address of the web; {wanted}")),
+        Some(_) if text.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+            Err(format!("{text:?} holds a space; {wanted}"))
+        }
+        Some(_) => Ok(text.to_owned()),
     }
 }
 

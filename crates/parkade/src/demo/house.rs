@@ -10,10 +10,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use base::Side;
-use park_core::{Command, Counts, ParkedView, Reply};
+use park_core::{Counts, ParkedView};
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::admin::ask;
+use crate::admin::{Asker, ParkedList};
 use crate::config::{FastPath, Problems, Settings, check};
 use crate::demo::failed::DemoFailed;
 use crate::demo::seats::HOUSE;
@@ -70,31 +71,24 @@ impl House {
 
     /// What is parked, as `parkade parked` is told.
     pub(super) fn parked(&self) -> Result<Vec<ParkedView>, String> {
-        match self.ask(&Command::Parked)? {
-            Reply::Parked { calls, .. } => Ok(calls),
-            other => Err(format!("the admin door answers {other:?}")),
-        }
+        let list: ParkedList = self.ask("/api/parked")?;
+        Ok(list.parked.into_iter().map(|dated| dated.call).collect())
     }
 
     /// What the streams of its calls are like.
     #[cfg(test)]
     pub(super) fn streams(&self) -> Result<Vec<park_core::StreamView>, String> {
-        match self.ask(&Command::Streams { call: None })? {
-            Reply::Streams { streams } => Ok(streams),
-            other => Err(format!("the admin door answers {other:?}")),
-        }
+        Ok(self.ask::<crate::admin::StreamList>("/api/streams")?.streams)
     }
 
     /// What is in the house.
     pub(super) fn counts(&self) -> Result<Counts, String> {
-        match self.ask(&Command::Counts)? {
-            Reply::Counts(counts) => Ok(counts),
-            other => Err(format!("the admin door answers {other:?}")),
-        }
+        self.ask("/api/counts")
     }
 
-    fn ask(&self, command: &Command) -> Result<Reply, String> {
-        ask(&[door(&self.folder)], command).map_err(|error| error.to_string())
+    fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        let asker = Asker::at(&[door(&self.folder)]).map_err(|error| error.to_string())?;
+        asker.get(path).map_err(|error| error.to_string())
     }
 
     /// Tells it to end.
@@ -153,6 +147,7 @@ name = "sales"
 members = ["101", "102", "103", "105"]
 [admin]
 socket = {door:?}
+listen = "off"
 [shutdown]
 grace = "1s"
 "#

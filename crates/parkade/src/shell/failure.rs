@@ -1,6 +1,7 @@
 //! Why the program does not start.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::sip::CannotBind;
@@ -16,6 +17,14 @@ pub enum CannotStart {
     Door {
         /// Where.
         path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The HTTP door cannot be opened where it is configured.
+    #[error("admin.listen: {address} cannot be opened: {error}")]
+    Http {
+        /// Where.
+        address: SocketAddr,
         /// Why.
         error: io::Error,
     },

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base::{Chance, Side, Transport};
@@ -9,11 +10,12 @@ use park_core::Engine;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::admin::Door;
+use crate::admin::{Batch, Desk, Doors, HttpDoor, LocalDoor, Operators, Steering, Tap, acceptor};
 use crate::clock::{Clock, first_version};
-use crate::config::{Settings, default_sockets};
+use crate::config::{
+    AdminListen, AdminSettings, Settings, TraceSettings, USUAL_HTTP, default_sockets,
+};
 use crate::limits::{raise_open_files, take_small_pages};
-use crate::logging::LevelOfLog;
 use crate::resolve::Resolver;
 use crate::shell::failure::CannotStart;
 use crate::shell::inbox::Inbox;
@@ -29,17 +31,24 @@ const MOST_WAITING: usize = 1024;
 #[derive(Debug)]
 pub struct Program {
     task: Task,
-    door: Option<Door>,
-    admin: mpsc::Sender<crate::admin::AdminOrder>,
+    doors: Doors,
+    desk: Arc<Desk>,
+    /// What the operators' thread begins with.
+    first: (AdminSettings, TraceSettings),
+    batches: mpsc::Receiver<Batch>,
 }
 
 impl Program {
     /// Opens everything that can fail: sockets, the admin door, music, media workers. Must be
-    /// called within a tokio runtime. `level` lets a reload change how much is logged.
+    /// called within a tokio runtime. `steering` is what
+    /// operators may change of the program itself.
     ///
     /// # Errors
     /// What cannot be opened; nothing is left open then.
-    pub fn open(mut settings: Settings, level: Option<LevelOfLog>) -> Result<Program, CannotStart> {
+    pub fn open(
+        mut settings: Settings,
+        steering: Option<Steering>,
+    ) -> Result<Program, CannotStart> {
         let targets = settings.engine.pbx_targets.join(", then ");
         tracing::info!("parkade {}, for the PBX at {targets}", env!("CARGO_PKG_VERSION"));
         raise_open_files();
@@ -50,13 +59,21 @@ impl Program {
         let wanted: Vec<_> =
             phones.chain(settings.pbx_listen.iter().map(|l| (Side::Pbx, *l))).collect();
         let ends = Ends::bind(&wanted, stream_events)?;
-        let door = open_door(&settings)?;
+        let doors = open_doors(&settings.admin)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
         let media = Media::start(&settings, notices)?;
         let (told, found) = mpsc::unbounded_channel();
         let (admin, admin_orders) = mpsc::channel(MOST_WAITING);
         let resolver = Resolver::new(told, Chance::from_seed(chance.u64()));
         let clock = Clock::start();
+        let url = doors.http.as_ref().and_then(|door| door.url().ok());
+        let level = steering.as_ref().map(|steering| steering.level.clone());
+        // Two runs of the program have different names.
+        let run = chance.token(8);
+        let desk = Desk::new(admin, clock, steering, url, run).map_err(CannotStart::Entropy)?;
+        let desk = Arc::new(desk);
+        let (tap, batches) = Tap::new(&settings.trace);
+        let first = (settings.admin.clone(), settings.trace.clone());
         settings.engine.first_version = first_version(SystemTime::now());
         let engine = Engine::new(settings.engine.clone(), chance, clock.now());
         let inbox = Inbox {
@@ -69,8 +86,8 @@ impl Program {
             sleep: Box::pin(tokio::time::sleep_until(Instant::now() + Duration::from_secs(1))),
             armed: None,
         };
-        let task = Task::new(engine, clock, ends, inbox, resolver, media, settings, level);
-        Ok(Program { task, door, admin })
+        let task = Task::new(engine, clock, ends, inbox, resolver, media, tap, settings, level);
+        Ok(Program { task, doors, desk, first, batches })
     }
 
     /// The SIP sockets that are bound, with their ports.
@@ -79,21 +96,30 @@ impl Program {
         ends.map(|(side, listen)| (*side, listen.transport, listen.address)).collect()
     }
 
-    /// Where the admin door is, if it could be opened.
+    /// Where the Unix socket for operators is, if it could be opened.
     pub fn admin_socket(&self) -> Option<PathBuf> {
-        self.door.as_ref().map(|door| door.path().to_owned())
+        self.doors.local.as_ref().map(|door| door.path().to_owned())
     }
 
     /// Serves until ordered to end, or until nobody can order it any more.
-    pub async fn serve(mut self, orders: mpsc::Receiver<Order>) {
+    pub async fn serve(self, orders: mpsc::Receiver<Order>) {
         for (side, transport, address) in self.bound() {
             tracing::info!(%side, "listening on {}:{address}", transport.in_uri());
         }
-        if let Some(door) = self.door.take() {
+        let Program { task, doors, desk, first, batches } = self;
+        if let Some(door) = &doors.local {
             tracing::info!("admin door at {}", door.path().display());
-            tokio::spawn(door.serve(self.admin.clone()));
         }
-        self.task.serve(orders).await;
+        if let Some(url) = desk.door() {
+            tracing::info!("parking board at {url}");
+        }
+        let operators = Operators::start(doors, desk, first, batches)
+            .inspect_err(|error| tracing::error!("nobody can see or steer: {error}"));
+        task.serve(orders).await;
+        // What was told last is still written down and sent.
+        if let Ok(operators) = operators {
+            operators.join();
+        }
     }
 }
 
@@ -103,22 +129,44 @@ fn seeded() -> Result<Chance, CannotStart> {
     Ok(Chance::from_entropy(seed))
 }
 
-/// Opens the door where it is configured; else at the first of the usual places that can be had. A
-/// house without a door still carries calls.
-fn open_door(settings: &Settings) -> Result<Option<Door>, CannotStart> {
-    if let Some(path) = &settings.admin_socket {
+fn open_doors(settings: &AdminSettings) -> Result<Doors, CannotStart> {
+    Ok(Doors { local: open_local(settings)?, http: open_http(settings)? })
+}
+
+/// Opens the Unix socket where it is configured; else at the first of the usual places that can be had.
+/// A house without it still carries calls.
+fn open_local(settings: &AdminSettings) -> Result<Option<LocalDoor>, CannotStart> {
+    if let Some(path) = &settings.socket {
         let failed = |error| CannotStart::Door { path: path.clone(), error };
-        return Door::open(path).map(Some).map_err(failed);
+        return LocalDoor::open(path).map(Some).map_err(failed);
     }
     let mut why = Vec::new();
     for path in default_sockets() {
-        match Door::open(&path) {
+        match LocalDoor::open(&path) {
             Ok(door) => return Ok(Some(door)),
             Err(error) => why.push(format!("{}: {error}", path.display())),
         }
     }
     tracing::warn!("no admin door, parkade parked will not work: {}", why.join("; "));
     Ok(None)
+}
+
+/// Opens the HTTP door where it is configured; else at the usual place, if that can be had.
+fn open_http(settings: &AdminSettings) -> Result<Option<HttpDoor>, CannotStart> {
+    let (address, needed) = match settings.listen {
+        AdminListen::Off => return Ok(None),
+        AdminListen::Usual => (USUAL_HTTP, false),
+        AdminListen::At(address) => (address, true),
+    };
+    let tls = settings.tls.as_ref().map(acceptor).transpose();
+    match tls.and_then(|tls| HttpDoor::open(address, tls)) {
+        Ok(door) => Ok(Some(door)),
+        Err(error) if needed => Err(CannotStart::Http { address, error }),
+        Err(error) => {
+            tracing::warn!("no parking board: {address}: {error}; write admin.listen");
+            Ok(None)
+        }
+    }
 }
 
 /// Opens the program and serves until `shutdown` completes; then ends it gently.

@@ -1,6 +1,6 @@
 //! What of new settings can be taken while the program runs.
 
-use crate::config::{MediaSettings, Settings};
+use crate::config::{AdminSettings, MediaSettings, Settings};
 
 /// The new settings with all that cannot change left as it is, and the names of what was left.
 pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
@@ -23,7 +23,9 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     keep(old.media.io == merged.media.io, "media.io");
     keep(old.media.fast_path == merged.media.fast_path, "media.fast_path");
     keep(old.media.one_ssrc == merged.media.one_ssrc, "media.one_ssrc");
-    keep(old.admin_socket == merged.admin_socket, "admin.socket");
+    keep(old.admin.socket == merged.admin.socket, "admin.socket");
+    keep(old.admin.listen == merged.admin.listen, "admin.listen");
+    keep(old.admin.tls == merged.admin.tls, "admin.certificate");
     keep(old.log.format == merged.log.format, "log.format");
     merged.phones_listen.clone_from(&old.phones_listen);
     merged.pbx_listen.clone_from(&old.pbx_listen);
@@ -32,7 +34,8 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     merged.engine.first_version = old.engine.first_version;
     let MediaSettings { music, prompts, .. } = std::mem::take(&mut merged.media);
     merged.media = MediaSettings { music, prompts, ..old.media.clone() };
-    merged.admin_socket.clone_from(&old.admin_socket);
+    let AdminSettings { tokens, open_metrics, webhooks, .. } = std::mem::take(&mut merged.admin);
+    merged.admin = AdminSettings { tokens, open_metrics, webhooks, ..old.admin.clone() };
     merged.log.format = old.log.format;
     (merged, left)
 }

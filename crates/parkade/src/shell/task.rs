@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::AdminOrder;
+use crate::admin::{AdminOrder, Tap, Way};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::{FactLog, LevelOfLog};
@@ -51,6 +51,7 @@ pub(super) struct Task {
     resolver: Resolver,
     media: Media,
     facts: FactLog,
+    tap: Tap,
     level: Option<LevelOfLog>,
     settings: Settings,
     answers: FxHashMap<u64, oneshot::Sender<Reply>>,
@@ -74,6 +75,7 @@ impl Task {
         inbox: Inbox,
         resolver: Resolver,
         media: Media,
+        tap: Tap,
         settings: Settings,
         level: Option<LevelOfLog>,
     ) -> Task {
@@ -85,6 +87,7 @@ impl Task {
             resolver,
             media,
             facts: FactLog::new(),
+            tap,
             level,
             ending: Ending::with_grace(settings.grace),
             settings,
@@ -112,8 +115,10 @@ impl Task {
         tell_system(&[NotifyState::Ready]);
         let mut batches = 0;
         while !self.over {
-            self.media.flush(self.clock.now());
-            let alarms = [self.wake_at, self.media.due()];
+            let now = self.clock.now();
+            self.media.flush(now);
+            self.tap.flush(now);
+            let alarms = [self.wake_at, self.media.due(), self.tap.due()];
             let due = alarms.into_iter().flatten().fold(self.tick_at, Moment::min);
             let next = self.inbox.next(&mut self.ends, self.clock, Some(due)).await;
             batches = if matches!(next, Next::Datagrams(_)) { batches + 1 } else { 0 };
@@ -125,6 +130,7 @@ impl Task {
             }
         }
         self.media.stop();
+        self.tap.flush(self.clock.now());
         tracing::info!("ended");
     }
 
@@ -166,6 +172,9 @@ impl Task {
     /// One turn of the engine.
     fn turn(&mut self, input: Input) {
         let at = self.clock.now();
+        if let Input::Sip { flow, bytes } = &input {
+            self.tap.seen(at, Way::In, *flow, bytes);
+        }
         self.engine.handle(at, input);
         self.drain(at);
     }
@@ -175,13 +184,17 @@ impl Task {
         loop {
             match self.engine.poll() {
                 Output::Send { flow, bytes } => {
+                    self.tap.seen(at, Way::Out, flow, &bytes);
                     for flow in self.ends.send(flow, bytes) {
                         self.pending.push_back(Input::Unreachable { flow });
                     }
                 }
                 Output::Media(plan) => self.media.order(at, plan),
                 Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
-                Output::Told(told) => self.facts.tell(at, &told),
+                Output::Told(told) => {
+                    self.facts.tell(at, &told);
+                    self.tap.told(at, told);
+                }
                 Output::Reply { ticket: OWN_TICKET, reply: Reply::Counts(counts) } => {
                     self.counted(at, &counts);
                 }
@@ -329,6 +342,7 @@ impl Task {
         }
         self.media.reload(&merged);
         self.ending.set_grace(merged.grace);
+        self.tap.settings(&merged.admin, &merged.trace);
         self.turn(Input::Reload(Box::new(merged.engine.clone())));
         self.settings = merged;
         tracing::info!("settings reloaded");

@@ -45,7 +45,8 @@ pub(crate) fn settings(ip: &str, targets: &[String]) -> Settings {
     settings.engine.music_codecs = vec![rtp_flow::Codec::Pcma];
     settings.engine.pbx_targets = targets.to_vec();
     let socket = format!("parkade-{}-{number}.sock", std::process::id());
-    settings.admin_socket = Some(std::env::temp_dir().join(socket));
+    settings.admin.socket = Some(std::env::temp_dir().join(socket));
+    settings.admin.listen = parkade::AdminListen::Off;
     settings
 }
 

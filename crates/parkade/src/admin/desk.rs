@@ -1,0 +1,163 @@
+//! What every request needs: the way to the engine, the feed, the doorkeeper. Lists that many ask for
+//! are made once for all of them.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use park_core::{Command, LotView, Reply};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::admin::access::Access;
+use crate::admin::feed::Feed;
+use crate::admin::order::{AdminOrder, Steering};
+use crate::admin::problem::Problem;
+use crate::admin::trace::{Redactor, Traces};
+use crate::admin::views::{Dated, ParkedList};
+use crate::admin::webhook::HookCounts;
+use crate::clock::Clock;
+
+/// The engine answers at once; if it does not within this time, it hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A list of parked calls is shown again for so long, if no event has come since it was made.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// All that the rooms of the admin door share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(super) orders: mpsc::Sender<AdminOrder>,
+    pub(super) feed: Feed,
+    pub(super) access: Access,
+    pub(super) clock: Clock,
+    pub(super) steering: Option<Steering>,
+    pub(super) open_metrics: AtomicBool,
+    /// What was said lately.
+    pub(super) traces: std::sync::Mutex<Traces>,
+    /// What of it may be shown.
+    pub(super) redactor: RwLock<Redactor>,
+    /// What became of events that were sent to webhooks.
+    pub(super) hook_counts: Arc<HookCounts>,
+    /// Where the HTTP door is, for a browser.
+    pub(super) door: Option<String>,
+    board: Mutex<Option<Board>>,
+}
+
+/// The parked calls and lots, as they were a moment ago.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    made: Instant,
+    /// After which event.
+    position: u64,
+    /// The calls, …
+    pub(super) calls: Arc<[Dated]>,
+    /// … the lots, …
+    pub(super) lots: Arc<[LotView]>,
+    /// … and both as JSON.
+    pub(super) json: Bytes,
+}
+
+impl Desk {
+    /// A desk for this run of the program, which is known by `run`. Until the settings are told nobody is
+    /// let in by HTTP, and no message is kept.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers.
+    pub(crate) fn new(
+        orders: mpsc::Sender<AdminOrder>,
+        clock: Clock,
+        steering: Option<Steering>,
+        door: Option<String>,
+        run: String,
+    ) -> Result<Desk, getrandom::Error> {
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt)?;
+        Ok(Desk {
+            orders,
+            feed: Feed::new(run),
+            access: Access::default(),
+            clock,
+            steering,
+            open_metrics: AtomicBool::new(false),
+            traces: std::sync::Mutex::new(Traces::within(0)),
+            redactor: RwLock::new(Redactor::new(salt)),
+            hook_counts: Arc::default(),
+            door,
+            board: Mutex::default(),
+        })
+    }
+
+    /// Where the HTTP door is, for a browser, if it is open.
+    pub(crate) fn door(&self) -> Option<&str> {
+        self.door.as_deref()
+    }
+
+    /// Asks the engine.
+    ///
+    /// # Errors
+    /// What it has refused; or that it does not answer.
+    pub(super) async fn ask(&self, command: Command) -> Result<Reply, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let order = AdminOrder { command, answer };
+        let asked = async {
+            self.orders.send(order).await.map_err(|_| Problem::ending())?;
+            answered.await.map_err(|_| Problem::ending())
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(Reply::Refused { status, why })) => Err(Problem::refused(status, why)),
+            Ok(reply) => reply,
+            Err(_) => {
+                let detail = format!("the engine has not answered for {} s", PATIENCE.as_secs());
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+            }
+        }
+    }
+
+    /// Has the engine do something.
+    ///
+    /// # Errors
+    /// What it has refused; or that it does not answer.
+    pub(super) async fn order(&self, command: Command) -> Result<(), Problem> {
+        match self.ask(command).await? {
+            Reply::Done => Ok(()),
+            other => Err(something_else(&other)),
+        }
+    }
+
+    /// The parked calls and lots. However many ask, the engine lists them a few times a second at most.
+    ///
+    /// # Errors
+    /// If the engine does not answer.
+    pub(super) async fn board(&self) -> Result<Board, Problem> {
+        let mut kept = self.board.lock().await;
+        let position = self.feed.position();
+        if let Some(board) = &*kept
+            && board.position == position
+            && board.made.elapsed() < FRESH
+        {
+            return Ok(board.clone());
+        }
+        let (calls, lots) = match self.ask(Command::Parked).await? {
+            Reply::Parked { calls, lots } => (calls, lots),
+            other => return Err(something_else(&other)),
+        };
+        let now = self.clock.now();
+        let parked = calls.into_iter().map(|call| Dated::of(call, self.clock, now)).collect();
+        let list = ParkedList { parked, lots };
+        let json = serde_json::to_vec(&list)
+            .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+            .into();
+        let ParkedList { parked, lots } = list;
+        let (calls, lots) = (parked.into(), lots.into());
+        let board = Board { made: Instant::now(), position, calls, lots, json };
+        *kept = Some(board.clone());
+        Ok(board)
+    }
+}
+
+/// The engine has answered what was not asked: a bug of ours.
+pub(super) fn something_else(reply: &Reply) -> Problem {
+    tracing::error!("bug: the engine answers an operator with {reply:?}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the engine has answered something else")
+}

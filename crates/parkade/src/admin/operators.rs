@@ -1,0 +1,182 @@
+//! The operators' thread: everything that people and their programs see and steer, kept away from the
+//! thread that carries calls.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use park_core::{Fact, Told};
+use tokio::sync::mpsc;
+
+use crate::admin::desk::Desk;
+use crate::admin::door::{HttpDoor, LocalDoor};
+use crate::admin::event;
+use crate::admin::hooks::Hooks;
+use crate::admin::routes;
+use crate::admin::tap::Batch;
+use crate::admin::trace::{Homer, Seen};
+use crate::config::{AdminSettings, TraceSettings};
+
+const MIB: usize = 1 << 20;
+
+/// The doors that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    /// The Unix socket.
+    pub(crate) local: Option<LocalDoor>,
+    /// HTTP.
+    pub(crate) http: Option<HttpDoor>,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct Operators(JoinHandle<()>);
+
+impl Operators {
+    /// Serves at these doors until `batches` end.
+    ///
+    /// # Errors
+    /// If the system has no thread for it.
+    pub(crate) fn start(
+        doors: Doors,
+        desk: Arc<Desk>,
+        first: (AdminSettings, TraceSettings),
+        batches: mpsc::Receiver<Batch>,
+    ) -> io::Result<Operators> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("operators".into()).spawn(move || {
+            runtime.block_on(serve(doors, desk, first, batches));
+            runtime.shutdown_background();
+        })?;
+        Ok(Operators(thread))
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("bug: the operators' thread has ended in a panic");
+        }
+    }
+}
+
+async fn serve(
+    doors: Doors,
+    desk: Arc<Desk>,
+    (admin, trace): (AdminSettings, TraceSettings),
+    mut batches: mpsc::Receiver<Batch>,
+) {
+    let mut work = Work {
+        hooks: Hooks::new(desk.feed.run(), Arc::clone(&desk.hook_counts)),
+        homer: None,
+        desk: Arc::clone(&desk),
+    };
+    // Before anybody is let in.
+    work.admin(admin);
+    work.trace(&trace);
+    let routes = routes::all(Arc::clone(&desk));
+    let Doors { local, http } = doors;
+    let local = local.map(Arc::new);
+    if let Some(door) = local.clone() {
+        let routes = routes.clone();
+        tokio::spawn(async move { said("socket", door.serve(routes).await) });
+    }
+    if let Some(door) = http {
+        tokio::spawn(async move { said("listen", door.serve(routes).await) });
+    }
+    while let Some(batch) = batches.recv().await {
+        work.take(batch);
+    }
+    work.hooks.end().await;
+    drop(local);
+}
+
+fn said(which: &str, served: io::Result<()>) {
+    if let Err(error) = served {
+        tracing::error!("admin.{which}: nobody is served any more: {error}");
+    }
+}
+
+/// What is done with all that is told and seen.
+#[derive(Debug)]
+struct Work {
+    desk: Arc<Desk>,
+    hooks: Hooks,
+    homer: Option<Homer>,
+}
+
+impl Work {
+    fn take(&mut self, batch: Batch) {
+        let Batch { told, seen, unseen, untold, settings } = batch;
+        if let Some(settings) = settings {
+            let (admin, trace) = *settings;
+            self.admin(admin);
+            self.trace(&trace);
+        }
+        if untold > 0 {
+            tracing::warn!(untold, "operators and webhooks were not told everything");
+        }
+        if unseen > 0 {
+            tracing::warn!(unseen, "traces: messages were left out");
+        }
+        self.see(seen);
+        for (at, told) in &told {
+            self.keep(told);
+            if let Some((kind, view)) = event::of(self.desk.clock, *at, told) {
+                let event = self.desk.feed.tell(kind, &view);
+                self.hooks.tell(&event);
+            }
+        }
+    }
+
+    /// What was said in a call is remembered longer while the call is parked.
+    fn keep(&self, told: &Told) {
+        let parked = match &told.fact {
+            Fact::Parked { .. } => true,
+            fact if fact.is_end_of_park() => false,
+            _ => return,
+        };
+        if let Some(call) = &told.call {
+            let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+            traces.parked(call, parked);
+        }
+    }
+
+    fn admin(&mut self, settings: AdminSettings) {
+        let AdminSettings { tokens, open_metrics, webhooks, .. } = settings;
+        self.hooks.set(&webhooks);
+        self.desk.access.reload(tokens);
+        self.desk.open_metrics.store(open_metrics, Ordering::Relaxed);
+    }
+
+    fn trace(&mut self, settings: &TraceSettings) {
+        let TraceSettings { memory, redact_names, hep } = settings;
+        let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        traces.set_limit(*memory as usize * MIB);
+        let mut redactor = self.desk.redactor.write().unwrap_or_else(PoisonError::into_inner);
+        redactor.set_names(*redact_names);
+        if self.homer.as_ref().map(Homer::settings) == hep.as_ref() {
+            return;
+        }
+        let opened = hep.as_ref().map(Homer::open).transpose();
+        self.homer = opened.unwrap_or_else(|error| {
+            tracing::error!("hep.to: messages are not sent to Homer: {error}");
+            None
+        });
+    }
+
+    fn see(&mut self, seen: Vec<Seen>) {
+        if let Some(homer) = &mut self.homer {
+            let redactor = self.desk.redactor.read().unwrap_or_else(PoisonError::into_inner);
+            for seen in &seen {
+                homer.send(seen, &redactor, self.desk.clock);
+            }
+        }
+        let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        if !traces.is_off() {
+            for seen in seen {
+                traces.see(seen);
+            }
+        }
+    }
+}

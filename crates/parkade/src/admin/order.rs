@@ -1,0 +1,27 @@
+//! An operator's orders on their way to those who carry them out.
+
+use park_core::{Command, Reply};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::logging::LevelOfLog;
+
+/// An order, and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct AdminOrder {
+    /// What is ordered.
+    pub(crate) command: Command,
+    /// Where the answer goes.
+    pub(crate) answer: oneshot::Sender<Reply>,
+}
+
+/// The configuration is to be read again; the answer is whether that is done, or why not.
+pub(crate) type ReloadAsked = oneshot::Sender<Result<(), String>>;
+
+/// What of the program itself operators may change while it runs.
+#[derive(Debug)]
+pub struct Steering {
+    /// How much is told in the log.
+    pub(crate) level: LevelOfLog,
+    /// Who reads the configuration again.
+    pub(crate) reloads: mpsc::Sender<ReloadAsked>,
+}

@@ -1,0 +1,16 @@
+//! What can be asked of the HTTP door, by resource.
+
+mod body;
+mod calls;
+mod events;
+mod health;
+mod house;
+mod openapi;
+mod parked;
+mod places;
+mod steer;
+mod table;
+mod trace;
+
+pub(crate) use steer::LoggedIn;
+pub(super) use table::all;

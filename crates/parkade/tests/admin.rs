@@ -1,0 +1,162 @@
+//! The HTTP door of the running binary: who is let in, and what is answered.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod rig;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::rig::{Binary, PATIENCE, exchange, udp, whole_exchange};
+
+/// The binary with its door on a free port, and a token of each role.
+struct House {
+    binary: Binary,
+    door: SocketAddr,
+    view: String,
+    operate: String,
+    _pbx: UdpSocket,
+}
+
+/// What `parkade token` prints: the token, and what is to be written in the configuration.
+fn token(name: &str, more: &[&str]) -> (String, String) {
+    let output = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
+        .args(["token", name])
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (token, configuration) = text.split_once('\n').unwrap();
+    (token.to_owned(), configuration.to_owned())
+}
+
+impl House {
+    fn new() -> House {
+        House::with("")
+    }
+
+    fn with(more: &str) -> House {
+        let pbx = udp("127.0.0.1");
+        let (view, first) = token("wall \"1\"", &[]);
+        let (operate, second) = token("desk", &["--operate"]);
+        let more = format!("{first}{second}{more}");
+        let at = pbx.local_addr().unwrap();
+        let mut binary = Binary::with_door("listen = \"127.0.0.1:0\"", &more, at);
+        let told = binary.told("parking board at");
+        let door = told.trim().rsplit("http://").next().unwrap().parse().unwrap();
+        House { binary, door, view, operate, _pbx: pbx }
+    }
+
+    fn stream(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.door).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    fn ask(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> (u16, Value) {
+        let header = format!("Authorization: Bearer {token}");
+        exchange(&mut self.stream(), method, path, &[&header], body)
+    }
+}
+
+#[test]
+fn who_has_no_token_or_a_wrong_one_is_told_so_and_a_role_is_good_for_what_it_says() {
+    let house = House::new();
+    let (status, head, body) = whole_exchange(&mut house.stream(), "GET", "/api/parked", &[], None);
+    assert_eq!(status, 401);
+    let head = head.to_ascii_lowercase();
+    assert!(head.contains("www-authenticate: bearer"), "{head}");
+    assert!(head.contains("content-type: application/problem+json"), "{head}");
+    assert!(body.contains("parkade token makes one"), "{body}");
+    assert_eq!(house.ask("GET", "/api/parked", "parkade_guess", None).0, 401);
+    let (status, list) = house.ask("GET", "/api/parked", &house.view, None);
+    assert_eq!((status, &list["parked"]), (200, &json!([])));
+    let (status, problem) = house.ask("POST", "/api/drain", &house.view, None);
+    assert_eq!(status, 403);
+    assert!(problem["detail"].as_str().unwrap().contains("role is view; operate is needed"));
+    assert_eq!(house.ask("POST", "/api/drain", &house.operate, None).0, 204);
+    // What asks for no token has none to be wrong.
+    for (path, expected) in [("/live", 200), ("/ready", 503), ("/openapi.json", 200)] {
+        let (status, ..) = whole_exchange(&mut house.stream(), "GET", path, &[], None);
+        assert_eq!(status, expected, "{path}");
+    }
+    assert_eq!(house.ask("DELETE", "/api/drain", &house.operate, None).0, 204);
+    assert_eq!(whole_exchange(&mut house.stream(), "GET", "/ready", &[], None).0, 200);
+}
+
+#[test]
+fn who_guesses_tokens_has_to_wait() {
+    let house = House::new();
+    let guesses = (0..20).map(|_| house.ask("GET", "/api/lots", "guess", None).0);
+    let statuses: Vec<u16> = guesses.collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10, "{statuses:?}");
+    assert_eq!(statuses.last(), Some(&429));
+    // The Unix socket is another door.
+    assert_eq!(house.binary.get("/api/parked")["parked"], json!([]));
+}
+
+#[test]
+fn a_wrong_request_is_told_what_is_wrong_with_it() {
+    let house = House::new();
+    let told = |method, path, body| {
+        let (status, problem) = house.ask(method, path, &house.operate, body);
+        (status, problem["detail"].as_str().unwrap_or_default().to_owned())
+    };
+    let (status, detail) = told("PUT", "/api/log", Some(json!({ "level": "loud" })));
+    assert_eq!(status, 422);
+    assert!(detail.contains("unknown variant `loud`, expected one of `error`"), "{detail}");
+    let (status, detail) = told("PUT", "/api/log", None);
+    assert_eq!(
+        (status, detail.as_str()),
+        (415, "the body is of no Content-Type; send application/json")
+    );
+    let (status, detail) = told("PATCH", "/api/log", None);
+    assert_eq!(status, 405);
+    assert!(detail.contains("PATCH means nothing to /api/log"), "{detail}");
+    let (status, detail) = told("GET", "/api/parked/nobody", None);
+    assert_eq!(status, 404);
+    assert!(detail.contains("no call is parked by the name of \"nobody\""), "{detail}");
+    let (status, detail) = told("GET", "/events?kinds=parked,dance", None);
+    assert_eq!(status, 400);
+    assert!(detail.contains("\"dance\" is no kind of event; there are parked, "), "{detail}");
+    let large = json!({ "level": "x".repeat(70_000) });
+    assert_eq!(told("PUT", "/api/log", Some(large)).0, 413);
+    assert_eq!(told("PUT", "/api/log", Some(json!({ "level": "debug" }))).0, 204);
+    let mut stream = house.stream();
+    stream.write_all(b"nonsense\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[test]
+fn a_login_is_given_out_by_the_unix_socket_only() {
+    let house = House::new();
+    let order = json!({ "role": "view" });
+    assert_eq!(house.ask("POST", "/api/login", &house.operate, Some(order)).0, 403);
+    let output = Command::new(assert_cmd::cargo::cargo_bin("parkade"))
+        .args(["board", "--view", "--socket"])
+        .arg(house.binary.socket())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let url = String::from_utf8(output.stdout).unwrap();
+    let token = url.trim().strip_prefix(&format!("http://{}/#token=", house.door)).unwrap();
+    assert_eq!(house.ask("GET", "/api/lots", token, None).0, 200);
+    assert_eq!(house.ask("POST", "/api/drain", token, None).0, 403);
+}
+
+#[test]
+fn who_says_nothing_is_disconnected() {
+    let house = House::new();
+    let mut silent = house.stream();
+    silent.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    silent.write_all(b"GET /live HTTP/1.1\r\nHost").unwrap();
+    let mut answer = Vec::new();
+    silent.read_to_end(&mut answer).unwrap();
+    assert_eq!(house.ask("GET", "/api/lots", &house.view, None).0, 200);
+}
