@@ -160,3 +160,68 @@ fn who_says_nothing_is_disconnected() {
     silent.read_to_end(&mut answer).unwrap();
     assert_eq!(house.ask("GET", "/api/lots", &house.view, None).0, 200);
 }
+
+#[test]
+fn metrics_are_told_as_prometheus_reads_them_and_count_what_has_happened() {
+    let house = House::new();
+    let phone = udp("127.0.0.1");
+    for _ in 0..2 {
+        let at = phone.local_addr().unwrap();
+        let text = rig::request("OPTIONS", "sip:pbx.example", "UDP", at, "metrics");
+        phone.send_to(text.as_bytes(), house.binary.phones).unwrap();
+    }
+    phone.send_to(b"nonsense", house.binary.phones).unwrap();
+    let read = || {
+        let header = format!("Authorization: Bearer {}", house.view);
+        whole_exchange(&mut house.stream(), "GET", "/metrics", &[&header], None)
+    };
+    let count = |text: &str, line: &str| {
+        text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse::<f64>().ok())
+    };
+    let options = "parkade_sip_requests_total{side=\"phones\",way=\"in\",method=\"OPTIONS\"}";
+    let (begun, mut text) = (std::time::Instant::now(), String::new());
+    // The last datagram has come when it is counted.
+    while count(&text, "parkade_sip_dropped_total") != Some(1.0) && begun.elapsed() < PATIENCE {
+        let (status, head, body) = read();
+        assert_eq!(status, 200);
+        assert!(head.contains("application/openmetrics-text; version=1.0.0"), "{head}");
+        text = body;
+    }
+    assert_eq!(count(&text, options), Some(2.0), "{text}");
+    assert_eq!(count(&text, "parkade_lot_slots_free{lot=\"office\",domain=\"\"}"), Some(20.0));
+    assert!(count(&text, "parkade_engine_turn_seconds_count") > Some(2.0), "{text}");
+    assert_well_formed(&text);
+    assert_eq!(whole_exchange(&mut house.stream(), "GET", "/metrics", &[], None).0, 401);
+}
+
+/// The rules of OpenMetrics that a reader stumbles over: each metric is described once before its
+/// values, counters end in `_total`, buckets grow, and the end is said.
+fn assert_well_formed(text: &str) {
+    let mut kinds = std::collections::BTreeMap::new();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut last_bucket = None;
+    assert!(text.ends_with("# EOF\n"));
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(kinds.insert(name, kind).is_none(), "{name} is described twice");
+            continue;
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+        assert!(seen.insert(series), "{series} is there twice");
+        let name = series.split('{').next().unwrap();
+        let stem = ["_total", "_bucket", "_sum", "_count"];
+        let stem = stem.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let kind = kinds.get(stem).or(kinds.get(name)).unwrap_or_else(|| panic!("{name}: no TYPE"));
+        assert_eq!(*kind == "counter", name.ends_with("_total"), "{line} is a {kind}");
+        if name.ends_with("_bucket") {
+            let count: u64 = value.parse().unwrap();
+            let before = last_bucket.replace((stem, count)).filter(|(of, _)| *of == stem);
+            assert!(before.is_none_or(|(_, before)| before <= count), "{line}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What every request needs: the way to the engine, the feed, the doorkeeper. Lists that many ask for
 //! are made once for all of them.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,10 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::admin::access::Access;
 use crate::admin::feed::Feed;
+use crate::admin::metrics::{Figures, Outcomes};
 use crate::admin::order::{AdminOrder, Steering};
 use crate::admin::problem::Problem;
-use crate::admin::trace::{Redactor, Traces};
+use crate::admin::trace::{HomerCounts, Redactor, Traces};
 use crate::admin::views::{Dated, ParkedList};
 use crate::admin::webhook::HookCounts;
 use crate::clock::Clock;
@@ -37,11 +38,24 @@ pub(crate) struct Desk {
     pub(super) traces: std::sync::Mutex<Traces>,
     /// What of it may be shown.
     pub(super) redactor: RwLock<Redactor>,
+    /// What became of parked calls.
+    pub(super) outcomes: std::sync::Mutex<Outcomes>,
+    /// What could not be told.
+    pub(super) missed: Missed,
+    /// Messages for Homer.
+    pub(super) homer_counts: Arc<HomerCounts>,
     /// What became of events that were sent to webhooks.
     pub(super) hook_counts: Arc<HookCounts>,
     /// Where the HTTP door is, for a browser.
     pub(super) door: Option<String>,
     board: Mutex<Option<Board>>,
+}
+
+/// What operators were not told, as there was too much of it.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    pub(super) facts: AtomicU64,
+    pub(super) messages: AtomicU64,
 }
 
 /// The parked calls and lots, as they were a moment ago.
@@ -82,6 +96,9 @@ impl Desk {
             open_metrics: AtomicBool::new(false),
             traces: std::sync::Mutex::new(Traces::within(0)),
             redactor: RwLock::new(Redactor::new(salt)),
+            outcomes: std::sync::Mutex::new(Outcomes::new()),
+            missed: Missed::default(),
+            homer_counts: Arc::default(),
             hook_counts: Arc::default(),
             door,
             board: Mutex::default(),
@@ -99,19 +116,34 @@ impl Desk {
     /// What it has refused; or that it does not answer.
     pub(super) async fn ask(&self, command: Command) -> Result<Reply, Problem> {
         let (answer, answered) = oneshot::channel();
-        let order = AdminOrder { command, answer };
+        match self.answered(AdminOrder::Engine { command, answer }, answered).await? {
+            Reply::Refused { status, why } => Err(Problem::refused(status, why)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Asks the engine's task what it has counted.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(super) async fn figures(&self) -> Result<Box<Figures>, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.answered(AdminOrder::Figures(answer), answered).await
+    }
+
+    async fn answered<T>(
+        &self,
+        order: AdminOrder,
+        answered: oneshot::Receiver<T>,
+    ) -> Result<T, Problem> {
         let asked = async {
             self.orders.send(order).await.map_err(|_| Problem::ending())?;
             answered.await.map_err(|_| Problem::ending())
         };
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(Reply::Refused { status, why })) => Err(Problem::refused(status, why)),
-            Ok(reply) => reply,
-            Err(_) => {
-                let detail = format!("the engine has not answered for {} s", PATIENCE.as_secs());
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
-            }
-        }
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
+            let detail = format!("the engine has not answered for {} s", PATIENCE.as_secs());
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+        })
     }
 
     /// Has the engine do something.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use base::Moment;
 use park_core::{Fact, Told};
 use tokio::sync::mpsc;
 
@@ -113,6 +114,8 @@ impl Work {
             self.admin(admin);
             self.trace(&trace);
         }
+        self.desk.missed.facts.fetch_add(untold, Ordering::Relaxed);
+        self.desk.missed.messages.fetch_add(unseen, Ordering::Relaxed);
         if untold > 0 {
             tracing::warn!(untold, "operators and webhooks were not told everything");
         }
@@ -122,6 +125,11 @@ impl Work {
         self.see(seen);
         for (at, told) in &told {
             self.keep(told);
+            self.desk
+                .outcomes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .hear(at.since(Moment::ZERO), told);
             if let Some((kind, view)) = event::of(self.desk.clock, *at, told) {
                 let event = self.desk.feed.tell(kind, &view);
                 self.hooks.tell(&event);
@@ -158,7 +166,9 @@ impl Work {
         if self.homer.as_ref().map(Homer::settings) == hep.as_ref() {
             return;
         }
-        let opened = hep.as_ref().map(Homer::open).transpose();
+        let opened = hep.as_ref();
+        let opened = opened.map(|hep| Homer::open(hep, Arc::clone(&self.desk.homer_counts)));
+        let opened = opened.transpose();
         self.homer = opened.unwrap_or_else(|error| {
             tracing::error!("hep.to: messages are not sent to Homer: {error}");
             None

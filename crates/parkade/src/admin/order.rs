@@ -3,15 +3,21 @@
 use park_core::{Command, Reply};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::admin::metrics::Figures;
 use crate::logging::LevelOfLog;
 
 /// An order, and where its answer goes.
 #[derive(Debug)]
-pub(crate) struct AdminOrder {
-    /// What is ordered.
-    pub(crate) command: Command,
-    /// Where the answer goes.
-    pub(crate) answer: oneshot::Sender<Reply>,
+pub(crate) enum AdminOrder {
+    /// For the engine.
+    Engine {
+        /// What is ordered.
+        command: Command,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Reply>,
+    },
+    /// For its task: what it has counted.
+    Figures(oneshot::Sender<Box<Figures>>),
 }
 
 /// The configuration is to be read again; the answer is whether that is done, or why not.

@@ -2,12 +2,14 @@
 //! a call costs it no more than a place in a list. If nobody takes them, messages are left out first.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base::{Flow, Moment};
 use bytes::Bytes;
 use park_core::Told;
 use tokio::sync::mpsc;
 
+use crate::admin::metrics::Counted;
 use crate::config::{AdminSettings, TraceSettings};
 
 /// Messages may wait for so long, in microseconds, so that many go in one batch.
@@ -22,7 +24,7 @@ const MOST_FACTS: usize = 65_536;
 const BATCHES: usize = 256;
 
 /// Which way a message went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Way {
     /// It came.
     In,
@@ -76,6 +78,7 @@ pub(crate) struct Tap {
     since: Option<Moment>,
     /// Whether messages are wanted at all.
     messages: bool,
+    counted: Counted,
     to: mpsc::Sender<Batch>,
 }
 
@@ -84,7 +87,10 @@ impl Tap {
     pub(crate) fn new(trace: &TraceSettings) -> (Tap, mpsc::Receiver<Batch>) {
         let (to, batches) = mpsc::channel(BATCHES);
         let messages = wants_messages(trace);
-        (Tap { batch: Batch::default(), since: None, messages, to }, batches)
+        (
+            Tap { batch: Batch::default(), since: None, messages, counted: Counted::new(), to },
+            batches,
+        )
     }
 
     /// A fact.
@@ -98,6 +104,7 @@ impl Tap {
 
     /// A message.
     pub(crate) fn seen(&mut self, at: Moment, way: Way, flow: Flow, bytes: &Bytes) {
+        self.counted.sip.count(flow.side, way, bytes);
         if !self.messages {
             return;
         }
@@ -107,6 +114,16 @@ impl Tap {
         } else {
             self.batch.unseen += 1;
         }
+    }
+
+    /// A turn of the engine took so long.
+    pub(crate) fn turned(&mut self, took: Duration) {
+        self.counted.turn(took);
+    }
+
+    /// What has been counted since the start.
+    pub(crate) fn counted(&self) -> Counted {
+        self.counted.clone()
     }
 
     /// New settings.

@@ -18,6 +18,7 @@ pub(super) struct Published {
     full: AtomicU64,
     dropped: [AtomicU64; Why::ALL.len()],
     in_use: AtomicU64,
+    fast_paths: AtomicU64,
 }
 
 /// What all workers have carried since the start.
@@ -41,11 +42,20 @@ pub(crate) struct MediaCounts {
     pub(crate) dropped: [u64; Why::ALL.len()],
     /// Pairs in use now.
     pub(crate) pairs: u64,
+    /// Directions that the kernel forwards now, RTP and RTCP each.
+    pub(crate) fast_paths: u64,
+}
+
+impl MediaCounts {
+    /// Directions that do not go by the kernel now, RTP and RTCP each.
+    pub(crate) fn user_streams(&self) -> u64 {
+        (2 * self.pairs).saturating_sub(self.fast_paths)
+    }
 }
 
 impl Published {
     /// Writes the counts as they are now.
-    pub(super) fn publish(&self, counts: &Counts, troubles: Troubles, in_use: usize) {
+    pub(super) fn publish(&self, counts: &Counts, troubles: Troubles, in_use: usize, fast: usize) {
         self.forwarded.store(counts.forwarded, Ordering::Relaxed);
         self.fast.store(counts.fast, Ordering::Relaxed);
         self.paced.store(counts.paced, Ordering::Relaxed);
@@ -54,6 +64,7 @@ impl Published {
         self.errors.store(troubles.errors, Ordering::Relaxed);
         self.full.store(troubles.full, Ordering::Relaxed);
         self.in_use.store(in_use as u64, Ordering::Relaxed);
+        self.fast_paths.store(fast as u64, Ordering::Relaxed);
         for (published, why) in self.dropped.iter().zip(Why::ALL) {
             published.store(counts.dropped(why), Ordering::Relaxed);
         }
@@ -68,6 +79,7 @@ impl Published {
         sum.huge += self.huge.load(Ordering::Relaxed);
         sum.errors += self.errors.load(Ordering::Relaxed);
         sum.full += self.full.load(Ordering::Relaxed);
+        sum.fast_paths += self.fast_paths.load(Ordering::Relaxed);
         sum.pairs += self.in_use.load(Ordering::Relaxed);
         for (into, published) in sum.dropped.iter_mut().zip(&self.dropped) {
             *into += published.load(Ordering::Relaxed);

@@ -149,7 +149,8 @@ impl<W: Wire> Worker<W> {
             (self.standing.notify)(notice);
         }
         let (counts, in_use) = (self.relay.counts(), self.relay.len());
-        self.standing.published.publish(&counts, self.wire.troubles(), in_use);
+        let (troubles, fast) = (self.wire.troubles(), self.relay.fast_paths());
+        self.standing.published.publish(&counts, troubles, in_use, fast);
     }
 
     /// Looks, if that is due, and has the kernel do what is left to it.

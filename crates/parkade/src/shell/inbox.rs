@@ -57,6 +57,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// How much waits here, datagrams apart, which wait in the system.
+    pub(super) fn waiting(&self) -> usize {
+        self.streams.len() + self.media.len() + self.found.len() + self.admin.len()
+    }
+
     /// Waits for the next thing; for `wake_at` at the latest.
     pub(super) async fn next(
         &mut self,

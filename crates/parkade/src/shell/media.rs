@@ -114,6 +114,11 @@ impl Media {
         }
     }
 
+    /// What the workers have carried since the start.
+    pub(super) fn counts(&self) -> MediaCounts {
+        self.workers.counts()
+    }
+
     /// Ends the workers, and says what they have carried.
     pub(super) fn stop(self) {
         let MediaCounts { forwarded, fast, paced, unsent, huge, errors, full, dropped, .. } =

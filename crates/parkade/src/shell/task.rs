@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use crate::admin::{AdminOrder, Tap, Way};
+use crate::admin::{AdminOrder, Figures, Tap, Way};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::{FactLog, LevelOfLog};
@@ -177,6 +177,7 @@ impl Task {
         }
         self.engine.handle(at, input);
         self.drain(at);
+        self.tap.turned(self.clock.now().since(at));
     }
 
     /// Does what the engine wants done, until it is idle.
@@ -290,10 +291,24 @@ impl Task {
     }
 
     fn admin(&mut self, order: AdminOrder) {
-        self.last_ticket += 1;
-        let ticket = self.last_ticket;
-        self.answers.insert(ticket, order.answer);
-        self.turn(Input::Command { ticket, command: order.command });
+        match order {
+            AdminOrder::Engine { command, answer } => {
+                self.last_ticket += 1;
+                let ticket = self.last_ticket;
+                self.answers.insert(ticket, answer);
+                self.turn(Input::Command { ticket, command });
+            }
+            AdminOrder::Figures(answer) => {
+                let figures = Figures {
+                    counted: self.tap.counted(),
+                    waiting: self.pending.len() + self.inbox.waiting(),
+                    streams: self.ends.streams(),
+                    media: self.media.counts(),
+                };
+                // Whoever asked may have gone.
+                let _ = answer.send(Box::new(figures));
+            }
+        }
     }
 
     fn own(&mut self, command: Command) {

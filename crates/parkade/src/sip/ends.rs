@@ -41,6 +41,11 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// How many connections are open.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
     /// Binds everything. `events` is where streams tell what happens.
     pub(crate) fn bind(
         wanted: &[(Side, Listen)],

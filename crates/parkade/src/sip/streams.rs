@@ -47,6 +47,11 @@ impl Streams {
         }
     }
 
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     /// Takes a connection that somebody has opened to us. Tells why not, if it is not taken.
     pub(crate) fn accept(&mut self, flow: Flow, stream: TcpStream) -> Result<(), &'static str> {
         if self.open.len() >= MOST {

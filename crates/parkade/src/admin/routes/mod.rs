@@ -5,6 +5,7 @@ mod calls;
 mod events;
 mod health;
 mod house;
+mod metrics;
 mod openapi;
 mod parked;
 mod places;

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::admin::event::EventView;
 use crate::admin::problem::Problem;
-use crate::admin::routes::{calls, events, health, house, parked, places, steer, trace};
+use crate::admin::routes::{calls, events, health, house, metrics, parked, places, steer, trace};
 
 /// Parkade's API for operators.
 ///
@@ -25,7 +25,7 @@ use crate::admin::routes::{calls, events, health, house, parked, places, steer, 
         trace::file,
         house::bindings, house::subscriptions, house::counts,
         steer::drain, steer::undrain, steer::log, steer::reload, steer::login,
-        events::events, health::live, health::ready, openapi,
+        events::events, metrics::metrics, health::live, health::ready, openapi,
     ),
     components(schemas(Problem, EventView)),
     modifiers(&Tokens, &Problems),

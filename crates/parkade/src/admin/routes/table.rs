@@ -15,7 +15,9 @@ use crate::admin::access::NotLetIn;
 use crate::admin::desk::Desk;
 use crate::admin::peer::Peer;
 use crate::admin::problem::Problem;
-use crate::admin::routes::{calls, events, health, house, openapi, parked, places, steer, trace};
+use crate::admin::routes::{
+    calls, events, health, house, metrics, openapi, parked, places, steer, trace,
+};
 use crate::config::Role;
 
 /// No body is longer, in bytes.
@@ -37,6 +39,7 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/subscriptions", get(house::subscriptions))
         .route("/api/counts", get(house::counts))
         .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
         .route_layer(from_fn_with_state((Arc::clone(&desk), Role::View), admit));
     let steered = Router::new()
         .route("/api/drain", post(steer::drain).delete(steer::undrain))

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use base::Transport;
@@ -49,10 +51,16 @@ const LONGEST_WORD: usize = 256;
 pub(crate) struct Homer {
     socket: UdpSocket,
     settings: HepSettings,
-    /// Messages that went.
-    pub(crate) sent: u64,
-    /// Messages that could not be sent.
-    pub(crate) lost: u64,
+    counts: Arc<HomerCounts>,
+}
+
+/// What became of messages for Homer.
+#[derive(Debug, Default)]
+pub(crate) struct HomerCounts {
+    /// They went.
+    pub(crate) sent: AtomicU64,
+    /// They could not be sent.
+    pub(crate) lost: AtomicU64,
 }
 
 impl Homer {
@@ -60,7 +68,7 @@ impl Homer {
     ///
     /// # Errors
     /// If the system has no socket for it.
-    pub(crate) fn open(settings: &HepSettings) -> io::Result<Homer> {
+    pub(crate) fn open(settings: &HepSettings, counts: Arc<HomerCounts>) -> io::Result<Homer> {
         let any: IpAddr = match settings.to.is_ipv4() {
             true => Ipv4Addr::UNSPECIFIED.into(),
             false => Ipv6Addr::UNSPECIFIED.into(),
@@ -68,7 +76,7 @@ impl Homer {
         let socket = UdpSocket::bind((any, 0))?;
         socket.set_nonblocking(true)?;
         socket.connect(settings.to)?;
-        Ok(Homer { socket, settings: settings.clone(), sent: 0, lost: 0 })
+        Ok(Homer { socket, settings: settings.clone(), counts })
     }
 
     /// Where it leads, and how.
@@ -84,11 +92,8 @@ impl Homer {
         let sent = packet.is_some_and(|packet| {
             self.socket.send(&packet).or_else(|_| self.socket.send(&packet)).is_ok()
         });
-        if sent {
-            self.sent += 1;
-        } else {
-            self.lost += 1;
-        }
+        let count = if sent { &self.counts.sent } else { &self.counts.lost };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -6,7 +6,7 @@ mod redact;
 mod ring;
 mod view;
 
-pub(super) use hep::Homer;
+pub(super) use hep::{Homer, HomerCounts};
 pub(super) use pcap::pcap;
 pub(super) use redact::Redactor;
 pub(super) use ring::Traces;

@@ -114,13 +114,11 @@ impl Traces {
     }
 
     /// How many bytes they take, about.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// How many calls are known.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.calls.len()
     }

@@ -1,0 +1,193 @@
+//! All metrics, put together when somebody reads them.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use axum::http::StatusCode;
+use park_core::{Command, Counts, Reply};
+use rtp_flow::Why;
+
+use crate::admin::desk::{Board, Desk, something_else};
+use crate::admin::metrics::figures::Figures;
+use crate::admin::metrics::process::Process;
+use crate::admin::metrics::tally::Kind;
+use crate::admin::metrics::text::{Labels, Page};
+use crate::admin::problem::Problem;
+use crate::admin::tap::Way;
+
+/// All metrics as text.
+///
+/// # Errors
+/// If the engine does not answer.
+pub(in crate::admin) async fn scrape(desk: &Desk) -> Result<String, Problem> {
+    let counts = match desk.ask(Command::Counts).await? {
+        Reply::Counts(counts) => counts,
+        other => return Err(something_else(&other)),
+    };
+    let board = desk.board().await?;
+    let figures = desk.figures().await?;
+    let mut page = Page::default();
+    program(&mut page);
+    house(&mut page, &counts);
+    lots(&mut page, &board);
+    outcomes(&mut page, desk);
+    sip(&mut page, &figures);
+    media(&mut page, &figures);
+    operators(&mut page, desk);
+    page.text().map_err(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written down")
+    })
+}
+
+fn labels<const N: usize>(all: [(&'static str, &str); N]) -> Labels {
+    all.map(|(name, value)| (name, value.to_owned())).to_vec()
+}
+
+fn program(page: &mut Page) {
+    let version = labels([("version", env!("CARGO_PKG_VERSION"))]);
+    page.gauges(("parkade_build_info", "The version that runs."), [(version, 1.0)]);
+    let Process { cpu, resident, descriptors, began } = Process::now();
+    page.seconds(("process_cpu_seconds", "Processor time."), cpu);
+    page.gauge(
+        ("process_resident_memory_bytes", "Memory that is really there."),
+        resident as usize,
+    );
+    page.gauge(("process_open_fds", "Open files and sockets."), descriptors as usize);
+    let since = ("process_start_time_seconds", "When it began, since 1970.");
+    page.gauges(since, [(Vec::new(), began)]);
+}
+
+fn house(page: &mut Page, counts: &Counts) {
+    page.gauge(("parkade_legs", "Legs, of calls and of subscriptions."), counts.legs);
+    page.gauge(("parkade_bindings", "Registered Contacts."), counts.bindings);
+    page.gauge(("parkade_subscriptions", "Subscriptions to what is parked."), counts.watches);
+    page.gauge(("parkade_transactions", "SIP transactions."), counts.transactions);
+    page.gauge(("parkade_pending_requests", "Requests on their way through."), counts.pending);
+    page.gauge(("parkade_alarms", "Alarms that are set."), counts.alarms);
+    page.gauge(("parkade_port_pairs", "Pairs of RTP ports in use."), counts.pairs);
+    let draining = usize::from(counts.draining);
+    page.gauge(("parkade_draining", "Whether new calls are refused."), draining);
+    let dropped = ("parkade_sip_dropped", "Messages dropped as malformed or foreign.");
+    page.counter(dropped, counts.dropped);
+    let bugs = ("parkade_bugs", "Broken inner promises; should stay 0.");
+    page.counter(bugs, counts.bugs);
+}
+
+fn lots(page: &mut Page, board: &Board) {
+    let of = |lot: &park_core::LotView| labels([("lot", &lot.lot), ("domain", &lot.domain)]);
+    let parked = board.lots.iter().map(|lot| (of(lot), lot.parked as f64));
+    page.gauges(("parkade_parked_calls", "Parked calls of a lot, extensions included."), parked);
+    let slots = board.lots.iter().map(|lot| (of(lot), lot.slots as f64));
+    page.gauges(("parkade_lot_slots", "Numbered slots of a lot."), slots);
+    let free = board.lots.iter().map(|lot| (of(lot), lot.free as f64));
+    page.gauges(("parkade_lot_slots_free", "How many of them are free."), free);
+    let longest = board.calls.iter().map(|dated| dated.call.parked_for_s).max().unwrap_or(0);
+    let what = ("parkade_longest_wait_seconds", "How long the call that waits longest has waited.");
+    page.gauge(what, longest as usize);
+    let mut states: BTreeMap<&str, f64> = BTreeMap::new();
+    for dated in board.calls.iter() {
+        *states.entry(dated.call.state.word()).or_default() += 1.0;
+    }
+    let states = states.into_iter().map(|(state, count)| (labels([("state", state)]), count));
+    page.gauges(("parkade_parked_states", "Parked calls by what becomes of them."), states);
+}
+
+fn outcomes(page: &mut Page, desk: &Desk) {
+    let outcomes = desk.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+    let counts = outcomes.counts.iter();
+    let counts = counts.map(|((asked, outcome), count)| {
+        (labels([("asked", asked), ("outcome", outcome)]), *count)
+    });
+    let what = "What became of parks, retrieves, recalls and waits: ok, a word, or a SIP status.";
+    page.counters(("parkade_outcomes", what), counts);
+    let park = "From when a park was asked for until it stood.";
+    page.histogram(("parkade_park_seconds", park), &outcomes.park);
+    let retrieve = "From a retriever's INVITE until it had the call.";
+    page.histogram(("parkade_retrieve_seconds", retrieve), &outcomes.retrieve);
+    let recall = "From when a recall began to ring until it was answered.";
+    page.histogram(("parkade_recall_seconds", recall), &outcomes.recall);
+    let waited = "How long calls were parked until somebody had them.";
+    page.histogram(("parkade_waited_seconds", waited), &outcomes.waited);
+}
+
+fn sip(page: &mut Page, figures: &Figures) {
+    let way = |way| match way {
+        Way::In => "in",
+        Way::Out => "out",
+    };
+    let (mut requests, mut responses, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (side, passed, kind, count) in figures.counted.sip.iter() {
+        let mut labels = labels([("side", &side.to_string()), ("way", way(passed))]);
+        match kind {
+            Kind::Request(method) => {
+                labels.push(("method", method.to_owned()));
+                requests.push((labels, count));
+            }
+            Kind::Response(code) => {
+                labels.push(("code", code.to_string()));
+                responses.push((labels, count));
+            }
+            Kind::Neither => others.push((labels, count)),
+        }
+    }
+    for lines in [&mut requests, &mut responses, &mut others] {
+        lines.sort();
+    }
+    page.counters(("parkade_sip_requests", "SIP requests, repetitions included."), requests);
+    page.counters(("parkade_sip_responses", "SIP responses, repetitions included."), responses);
+    page.counters(("parkade_sip_keep_alives", "Keep-alives, and what is no SIP."), others);
+    page.gauge(("parkade_sip_connections", "Open TCP connections."), figures.streams);
+    page.gauge(("parkade_engine_waiting", "Inputs that wait for the engine."), figures.waiting);
+    let turns = "How long the engine takes for one input, with all that follows from it.";
+    page.histogram(("parkade_engine_turn_seconds", turns), &figures.counted.turns);
+}
+
+fn media(page: &mut Page, figures: &Figures) {
+    let media = &figures.media;
+    let paths = [("user", media.forwarded), ("kernel", media.fast), ("music", media.paced)];
+    let packets = paths.map(|(path, count)| (labels([("path", path)]), count));
+    let what =
+        "RTP and RTCP packets by who sent them on: user space, the kernel; or music of ours.";
+    page.counters(("parkade_rtp_packets", what), packets);
+    let dropped = Why::ALL.iter().zip(media.dropped);
+    let dropped = dropped.map(|(why, count)| (labels([("reason", why.as_str())]), count));
+    page.counters(("parkade_rtp_dropped", "Packets that were dropped, and why."), dropped);
+    let paths = [("user", media.user_streams()), ("kernel", media.fast_paths)];
+    let streams = paths.map(|(path, count)| (labels([("path", path)]), count as f64));
+    let what =
+        "Directions of streams by who forwards them; a stream that hears music is user space's.";
+    page.gauges(("parkade_rtp_streams", what), streams);
+    page.counter(("parkade_rtp_unsent", "Packets that the system did not take."), media.unsent);
+    let late = "How often a media worker was so late that packets waited at their sockets.";
+    page.counter(("parkade_rtp_worker_late", late), media.full);
+}
+
+fn operators(page: &mut Page, desk: &Desk) {
+    page.gauge(("parkade_event_listeners", "Who listens to /events."), desk.feed.listeners());
+    page.counter(("parkade_events", "Events told."), desk.feed.position());
+    let hooks = &desk.hook_counts;
+    let all = [
+        ("taken", &hooks.taken),
+        ("failed", &hooks.failed),
+        ("given-up", &hooks.given_up),
+        ("left-out", &hooks.left_out),
+    ];
+    let all =
+        all.map(|(outcome, count)| (labels([("outcome", outcome)]), count.load(Ordering::Relaxed)));
+    let what = "What became of events for webhooks; failed attempts are made again.";
+    page.counters(("parkade_webhook_events", what), all);
+    let homer = &desk.homer_counts;
+    let sent = [("sent", &homer.sent), ("lost", &homer.lost)];
+    let sent = sent
+        .map(|(outcome, count)| (labels([("outcome", outcome)]), count.load(Ordering::Relaxed)));
+    page.counters(("parkade_hep_packets", "Messages for Homer."), sent);
+    let traces = desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+    page.gauge(("parkade_trace_bytes", "Memory that traces take, about."), traces.bytes());
+    page.gauge(("parkade_trace_calls", "Calls of which something is kept."), traces.len());
+    let missed = &desk.missed;
+    let all = [("fact", &missed.facts), ("message", &missed.messages)];
+    let all = all.map(|(what, count)| (labels([("what", what)]), count.load(Ordering::Relaxed)));
+    let what = "What operators were not told, as there was too much of it.";
+    page.counters(("parkade_operators_missed", what), all);
+}
