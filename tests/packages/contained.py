@@ -1,4 +1,4 @@
-"""The story of the container, played inside of namespaces (container.py).
+"""The story of the container, played inside of namespaces (apart.py).
 
     contained.py FOLDER PARKADE
 
@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
+from apart import leave_counts  # noqa: E402
 from processes import Failure, until  # noqa: E402
 from steps import Report  # noqa: E402
 
@@ -136,8 +137,7 @@ def main():
     with report.story("the container", podman):
         report.skipped("the program compiled in its builder", "the images of the registry are not asked for by a test")
         life(report, podman, folder, parkade)
-    with open(os.path.join(folder, "counts"), "w") as out:
-        json.dump([report.passes, report.failures, report.skips], out)
+    leave_counts(report)
 
 
 if __name__ == "__main__":

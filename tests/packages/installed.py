@@ -7,7 +7,6 @@ dpkg and systemd are the real ones. Prints a line for each step and leaves their
 
 import contextlib
 import grp
-import json
 import os
 import pwd
 import re
@@ -22,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 
+from apart import leave_counts  # noqa: E402
 from processes import Failure, until  # noqa: E402
 from steps import Report  # noqa: E402
 
@@ -231,8 +231,7 @@ def main():
     report = Report(folder)
     with report.story("the package installed by dpkg and run by systemd", Scene()):
         life(report, deb)
-    with open(os.path.join(folder, "counts"), "w") as out:
-        json.dump([report.passes, report.failures, report.skips], out)
+    leave_counts(report)
 
 
 if __name__ == "__main__":

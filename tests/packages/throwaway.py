@@ -5,11 +5,11 @@ has ended or was killed. It has a network of its own, with nothing but loopback 
 needs is started: no timers, none of its services.
 """
 
-import json
 import os
 import shutil
 import subprocess
 
+from apart import add_counts
 from processes import find_program
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -81,16 +81,7 @@ def play(report, script, files):
     if os.path.exists(output):
         with open(output, errors="replace") as lines:
             print(lines.read(), end="", flush=True)
-    try:
-        with open(os.path.join(folder, "counts")) as counts:
-            passes, failures, skips = json.load(counts)
-    except OSError:
-        report.failed(name, "the story broke off")
-        print("\n".join(f"   | {line}" for line in said[-20:]))
-        return
-    report.passes += passes
-    report.failures += failures
-    report.skips += skips
+    add_counts(report, name, folder, "; ".join(said[-5:]))
 
 
 def boot(folder, command, seconds):
