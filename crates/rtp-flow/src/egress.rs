@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use base::{Chance, Moment};
 
+use crate::fast_path::{Sent, Shift};
 use crate::packet::{Header, static_clock};
 use crate::plan::PairId;
 use crate::reception::measured;
 use crate::wheel::moment_of;
 
-/// How far a packet may be behind the newest and still count as out of order (RFC 3550 §A.1).
-const MISORDER: u16 = 100;
-/// How far it may be ahead and still count as loss; beyond, the source has begun anew (ibid.).
-const DROPOUT: u16 = 3_000;
 /// After how many packets of a feed its clock is measured.
 const MEASURED_AFTER: u32 = 32;
 /// For how long packets of a source's former SSRC still count as under way.
@@ -128,9 +125,9 @@ impl Relayed {
         }
         let ahead = header.seq.wrapping_sub(self.newest);
         let behind = self.newest.wrapping_sub(header.seq);
-        if ahead <= DROPOUT {
+        if ahead <= Shift::AHEAD {
             Standing::Newer(ahead)
-        } else if behind > MISORDER {
+        } else if behind > Shift::BEHIND {
             Standing::Anew(self.former)
         } else if u32::from(behind) > self.lasted && !self.first {
             Standing::Late
@@ -349,6 +346,36 @@ impl Egress {
             self.step = (u64::from(self.step) * u64::from(clock) / u64::from(self.clock)) as u32;
         }
         self.clock = clock;
+    }
+
+    /// What makes the packets of `from` go on this stream without us. None as long as one that comes
+    /// out of order may be from before the switch to them.
+    pub(crate) fn shift(&self, from: PairId) -> Option<Shift> {
+        let Some(Feed::Relayed(source)) = self.feed else { return None };
+        let settled = source.from == from && source.lasted >= u32::from(Shift::BEHIND);
+        settled.then_some(Shift {
+            from_ssrc: source.ssrc,
+            to_ssrc: self.ssrc,
+            sequence: source.seq_offset,
+            timestamp: source.timestamp_offset,
+            last: Sent { sequence: self.seq, timestamp: self.timestamp, at: self.at },
+        })
+    }
+
+    /// So many packets of `from` have gone on this stream without us, and so far it has gone by them.
+    pub(crate) fn went_by(&mut self, from: PairId, packets: u64, octets: u64, last: Option<Sent>) {
+        let Some(Feed::Relayed(source)) = &mut self.feed else { return };
+        if source.from != from {
+            return;
+        }
+        self.packets = self.packets.wrapping_add(packets as u32);
+        self.octets = self.octets.wrapping_add(octets as u32);
+        // What had come before them may have been sent by us after them.
+        if let Some(last) = last.filter(|last| last.at >= self.at) {
+            source.newest = last.sequence.wrapping_sub(source.seq_offset);
+            source.lasted = source.lasted.saturating_add(packets.try_into().unwrap_or(u32::MAX));
+            (self.seq, self.timestamp, self.at) = (last.sequence, last.timestamp, last.at);
+        }
     }
 
     fn count(&mut self, payload_len: usize) {

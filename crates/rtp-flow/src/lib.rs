@@ -31,7 +31,7 @@ mod verdict;
 mod wheel;
 
 pub use clip::{Clip, Opening};
-pub use fast_path::{Door, FastPath, Passed, PathOrder};
+pub use fast_path::{Door, FastPath, Passed, PathOrder, Sent, Shift};
 pub use leases::{Dry, Leases};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;

@@ -29,6 +29,9 @@ pub enum Verdict {
         /// How many bytes.
         len: usize,
     },
+    /// Nothing yet: its stream has gone on without us, and what went there must be known first. Obey
+    /// the orders ([`Relay::path_order`](crate::Relay::path_order)), then ask again.
+    Again,
     /// Send nothing.
     Drop(Why),
 }

@@ -23,7 +23,7 @@ fn door(pair: PairId) -> Door {
 }
 
 fn path(from: PairId, to: PairId) -> FastPath {
-    FastPath { at: door(from), from: far(from), by: door(to), to: far(to) }
+    FastPath { at: door(from), from: far(from), by: door(to), to: far(to), shift: None }
 }
 
 fn orders(relay: &mut Relay) -> Vec<PathOrder> {
@@ -140,7 +140,7 @@ fn rtcp_goes_a_path_of_its_own() {
     let door = |pair| Door { pair, component: Component::Rtcp };
     let path = |from, to| {
         let (at, by) = (door(from), door(to));
-        PathOrder::Open(FastPath { at, from: rtcp(from), by, to: rtcp(to) })
+        PathOrder::Open(FastPath { at, from: rtcp(from), by, to: rtcp(to), shift: None })
     };
     assert_eq!(opened, [path(PARKEE, PARKER), path(PARKER, PARKEE)]);
 }
@@ -246,7 +246,7 @@ fn a_path_on_which_nothing_comes_any_more_is_closed() {
             continue;
         }
         for (pair, came) in [(PARKEE, came), (PARKER, parker)] {
-            let passed = Passed { came, left: came, bytes: came * 200 };
+            let passed = Passed { came, left: came, bytes: came * 200, last: None };
             assert_eq!(relay.passed(at, door(pair), far(pair), passed), Through::Yes);
         }
         relay.look(at);
@@ -262,7 +262,7 @@ fn a_path_on_which_nothing_comes_any_more_is_closed() {
 fn where_nothing_leaves_everything_stays_here_from_then_on() {
     let (mut relay, mut parkee, mut parker) = open();
     assert!(relay.next_look().unwrap() <= ms(420), "it is looked at soon");
-    let blocked = Passed { came: 5, left: 0, bytes: 1_000 };
+    let blocked = Passed { came: 5, left: 0, bytes: 1_000, last: None };
     let through = relay.passed(ms(420), door(PARKEE), far(PARKEE), blocked);
     assert_eq!(through, Through::No { others: false });
     assert_eq!(closed(&mut relay), [path(PARKEE, PARKER), path(PARKER, PARKEE)]);
@@ -276,9 +276,9 @@ fn where_nothing_leaves_everything_stays_here_from_then_on() {
 #[test]
 fn where_others_are_let_through_only_the_one_that_is_not_stays_here() {
     let (mut relay, mut parkee, mut parker) = open();
-    let fine = Passed { came: 5, left: 5, bytes: 1_000 };
+    let fine = Passed { came: 5, left: 5, bytes: 1_000, last: None };
     assert_eq!(relay.passed(ms(420), door(PARKER), far(PARKER), fine), Through::Yes);
-    let blocked = Passed { came: 5, left: 0, bytes: 1_000 };
+    let blocked = Passed { came: 5, left: 0, bytes: 1_000, last: None };
     let through = relay.passed(ms(420), door(PARKEE), far(PARKEE), blocked);
     assert_eq!(through, Through::No { others: true });
     assert_eq!(closed(&mut relay), [path(PARKEE, PARKER)]);
@@ -310,7 +310,7 @@ fn what_went_by_unseen_is_in_the_figures_with_what_was_lost_of_it() {
     relay.plan(ms(2_405), Plan::Stream(plan(PARKEE, MUSIC)));
     relay.plan(ms(2_405), Plan::release(PARKER));
     for path in closed(&mut relay) {
-        relay.closed(&path, Passed { came: 97, left: 97, bytes: 19_400 });
+        relay.closed(&path, Passed { came: 97, left: 97, bytes: 19_400, last: None });
     }
     assert_eq!(relay.counts().fast, 2 * 97);
     assert_eq!(parkee.send(&mut relay, ms(2_410)), Err(Why::Unheard));
@@ -330,7 +330,7 @@ fn the_figures_of_a_stream_that_ends_on_a_fast_path_wait_for_its_last_count() {
     relay.plan(ms(2_405), end(PARKEE));
     assert_eq!(relay.notice(), None);
     for path in closed(&mut relay) {
-        relay.closed(&path, Passed { came: 100, left: 100, bytes: 20_000 });
+        relay.closed(&path, Passed { came: 100, left: 100, bytes: 20_000, last: None });
     }
     let told = relay.notice().unwrap();
     let MediaNotice::Quality { pair: PARKEE, quality, .. } = told else { panic!("{told:?}") };
@@ -405,7 +405,7 @@ proptest! {
                 Deed::Look => {
                     let counts = if relay.wants_counts(ms(now)) { Some(&open) } else { None };
                     for path in counts.into_iter().flatten() {
-                        let passed = Passed { came: now, left: now, bytes: now };
+                        let passed = Passed { came: now, left: now, bytes: now, last: None };
                         relay.passed(ms(now), path.at, path.from, passed);
                     }
                     relay.look(ms(now));
@@ -440,7 +440,12 @@ proptest! {
 fn a_standstill_is_no_reason_to_be_late() {
     // Looks are rare: a call that is up costs one a second, a house without calls none.
     let (mut relay, _, _) = open();
-    relay.passed(ms(420), door(PARKEE), far(PARKEE), Passed { came: 9, left: 9, bytes: 9 });
+    relay.passed(
+        ms(420),
+        door(PARKEE),
+        far(PARKEE),
+        Passed { came: 9, left: 9, bytes: 9, last: None },
+    );
     relay.look(ms(420));
     assert_eq!(relay.next_look(), Some(ms(420) + Duration::from_secs(1)));
     relay.plan(ms(430), Plan::release(PARKEE));

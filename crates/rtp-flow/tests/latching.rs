@@ -23,7 +23,7 @@ fn sent_to(relay: &mut Relay, now: Moment) -> SocketAddr {
     let from = far(PARKEE).to_string();
     match arrive(relay, now, PARKEE, &from) {
         Verdict::Forward { to, .. } => to,
-        Verdict::Drop(why) => panic!("dropped: {why:?}"),
+        other => panic!("not forwarded: {other:?}"),
     }
 }
 

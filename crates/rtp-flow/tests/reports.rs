@@ -60,6 +60,7 @@ fn report(relay: &mut Relay, now: Moment, pair: PairId, compound: &[u8]) -> Resu
             assert_eq!(component, Component::Rtcp);
             Ok(bytes[..len].to_vec())
         }
+        Verdict::Again => panic!("no path is open here"),
         Verdict::Drop(why) => Err(why),
     }
 }
@@ -196,7 +197,7 @@ fn reports_go_where_they_were_signalled_to_or_beside_the_source_behind_a_transla
         let mut rr = receiver_report(PARKEES_OWN, &[]);
         match relay.on_packet(ms(1), PARKEE, Component::Rtcp, rtcp_of(PARKEE), &mut rr) {
             Verdict::Forward { to, .. } => to,
-            Verdict::Drop(why) => panic!("{why:?}"),
+            other => panic!("{other:?}"),
         }
     };
     assert_eq!(sent_to(&mut relay), signalled);

@@ -237,7 +237,8 @@ impl Media {
                 buffer.truncate(len);
                 Some((self.source(pair, component)?, to, Bytes::from(buffer)))
             }
-            Verdict::Drop(_) => None,
+            // Nothing is rewritten past this relay.
+            Verdict::Drop(_) | Verdict::Again => None,
         }
     }
 

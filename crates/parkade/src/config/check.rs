@@ -229,14 +229,25 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     media.pin = pin(&table, media.workers).unwrap_or_default();
     let ways = [("auto", MediaIo::Auto), ("io_uring", MediaIo::IoUring), ("epoll", MediaIo::Epoll)];
     media.io = table.choice("io", &ways).unwrap_or(media.io);
-    let paths =
-        [("auto", FastPath::Auto), ("nftables", FastPath::Nftables), ("off", FastPath::Off)];
+    let paths = [
+        ("auto", FastPath::Auto),
+        ("nftables", FastPath::Nftables),
+        ("bpf", FastPath::Bpf),
+        ("off", FastPath::Off),
+    ];
     media.fast_path = table.choice("fast_path", &paths).unwrap_or(media.fast_path);
     media.one_ssrc = table.flag("one_ssrc").unwrap_or(media.one_ssrc);
-    if media.one_ssrc && media.fast_path == FastPath::Nftables {
-        let what = "the kernel forwards packets as they are, so a switch shows another SSRC; write \
-                    fast_path = \"auto\" or one_ssrc = false";
-        table.doubt("fast_path", what);
+    match (media.fast_path, media.one_ssrc) {
+        (FastPath::Nftables, true) => table.doubt(
+            "fast_path",
+            "nftables forwards packets as they are, so a switch shows another SSRC; write fast_path = \"auto\" \
+             or \"bpf\", or one_ssrc = false",
+        ),
+        (FastPath::Bpf, false) => table.doubt(
+            "fast_path",
+            "the BPF program is for one_ssrc = true; without that write fast_path = \"auto\" or \"nftables\"",
+        ),
+        _ => {}
     }
     if let Some(music) = table.parsed("music", |text| words::music(text, folder)) {
         media.music = vec![music];

@@ -65,7 +65,7 @@ pub struct MediaSettings {
     pub io: MediaIo,
     /// Whether the kernel forwards what needs no look at it.
     pub fast_path: FastPath,
-    /// Whether a far side hears one SSRC for the whole call, whoever feeds it: no fast path then.
+    /// Whether a far side hears one SSRC for the whole call, whoever feeds it.
     pub one_ssrc: bool,
     /// The music list; tune numbers count it. The first is the default of every lot.
     pub music: Vec<Music>,
@@ -78,8 +78,10 @@ pub struct MediaSettings {
 pub enum FastPath {
     /// Where it can; else user space does, and the log says why.
     Auto,
-    /// It must: without it the program does not start.
+    /// It must, by a table of nftables: without it the program does not start.
     Nftables,
+    /// It must, by a BPF program, which keeps one SSRC: without it the program does not start.
+    Bpf,
     /// User space does.
     Off,
 }

@@ -81,16 +81,18 @@ fn the_example_says_the_defaults() {
 }
 
 #[test]
-fn a_fast_path_that_one_ssrc_rules_out_is_not_asked_for() {
+fn a_fast_path_that_does_not_fit_one_ssrc_is_not_asked_for() {
     let media = settings(&format!("{PBX}[media]\nfast_path = \"off\"\n")).media;
     assert_eq!((media.fast_path, media.one_ssrc), (FastPath::Off, false));
     let both = format!("{PBX}[media]\nfast_path = \"nftables\"\none_ssrc = true\n");
     let told = problems(&both);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(
-        told[0].starts_with("media.fast_path: the kernel forwards packets as they are"),
-        "{told:?}"
-    );
+    assert!(told[0].starts_with("media.fast_path: nftables forwards packets as they"), "{told:?}");
+    let kept = settings(&format!("{PBX}[media]\nfast_path = \"bpf\"\none_ssrc = true\n")).media;
+    assert_eq!((kept.fast_path, kept.one_ssrc), (FastPath::Bpf, true));
+    let told = problems(&format!("{PBX}[media]\nfast_path = \"bpf\"\n"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("media.fast_path: the BPF program is for one_ssrc"), "{told:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::config::{FastPath, MediaSettings, Settings};
 use crate::host::fact::Fact;
-use crate::host::network::network;
+use crate::host::network::{network, program};
 use crate::media::try_io_uring;
 use crate::sip::UDP_ROOM;
 
@@ -16,19 +16,15 @@ const OTHER_FILES: u64 = 1_024;
 /// What this host is to Parkade with these settings.
 pub(crate) fn facts(settings: &Settings) -> Vec<Fact> {
     let mut facts: Vec<Fact> = wanted(&settings.media).into_iter().collect();
-    facts.extend(network());
+    facts.extend(if settings.media.one_ssrc { program() } else { network() });
     facts.extend([io_uring(), open_files(&settings.media)]);
     facts.extend([buffer("rmem_max", "received"), buffer("wmem_max", "sent")]);
     facts
 }
 
 fn wanted(media: &MediaSettings) -> Option<Fact> {
-    let says = match (media.fast_path, media.one_ssrc) {
-        (FastPath::Off, _) => "media.fast_path is off: what follows about forwarding is not used",
-        (_, true) => "media.one_ssrc rules it out: what follows about forwarding is not used",
-        _ => return None,
-    };
-    Some(Fact::look("fast path", says))
+    let says = "media.fast_path is off: what follows about forwarding is not used";
+    (media.fast_path == FastPath::Off).then(|| Fact::look("fast path", says))
 }
 
 fn io_uring() -> Fact {

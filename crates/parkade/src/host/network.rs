@@ -3,15 +3,37 @@
 use std::fs;
 
 use crate::host::fact::Fact;
-use crate::media::{Dropping, Family, Forwards, Kernel, WhyNot, dropping, per_interface};
+use crate::media::{
+    Dropping, Family, Forwards, Kernel, NoShifter, Shifter, WhyNot, dropping, per_interface,
+};
 
-/// All of it.
+/// All of it where packets go as they are, by nftables.
 pub(super) fn network() -> Vec<Fact> {
     let mut facts = vec![table()];
     facts.extend(forwarding());
     facts.extend(firewalls());
     facts.extend([redirects(), way_back()]);
     facts
+}
+
+/// All of it where they go in one stream, by a program: what else the network is set to does not matter.
+pub(super) fn program() -> Vec<Fact> {
+    const ABOUT: &str = "BPF";
+    let can = match Shifter::try_out() {
+        Ok(()) => Fact::fine(
+            ABOUT,
+            "the kernel takes Parkade's program from this user; calls with a PBX or a phone on this machine \
+             are relayed by Parkade itself",
+        ),
+        Err(why @ NoShifter::NotAllowed) => Fact::missing(
+            ABOUT,
+            format!(
+                "{why} (with systemd deploy/one-ssrc.conf, in a container --cap-add BPF --cap-add NET_ADMIN)"
+            ),
+        ),
+        Err(why) => Fact::missing(ABOUT, why.to_string()),
+    };
+    vec![can]
 }
 
 fn table() -> Fact {

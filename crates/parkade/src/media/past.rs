@@ -8,13 +8,14 @@ use base::Moment;
 use rtp_flow::{Component, Door, FastPath, Passed, PathOrder, Relay, Through};
 use rustc_hash::FxHashMap;
 
-use crate::media::kernel::{Kernel, Refused, Way, WayOrder};
+use crate::media::forwarder::Forwarder;
+use crate::media::kernel::{Refused, Way, WayOrder};
 
 /// One worker's share of what the kernel forwards.
 #[derive(Debug)]
 pub(super) struct Past {
-    kernel: Arc<Kernel>,
-    /// What is open, by what a way has in it on any host: a wildcard address is filled in by the kernel.
+    forwarder: Arc<Forwarder>,
+    /// What is open, by what a way has in it on any host: a wildcard address is filled in by who forwards.
     open: FxHashMap<Known, FastPath>,
     orders: Vec<(WayOrder, FastPath)>,
     /// It has been told that the host lets nothing through.
@@ -29,8 +30,8 @@ fn known(way: &Way) -> Known {
 }
 
 impl Past {
-    pub(super) fn new(kernel: Arc<Kernel>) -> Past {
-        Past { kernel, open: FxHashMap::default(), orders: Vec::new(), told: false }
+    pub(super) fn new(forwarder: Arc<Forwarder>) -> Past {
+        Past { forwarder, open: FxHashMap::default(), orders: Vec::new(), told: false }
     }
 
     /// Has the kernel do what the relay orders; in effect when this returns. `socket` is the local
@@ -62,18 +63,17 @@ impl Past {
             return;
         }
         let orders = std::mem::take(&mut self.orders);
-        let ways: Vec<WayOrder> = orders.iter().map(|(order, _)| *order).collect();
-        let mut applied = match self.kernel.apply(&ways) {
-            Ok(applied) => applied,
+        let mut obeyed = match self.forwarder.apply(now, &orders) {
+            Ok(obeyed) => obeyed,
             Err(refused) => return self.lost(now, relay, &orders, &refused),
         };
-        for (way, why) in &applied.refused {
+        for (way, why) in &obeyed.refused {
             tracing::debug!(from = %way.from, to = %way.to, "packets are relayed here: {why}");
         }
         for (order, path) in orders {
             let (WayOrder::Open(way) | WayOrder::Close(way)) = order;
             match order {
-                WayOrder::Open(_) if applied.refused.iter().any(|(refused, _)| *refused == way) => {
+                WayOrder::Open(_) if obeyed.refused.iter().any(|(refused, _)| *refused == way) => {
                     relay.refused(now, &path);
                 }
                 WayOrder::Open(_) => {
@@ -82,10 +82,9 @@ impl Past {
                 WayOrder::Close(_) => {
                     self.open.remove(&known(&way));
                     let ended = |(ended, _): &(Way, _)| known(ended) == known(&way);
-                    let at = applied.ended.iter().position(ended);
-                    let count = at.map(|at| applied.ended.swap_remove(at).1).unwrap_or_default();
-                    let (came, bytes) = (count.packets, count.bytes);
-                    relay.closed(&path, Passed { came, left: came, bytes });
+                    let at = obeyed.ended.iter().position(ended);
+                    let passed = at.map(|at| obeyed.ended.swap_remove(at).1);
+                    relay.closed(&path, passed.unwrap_or_default());
                 }
             }
         }
@@ -96,7 +95,7 @@ impl Past {
         if self.open.is_empty() {
             return;
         }
-        let passed = match self.kernel.passed() {
+        let passed = match self.forwarder.passed() {
             Ok(passed) => passed,
             Err(refused) => return self.lost(now, relay, &[], &refused),
         };

@@ -155,13 +155,19 @@ impl<W: Wire> Worker<W> {
 
     /// Looks, if that is due, and has the kernel do what is left to it.
     fn settle(&mut self, now: Moment) {
-        let Standing { past, numbering, .. } = &mut self.standing;
+        let past = &mut self.standing.past;
         if self.relay.next_look().is_some_and(|at| at <= now) {
             if let (true, Some(past)) = (self.relay.wants_counts(now), past.as_mut()) {
                 past.look(now, &mut self.relay);
             }
             self.relay.look(now);
         }
+        self.obey(now);
+    }
+
+    /// Has whoever forwards beside the relay do what it orders.
+    fn obey(&mut self, now: Moment) {
+        let Standing { past, numbering, .. } = &mut self.standing;
         if let Some(past) = past {
             let sockets = &self.sockets;
             let socket = |door: Door| *sockets.get(numbering.place(door.pair))?;
@@ -185,7 +191,13 @@ impl<W: Wire> Worker<W> {
         self.woken.store(false, Ordering::SeqCst);
         loop {
             match self.orders.try_recv() {
-                Ok(WorkerOrder::Plan(plan)) => self.relay.plan(self.now(), plan),
+                Ok(WorkerOrder::Plan(mut plan)) => {
+                    let now = self.now();
+                    if self.relay.make_way(&mut plan) {
+                        self.obey(now);
+                    }
+                    self.relay.plan(now, plan);
+                }
                 Ok(WorkerOrder::Bound(pairs)) => {
                     for (id, pair) in pairs {
                         let place = self.standing.numbering.place(id);
@@ -205,13 +217,18 @@ impl<W: Wire> Worker<W> {
     /// Has a packet passed on to whoever hears it.
     fn judge(&mut self, now: Moment, came: Came) {
         let Standing { number, numbering, .. } = &self.standing;
-        let id = numbering.pair(*number, came.place);
+        let (numbering, id) = (*numbering, numbering.pair(*number, came.place));
         let (component, from) = (came.component, came.from);
-        match self.relay.on_packet(now, id, component, from, self.wire.packet(&came)) {
+        let mut verdict = self.relay.on_packet(now, id, component, from, self.wire.packet(&came));
+        if verdict == Verdict::Again {
+            self.obey(now);
+            verdict = self.relay.on_packet(now, id, component, from, self.wire.packet(&came));
+        }
+        match verdict {
             Verdict::Forward { pair, component, to, len } => {
                 self.wire.pass_on(came, len, (numbering.place(pair), component), to);
             }
-            Verdict::Drop(_) => self.wire.let_go(came),
+            Verdict::Drop(_) | Verdict::Again => self.wire.let_go(came),
         }
     }
 }

@@ -13,7 +13,7 @@ use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
 use crate::config::MediaIo;
 use crate::media::counts::{MediaCounts, Published};
-use crate::media::kernel::Kernel;
+use crate::media::forwarder::Forwarder;
 use crate::media::past::Past;
 use crate::media::ports::{Numbering, bind};
 use crate::media::stock::{StockOrder, Stocker};
@@ -81,14 +81,15 @@ pub(crate) struct MediaWorkers {
 }
 
 impl MediaWorkers {
-    /// Starts the workers; with a kernel, what needs no look goes past them. `notify` is called from their threads, never often, and must not wait.
+    /// Starts the workers; with a forwarder, what needs no look goes past them. `notify` is called from
+    /// their threads, never often, and must not wait.
     ///
     /// # Errors
     /// If an address is not this machine's, or a thread cannot be had.
     pub(crate) fn start(
         config: &MediaConfig,
         tunes: &Tunes,
-        kernel: Option<Arc<Kernel>>,
+        forwarder: Option<Arc<Forwarder>>,
         notify: impl Fn(MediaNotice) + Send + 'static,
     ) -> Result<MediaWorkers, CannotCarry> {
         for address in [config.phones, config.pbx] {
@@ -106,8 +107,11 @@ impl MediaWorkers {
         let (mut workers, mut posts, mut published) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..numbering.workers {
             let relay = Relay::new(tunes.clone(), chance(number));
-            let relay = if kernel.is_some() { relay.by_fast_paths() } else { relay };
-            let past = kernel.clone().map(Past::new);
+            let relay = match &forwarder {
+                Some(forwarder) => forwarder.beside(relay),
+                None => relay,
+            };
+            let past = forwarder.clone().map(Past::new);
             let counts = Arc::new(Published::default());
             let (notify, counted) = (notify.clone(), counts.clone());
             let standing = Standing { number, numbering, notify, published: counted, past };

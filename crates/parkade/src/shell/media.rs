@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::config::{FastPath, MediaSettings, Settings};
 use crate::media::{
-    CannotCarry, Claim, Kernel, MediaConfig, MediaCounts, MediaWorkers, MusicProblem, load,
+    CannotCarry, Claim, Forwarder, Kernel, MediaConfig, MediaCounts, MediaWorkers, MusicProblem,
+    Shifter, load,
 };
 use crate::shell::failure::CannotStart;
 
@@ -36,7 +37,7 @@ impl Media {
         let media = &settings.media;
         let codecs = settings.engine.music_codecs.clone();
         let tunes = load(media, &codecs).map_err(no_music)?;
-        let kernel = fast_path(media)?.map(Arc::new);
+        let forwarder = fast_path(media)?.map(Arc::new);
         let config = MediaConfig {
             phones: media.phones_address,
             pbx: media.pbx_address,
@@ -49,7 +50,8 @@ impl Media {
             // Nobody is left to be told when the program ends.
             let _ = notices.send(notice);
         };
-        let workers = MediaWorkers::start(&config, &tunes, kernel, notify).map_err(no_workers)?;
+        let workers =
+            MediaWorkers::start(&config, &tunes, forwarder, notify).map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
         Ok(Media { workers, waiting: Vec::new(), due: None, loaded })
@@ -145,32 +147,47 @@ impl Media {
 }
 
 /// Opens the fast path if it is wanted and there is one.
-fn fast_path(media: &MediaSettings) -> Result<Option<Kernel>, CannotStart> {
+fn fast_path(media: &MediaSettings) -> Result<Option<Forwarder>, CannotStart> {
     if media.fast_path == FastPath::Off || media.one_ssrc {
-        match Kernel::remove_dead() {
-            Ok(dead) if dead.is_empty() => {}
-            Ok(dead) => tracing::info!("removed what a killed parkade has left: tables {dead:?}"),
-            // Who may not remove any has hardly left any.
-            Err(why) => tracing::debug!("tables of a killed parkade are not looked for: {why}"),
-        }
+        remove_dead_tables();
+    }
+    if media.fast_path == FastPath::Off {
         return Ok(None);
     }
     let ports = media.first_port..=media.last_port;
-    match Kernel::open(&Claim { ports, phones: media.phones_address, pbx: media.pbx_address }) {
-        Ok(kernel) => {
-            tracing::info!(
-                "the kernel forwards for calls that talk: table inet {}",
-                kernel.table()
-            );
-            Ok(Some(kernel))
-        }
-        Err(why) if media.fast_path == FastPath::Nftables => {
-            Err(CannotStart::Media(format!("fast_path = \"nftables\" cannot be had: {why}")))
+    let claim = Claim { ports, phones: media.phones_address, pbx: media.pbx_address };
+    let (opened, named) =
+        if media.one_ssrc { (shifter(&claim), "bpf") } else { (table(&claim), "nftables") };
+    match opened {
+        Ok(forwarder) => Ok(Some(forwarder)),
+        Err(why) if media.fast_path != FastPath::Auto => {
+            Err(CannotStart::Media(format!("fast_path = \"{named}\" cannot be had: {why}")))
         }
         Err(why) => {
             tracing::info!("the kernel forwards nothing, Parkade does: {why}");
             Ok(None)
         }
+    }
+}
+
+fn table(claim: &Claim) -> Result<Forwarder, String> {
+    let kernel = Kernel::open(claim).map_err(|why| why.to_string())?;
+    tracing::info!("the kernel forwards for calls that talk: table inet {}", kernel.table());
+    Ok(Forwarder::Table(kernel))
+}
+
+fn shifter(claim: &Claim) -> Result<Forwarder, String> {
+    let shifter = Shifter::open(claim.sockets()).map_err(|why| why.to_string())?;
+    tracing::info!("the kernel forwards for calls that talk, one SSRC for each: a BPF program");
+    Ok(Forwarder::Program(Box::new(shifter)))
+}
+
+fn remove_dead_tables() {
+    match Kernel::remove_dead() {
+        Ok(dead) if dead.is_empty() => {}
+        Ok(dead) => tracing::info!("removed what a killed parkade has left: tables {dead:?}"),
+        // Who may not remove any has hardly left any.
+        Err(why) => tracing::debug!("tables of a killed parkade are not looked for: {why}"),
     }
 }
 

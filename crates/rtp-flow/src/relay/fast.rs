@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::Moment;
 
+use crate::egress::Manner;
 use crate::fast_path::{Door, FastPath, Passed, PathOrder};
 use crate::latch::Latch;
 use crate::plan::{Hears, Label, MediaNotice, PairId, StreamKind};
@@ -40,14 +41,16 @@ pub(super) struct Open {
     passed: Passed,
     /// … and when there had last been more.
     pub(super) grew_at: Moment,
+    /// Since when it is open.
+    pub(super) since: Moment,
 }
 
 /// One that has been closed, whose last counts are still to come.
 #[derive(Debug)]
 pub(super) struct Closing {
-    path: FastPath,
-    /// Packets that have been counted already.
-    counted: u64,
+    pub(super) path: FastPath,
+    /// What has been counted already.
+    counted: Passed,
 }
 
 /// A pair that is no longer in use, and how many of its paths are closing.
@@ -78,6 +81,11 @@ impl Fast {
         self.open[component as usize].is_some()
     }
 
+    /// What is open at this socket.
+    pub(super) fn at(&self, component: Component) -> Option<&Open> {
+        self.open[component as usize].as_deref()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Open> {
         self.open.iter().flatten().map(|open| &**open)
     }
@@ -102,8 +110,9 @@ impl Relay {
             return;
         };
         let closing = self.closing.swap_remove(at);
-        let more = passed.came.saturating_sub(closing.counted);
+        let more = passed.came.saturating_sub(closing.counted.came);
         self.counts.fast += more;
+        self.went_by(path, &closing.counted, &passed);
         let pair = path.at.pair;
         let rtp = path.at.component == Component::Rtp;
         if let Some(at) = self.leaving.iter().position(|leaving| leaving.pair == pair) {
@@ -140,7 +149,7 @@ impl Relay {
         let open = path.fast.open[at.component as usize].as_deref_mut();
         let Some(open) = open.filter(|open| open.path.from == from) else { return Through::Yes };
         let more = passed.came.saturating_sub(open.passed.came);
-        open.passed = passed;
+        let (before, fast_path) = (std::mem::replace(&mut open.passed, passed), open.path);
         if more > 0 {
             open.grew_at = now;
             self.counts.fast += more;
@@ -148,12 +157,13 @@ impl Relay {
             if at.component == Component::Rtp {
                 path.reception.passed_by(more);
             }
+            self.went_by(&fast_path, &before, &passed);
         }
         self.proven |= passed.left > 0;
         if passed.left > 0 || passed.came < NONE_LEFT {
             return Through::Yes;
         }
-        path.fast.calm_until = now + REFUSED;
+        self.paths[key].fast.calm_until = now + REFUSED;
         self.close_from(key);
         if !self.proven {
             self.without_fast_paths();
@@ -179,13 +189,25 @@ impl Relay {
         if !fits {
             return;
         }
+        let opaque = sink.plan.as_ref().is_some_and(|plan| plan.kind == StreamKind::Opaque);
+        let shift = match (self.manner, at) {
+            (Manner::AsItComes, _) => None,
+            (Manner::OneStream, _) if opaque => None,
+            (Manner::OneStream, Component::Rtp) => match sink.egress.shift(source.pair) {
+                None => return,
+                shift => shift,
+            },
+            // Reports are about the one stream: they are rewritten here.
+            (Manner::OneStream, Component::Rtcp) => return,
+        };
         let path = FastPath {
             at: Door { pair: source.pair, component: at },
             from,
             by: Door { pair: sink.pair, component: by },
             to,
+            shift,
         };
-        let open = Open { path, passed: Passed::default(), grew_at: now };
+        let open = Open { path, passed: Passed::default(), grew_at: now, since: now };
         self.paths[key].fast.open[at as usize] = Some(Box::new(open));
         self.open += 1;
         self.path_orders.push_back(PathOrder::Open(path));
@@ -203,7 +225,7 @@ impl Relay {
     pub(super) fn close_from(&mut self, key: usize) {
         for open in self.paths[key].fast.open.iter_mut().filter_map(Option::take) {
             self.open -= 1;
-            self.closing.push(Closing { path: open.path, counted: open.passed.came });
+            self.closing.push(Closing { path: open.path, counted: open.passed });
             self.path_orders.push_back(PathOrder::Close(open.path));
         }
     }

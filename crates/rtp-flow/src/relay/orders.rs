@@ -28,18 +28,14 @@ impl Relay {
     }
 
     fn stream(&mut self, now: Moment, mut plan: StreamPlan) {
-        for guarded in &mut plan.guard {
-            *guarded = guarded.to_canonical();
-        }
+        canonical_guard(&mut plan);
         let key = self.key(plan.pair);
         let before = self.paths[key].plan.take();
         let opening = plan.opening.take();
         let same_feed =
             opening.is_none() && before.as_ref().is_some_and(|b| same_feed(&b.hears, &plan.hears));
         if opening.is_some() || before.as_ref() != Some(&plan) {
-            self.close_from(key);
-            self.close_to(before.as_ref().map(|before| &before.hears));
-            self.close_to(Some(&plan.hears));
+            self.close_around(key, before.as_ref(), Some(&plan));
         }
         let path = &mut self.paths[key];
         if let Some(before) = &before {
@@ -116,8 +112,7 @@ impl Relay {
         self.stop_playing(key);
         let plan = self.paths[key].plan.take();
         self.in_use -= usize::from(plan.is_some());
-        self.close_from(key);
-        self.close_to(plan.as_ref().map(|plan| &plan.hears));
+        self.close_around(key, plan.as_ref(), None);
         if let (Some(_), Some(label)) = (&plan, label) {
             self.take_leave(pair, label, self.paths[key].reception.quality());
         }
@@ -149,5 +144,12 @@ impl Relay {
             self.paths.remove(key);
             self.by_pair.remove(&pair);
         }
+    }
+}
+
+/// The guard in canonical form, as packets are compared with it.
+pub(super) fn canonical_guard(plan: &mut StreamPlan) {
+    for guarded in &mut plan.guard {
+        *guarded = guarded.to_canonical();
     }
 }

@@ -34,6 +34,7 @@ impl Relay {
         buf: &mut [u8],
     ) -> Verdict {
         match self.judge(now, pair, component, canonical(from), buf) {
+            Ok(Verdict::Again) => Verdict::Again,
             Ok(verdict) => {
                 self.counts.forwarded += 1;
                 verdict
@@ -52,6 +53,11 @@ impl Relay {
     ) -> Result<Verdict, Why> {
         let &key = self.by_pair.get(&pair).ok_or(Why::Idle)?;
         let packet = self.admit(now, key, at, from, buf)?;
+        if let Packet::Rtp(header) = &packet
+            && self.is_elsewhere(now, key, header)
+        {
+            return Ok(Verdict::Again);
+        }
         self.measure_packet(now, key, &packet, buf);
         let listener = *self.paths[key].listeners.last().ok_or(Why::Unheard)?;
         let &to_key = self.by_pair.get(&listener).ok_or(Why::Unheard)?;

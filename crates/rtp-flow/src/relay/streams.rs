@@ -74,6 +74,12 @@ impl Relay {
         Relay { manner: Manner::AsItComes, fast: true, ..self }
     }
 
+    /// The same, but whoever takes the orders rewrites RTP as a [`Shift`](crate::Shift) says. Then a
+    /// far side hears one stream whoever feeds it, and [`Relay::make_way`] goes before each plan.
+    pub fn by_shifting_paths(self) -> Relay {
+        Relay { manner: Manner::OneStream, fast: true, ..self }
+    }
+
     /// Other music from now on; what plays goes on in the new tune of its number.
     pub fn retune(&mut self, tunes: Tunes) {
         self.tunes = tunes;

@@ -150,6 +150,7 @@ pub(crate) fn send(relay: &mut Relay, now: Moment, pair: PairId, packet: Rtp) ->
     match relay.on_packet(now, pair, Component::Rtp, far(pair), &mut bytes) {
         Verdict::Forward { len, component: Component::Rtp, .. } => Ok(Rtp::read(&bytes[..len])),
         Verdict::Forward { .. } => panic!("RTP went out of the RTCP port"),
+        Verdict::Again => panic!("what went without us is to be told first"),
         Verdict::Drop(why) => Err(why),
     }
 }

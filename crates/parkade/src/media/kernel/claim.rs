@@ -35,7 +35,7 @@ impl Claim {
     }
 
     /// How many sockets that may be, and so how many ways: one leads in at each.
-    pub(super) fn sockets(&self) -> u32 {
+    pub(crate) fn sockets(&self) -> u32 {
         let ports = u32::from(*self.ports.end()).saturating_sub((*self.ports.start()).into()) + 1;
         if self.phones == self.pbx { ports } else { 2 * ports }
     }

@@ -20,7 +20,7 @@ impl Family {
     pub(crate) const ALL: [Family; 2] = [Family::V4, Family::V6];
 
     /// The version of an address.
-    pub(super) fn of(socket: SocketAddr) -> Family {
+    pub(in crate::media) fn of(socket: SocketAddr) -> Family {
         if socket.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 
@@ -35,14 +35,14 @@ impl Family {
 
 /// Bytes of a key or of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Bytes {
+pub(in crate::media) struct Bytes {
     bytes: [u8; LONGEST],
     len: u8,
 }
 
 impl Bytes {
     /// Two sockets: source address, destination address, source port, destination port.
-    pub(super) fn pair(source: SocketAddr, destination: SocketAddr) -> Bytes {
+    pub(in crate::media) fn pair(source: SocketAddr, destination: SocketAddr) -> Bytes {
         let mut bytes = Bytes::none();
         bytes.address(source.ip());
         bytes.address(destination.ip());
@@ -67,7 +67,7 @@ impl Bytes {
     }
 
     /// The bytes.
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(in crate::media) fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
 

@@ -205,7 +205,7 @@ impl Made {
         let one = |(asked, Open { way, .. }): (&Bytes, &Open)| {
             let (came, left) = (found(Map::To, to_key(way))?, found(Map::By, by_key(way))?);
             let (came, bytes) = (came.packets, came.bytes);
-            Some((*asked, *way, Passed { came, left: left.packets, bytes }))
+            Some((*asked, *way, Passed { came, left: left.packets, bytes, last: None }))
         };
         let passed = changes.ways.iter().filter_map(one).collect();
         drop(changes);

@@ -36,12 +36,11 @@ mod tests;
 
 pub(crate) use claim::Claim;
 pub(crate) use firewalls::{Dropping, dropping};
+pub(in crate::media) use keys::Bytes;
 pub(crate) use keys::Family;
-#[cfg(test)]
-pub(crate) use made::Applied;
-pub(crate) use made::Refused;
+pub(crate) use made::{Applied, Refused};
+pub(in crate::media) use netlink::Rtnetlink;
 pub(crate) use open::{Kernel, WhyNot};
 pub(crate) use sysctl::{Forwards, per_interface};
-#[cfg(test)]
-pub(crate) use way::NotHere;
-pub(crate) use way::{Way, WayOrder};
+pub(crate) use table::Count;
+pub(crate) use way::{NotHere, Way, WayOrder};

@@ -144,28 +144,70 @@ impl Nftables {
         request: &R,
         mut told: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        let Protocol::Raw { request_type, .. } = request.protocol() else {
-            return Err(io::ErrorKind::Unsupported.into());
+        ask(&self.socket, &mut self.buffer, NLM_F_DUMP, request, &mut told)
+    }
+}
+
+/// The socket by which routes and interfaces are asked for.
+#[derive(Debug)]
+pub(in crate::media) struct Rtnetlink {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Rtnetlink {
+    /// Opens it; no privilege is needed for that.
+    ///
+    /// # Errors
+    /// If there is no netlink here.
+    pub(in crate::media) fn open() -> io::Result<Rtnetlink> {
+        let kind = (AddressFamily::Netlink, SockType::Raw, SockProtocol::NetlinkRoute);
+        let socket = socket(kind.0, kind.1, SockFlag::SOCK_CLOEXEC, kind.2)?;
+        Ok(Rtnetlink { socket, buffer: vec![0; READ] })
+    }
+
+    /// Has one thing told.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(in crate::media) fn ask<R: NetlinkRequest>(
+        &mut self,
+        request: &R,
+        mut told: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        ask(&self.socket, &mut self.buffer, NLM_F_ACK, request, &mut told)
+    }
+}
+
+/// Asks, and has all told until the answer's end.
+fn ask<R: NetlinkRequest>(
+    socket: &OwnedFd,
+    buffer: &mut [u8],
+    flags: i32,
+    request: &R,
+    told: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
+    let Protocol::Raw { request_type, .. } = request.protocol() else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    let header = Nlmsghdr {
+        len: (Nlmsghdr::len() + request.payload().len()) as u32,
+        r#type: request_type,
+        flags: request.flags() | (NLM_F_REQUEST | flags) as u16,
+        seq: 1,
+        pid: 0,
+    };
+    let message = [header.as_slice(), request.payload()].concat();
+    send(socket.as_raw_fd(), &message, MsgFlags::empty())?;
+    loop {
+        let len = match recv(socket.as_raw_fd(), buffer, MsgFlags::empty()) {
+            Err(Errno::EINTR) => continue,
+            came => came?,
         };
-        let header = Nlmsghdr {
-            len: (Nlmsghdr::len() + request.payload().len()) as u32,
-            r#type: request_type,
-            flags: request.flags() | (NLM_F_REQUEST | NLM_F_DUMP) as u16,
-            seq: 1,
-            pid: 0,
-        };
-        let message = [header.as_slice(), request.payload()].concat();
-        send(self.socket.as_raw_fd(), &message, MsgFlags::empty())?;
-        loop {
-            let len = match recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
-                Err(Errno::EINTR) => continue,
-                came => came?,
-            };
-            for (kind, payload) in Messages(&self.buffer[..len]) {
-                match kind {
-                    ERROR | DONE => return error(payload).map_or(Ok(()), Err),
-                    _ => told(payload),
-                }
+        for (kind, payload) in Messages(&buffer[..len]) {
+            match kind {
+                ERROR | DONE => return error(payload).map_or(Ok(()), Err),
+                _ => told(payload),
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use nix::errno::Errno;
+
 use crate::media::kernel::keys::Bytes;
 use crate::media::kernel::routes::towards;
 
@@ -51,20 +53,29 @@ pub(crate) enum NotHere {
     /// The maps are full.
     #[error("there is no room for more ways")]
     Full,
+    /// One end is this machine, where the program for streams that are shifted has nothing to send to.
+    #[error("one end is this machine, and what is shifted goes from one cable to another")]
+    ThisMachine,
+    /// It comes by an interface without Ethernet headers.
+    #[error("it comes by an interface that is not Ethernet")]
+    NoEthernet,
+    /// The kernel says so.
+    #[error("the kernel refuses it: {0}")]
+    Kernel(Errno),
 }
 
 /// What of a way depends on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(in crate::media) struct Placed {
     /// The way, with no wildcard and no IPv4 address in IPv6 form.
-    pub(super) way: Way,
+    pub(in crate::media) way: Way,
     /// Whether neither end is this machine.
-    pub(super) forwarded: bool,
+    pub(in crate::media) forwarded: bool,
 }
 
 impl Way {
     /// What it is known by, however routes and addresses of the host change.
-    pub(super) fn asked(&self) -> Bytes {
+    pub(in crate::media) fn asked(&self) -> Bytes {
         Bytes::pair(plain(self.from), plain(self.at))
     }
 
@@ -72,7 +83,7 @@ impl Way {
     ///
     /// # Errors
     /// If no packet can go it.
-    pub(super) fn place(&self) -> Result<Placed, NotHere> {
+    pub(in crate::media) fn place(&self) -> Result<Placed, NotHere> {
         let [from, at, by, to] = [self.from, self.at, self.by, self.to].map(plain);
         // A wildcard for IPv6 takes IPv4 too.
         let fits = |end: SocketAddr| end.is_ipv4() == from.is_ipv4() || end.ip().is_unspecified();

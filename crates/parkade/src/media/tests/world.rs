@@ -14,7 +14,7 @@ use rtp_flow::{
 };
 
 use crate::config::MediaIo;
-use crate::media::kernel::Kernel;
+use crate::media::forwarder::Forwarder;
 use crate::media::ring::Ring;
 use crate::media::worker::waker;
 use crate::media::{MediaConfig, MediaWorkers};
@@ -141,7 +141,7 @@ impl World {
 
     /// One past which the kernel forwards.
     pub(super) fn beside(
-        kernel: Option<Arc<Kernel>>,
+        forwarder: Option<Arc<Forwarder>>,
         (phones, pbx): (&str, &str),
         ports: RangeInclusive<u16>,
         workers: usize,
@@ -163,7 +163,7 @@ impl World {
             at_gate.pass();
             tell.send(notice).unwrap_or_default();
         };
-        let workers = MediaWorkers::start(&config, &tunes(), kernel, notify).unwrap();
+        let workers = MediaWorkers::start(&config, &tunes(), forwarder, notify).unwrap();
         World { workers, notices, addresses, gate, stock: Vec::new() }
     }
 
