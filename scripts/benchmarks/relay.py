@@ -11,7 +11,6 @@ import time
 
 sys.dont_write_bytecode = True
 
-from bpf import Bpf
 from measured import LOAD, UNDER_TEST
 from networks import INSIDE, PHONES, steer
 from relays import Nat, Parkade, Rtpengine
@@ -168,7 +167,7 @@ def measure_all(chosen, folder, streams):
         "rtpengine": Rtpengine(folder),
         "kernel": Parkade(folder, chosen.parkade, "Parkade, kernel path", "nftables"),
         "user": Parkade(folder, chosen.parkade, "Parkade, user space", "off"),
-        "bpf": Bpf(folder),
+        "bpf": Parkade(folder, chosen.parkade, "Parkade, one SSRC, by the kernel", "bpf"),
     }
     peers = []
     for name in PEERS:
@@ -188,7 +187,7 @@ def main():
     parser = options("relay", __doc__, 8.0)
     parser.add_argument("--calls", type=int, nargs="+", default=[200, 400], help="calls at once")
     parser.add_argument("--only", choices=PEERS, nargs="+", default=PEERS, help="measure only these")
-    parser.add_argument("--bpf", action="store_true", help="also a prototype that forwards by TC BPF and rewrites RTP")
+    parser.add_argument("--bpf", action="store_true", help="also Parkade with media.one_ssrc, whose BPF program rewrites RTP")
     chosen = parser.parse_args([word for word in sys.argv[1:] if word != INSIDE])
     if chosen.quick:
         chosen.calls, chosen.rounds, chosen.seconds = [50], 1, 2.0

@@ -173,12 +173,18 @@ class Parkade:
 
     def why_not(self):
         """Why it cannot be measured here."""
-        return None if self.path == "off" or has_fast_path(self.command, self.folder) else "it knows no media.fast_path"
+        if self.path == "off" or understands(self.command, self.folder, self.media()):
+            return None
+        return f"it does not understand {self.media()!r}"
+
+    def media(self):
+        """What the configuration says of it."""
+        return f'fast_path = "{self.path}"' + ("\none_ssrc = true" if self.path == "bpf" else "")
 
     def start(self):
         """Starts it, with nothing to carry yet."""
-        media = f'fast_path = "{self.path}"' if has_fast_path(self.command, self.folder) else ""
-        set_forwarding(self.path != "off")
+        media = self.media() if understands(self.command, self.folder, self.media()) else ""
+        set_forwarding(self.path == "nftables")
         slots = "2000-5999"
         self.program = start_parkade(self.folder, SIP, self.command, "always", self.title, WHERE, media, slots)
         self.dialling = Dialling(self.program.port)
@@ -198,9 +204,9 @@ class Parkade:
         self.program = self.dialling = None
 
 
-def has_fast_path(program, folder):
-    """Whether this Parkade can leave forwarding to the kernel."""
+def understands(program, folder, media):
+    """Whether this Parkade, which may be an older one, knows these settings."""
     config = os.path.join(folder, "fast_path.toml")
     with open(config, "w") as out:
-        out.write('[pbx]\ntarget = ["sip:192.0.2.50:5060"]\n[media]\nfast_path = "off"\n')
+        out.write('[pbx]\ntarget = ["sip:192.0.2.50:5060"]\n[media]\n' + media + "\n")
     return subprocess.run([program, "check", config], capture_output=True, check=False).returncode == 0
