@@ -35,6 +35,9 @@ pub(crate) enum Refusal {
     /// Nothing is parked there.
     #[error("nothing is parked there")]
     SlotEmpty,
+    /// No call has this name, or it has gone.
+    #[error("there is no such call")]
+    NoSuchCall,
     /// Somebody else is taking the call.
     #[error("the call is being taken by somebody else")]
     BeingTaken,
@@ -73,7 +76,8 @@ impl Refusal {
         match self {
             Refusal::NotEntitled | Refusal::MayNotRetrieve => 403,
             Refusal::NotAnswered | Refusal::OfferOpen => 491,
-            Refusal::NoSuchPlace(_) | Refusal::SlotEmpty | Refusal::NoGroup(_) => 404,
+            Refusal::NoSuchPlace(_) | Refusal::SlotEmpty | Refusal::NoSuchCall => 404,
+            Refusal::NoGroup(_) => 404,
             Refusal::SlotTaken(_) | Refusal::LotFull => 486,
             Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
             Refusal::Media(_) => 488,

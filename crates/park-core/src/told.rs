@@ -162,6 +162,13 @@ pub enum Fact {
         /// Which attempt, from 1.
         attempt: u32,
     },
+    /// An operator has an extension rung to take a parked call.
+    Delivering {
+        /// Which call.
+        of: ParkedAt,
+        /// The extension.
+        to: String,
+    },
     /// A recall attempt, or what an operator has tried, is over, and nobody has the call: it waits.
     Waiting {
         /// Which call.
@@ -170,6 +177,19 @@ pub enum Fact {
         recall_in: Option<Duration>,
         /// How many attempts there were at who is recalled next.
         attempt: u32,
+    },
+    /// A parked call has been moved to another slot of its lot.
+    Moved {
+        /// Which call, and where it is now.
+        of: ParkedAt,
+        /// The slot where it was.
+        from: String,
+        /// The park group for which it waits now, if for one.
+        group: Option<String>,
+        /// What a phone dials now to take it.
+        retrieve: String,
+        /// When it is recalled; none: not any more, or never.
+        recall_in: Option<Duration>,
     },
     /// The parker is reminded of a call that still waits.
     Reminded {
@@ -274,7 +294,7 @@ impl Fact {
     pub(crate) fn leg(&self) -> Option<Side> {
         match self {
             Fact::Answered { by: leg, .. } | Fact::Ended { leg: Some(leg), .. } => Some(*leg),
-            Fact::Recalling { .. } => Some(Side::Phones),
+            Fact::Recalling { .. } | Fact::Delivering { .. } => Some(Side::Phones),
             Fact::Silent { side, .. }
             | Fact::HeardAgain { side }
             | Fact::StreamEnded { side, .. } => Some(*side),
@@ -291,7 +311,9 @@ impl Fact {
             | Fact::Released { of }
             | Fact::Retrieved { of, .. }
             | Fact::Recalling { of, .. }
+            | Fact::Delivering { of, .. }
             | Fact::Waiting { of, .. }
+            | Fact::Moved { of, .. }
             | Fact::Reminded { of, .. }
             | Fact::RecallUnanswered { of, .. }
             | Fact::HandedOver { of, .. }
@@ -344,12 +366,14 @@ impl fmt::Display for Fact {
             Fact::Recalling { of, to, attempt } => {
                 write!(f, "recall from {} rings {to}, attempt {attempt}", of.slot)
             }
+            Fact::Delivering { of, to } => write!(f, "{to} is rung for the call at {}", of.slot),
             Fact::Waiting { of, recall_in: Some(after), .. } => {
                 write!(f, "waits at {}, next recall in {} s", of.slot, after.as_secs())
             }
             Fact::Waiting { of, recall_in: None, .. } => {
                 write!(f, "waits at {}, no more recalls", of.slot)
             }
+            Fact::Moved { of, from, .. } => write!(f, "moved from {from} to {}", of.slot),
             Fact::RecallUnanswered { of, then } => {
                 write!(f, "recall from {} unanswered, then: {then}", of.slot)
             }

@@ -120,6 +120,12 @@ impl Card {
         let view = &mut self.view;
         match fact {
             Fact::Claimed { .. } => view.state = ParkedState::Claimed,
+            Fact::Moved { of, group, retrieve, recall_in, .. } => {
+                (view.slot, view.group) = (of.slot.clone(), group.clone());
+                view.retrieve = retrieve.clone();
+                self.recall_at = after(now, *recall_in);
+            }
+            Fact::Delivering { .. } => view.state = ParkedState::Delivering,
             Fact::Released { .. } => view.state = ParkedState::Parked,
             Fact::Recalling { attempt, .. } => {
                 (view.state, view.attempt) = (ParkedState::Recalling, *attempt);

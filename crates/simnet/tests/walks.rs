@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::Chance;
 use park_core::{
     Anchor, Command, Courtesy, GroupSettings, OwnSettings, PlaceSettings, RecallThen, RecallTo,
+    Reply,
 };
 use simnet::{CallState, Fault, World};
 
@@ -160,6 +161,34 @@ fn watch(w: &mut World, seed: u64) {
     w.settle();
 }
 
+/// In every third walk an operator does anything with any call.
+fn operator(seed: u64) -> Option<Chance> {
+    seed.is_multiple_of(3).then(|| Chance::from_seed(seed + 7))
+}
+
+fn steer(w: &mut World, chance: &mut Chance) {
+    let parks: Vec<String> = w.parked_calls().into_iter().map(|call| call.park).collect();
+    let Reply::Calls { calls } = w.command(Command::Calls { call: None }) else { return };
+    let ids: Vec<String> = calls.into_iter().map(|call| call.id).collect();
+    let one = |from: &[String], chance: &mut Chance| {
+        from.get(chance.below(from.len() as u64) as usize).cloned().unwrap_or_default()
+    };
+    let (park, id) = (one(&parks, chance), one(&ids, chance));
+    let slot = any(chance, &NUMBERS).to_owned();
+    let command = match chance.below(12) {
+        0..=2 => Command::Retrieve { park, to: slot },
+        3..=4 => Command::Recall { park },
+        5..=6 => Command::Move { park, slot },
+        7..=8 => Command::Park { id, slot },
+        9 => Command::HangUp { park },
+        10 => Command::End { id },
+        _ => return,
+    };
+    w.remark(&format!("{command:?}"));
+    let said = w.command(command);
+    assert!(matches!(said, Reply::Done | Reply::Refused { .. }), "{said:?}");
+}
+
 /// Who has one call hears one source, whatever has happened before.
 fn nobody_hears_two(w: &mut World) {
     for name in PHONES.iter().chain(&CALLERS) {
@@ -182,8 +211,14 @@ fn walk(seed: u64) {
     watch(&mut w, seed);
     let every = [0, 37, 17, 9, 5][chance.below(5) as usize];
     w.spoil_every(every, Fault::ALL[chance.below(4) as usize]);
+    let mut operator = operator(seed);
     for _ in 0..60 {
         one_step(&mut w, &mut chance);
+        if let Some(chance) = &mut operator
+            && chance.below(3) == 0
+        {
+            steer(&mut w, chance);
+        }
     }
     w.spoil_every(0, Fault::Drop).pass(Duration::from_secs(200));
     nobody_hears_two(&mut w);

@@ -44,8 +44,8 @@ pub(crate) enum With {
     Parked(ParkedKey),
     /// A retriever's leg, before its ACK.
     Retrieving(ParkedKey),
-    /// A recalled phone's leg, before its answer.
-    Recalled(ParkedKey),
+    /// The leg of a phone that is rung for a parked call, until it has it.
+    Rung(ParkedKey),
     /// Dialled a park number: answered by us, for the leg that is to be parked.
     Parking(LegKey),
     /// The dialog of a REFER apart from its call: tells what becomes of the park of that leg.

@@ -2,6 +2,7 @@
 
 mod acks;
 mod answer;
+mod deliver;
 mod describe;
 mod dialled;
 mod ending;
@@ -20,18 +21,22 @@ mod pass;
 mod progress;
 mod quirks;
 mod recall;
+mod relocate;
 mod reminder;
 mod report;
 mod retrieve;
+mod ring;
 mod route;
 mod send;
 mod setup;
 mod soft_key;
+mod steer;
 mod weave;
 mod within;
 
 pub(crate) use acks::{ack, late_ack, unacknowledged};
 pub(crate) use answer::only_sdp;
+pub(crate) use deliver::deliver;
 pub(crate) use dialled::{by_dial, has_call, held_call, reserve};
 pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;
@@ -45,12 +50,15 @@ pub(crate) use parked::offer_again;
 pub(crate) use pass::{
     Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,
 };
-pub(crate) use recall::{due as recall_due, hand_over_failed, rung_out};
+pub(crate) use recall::{due as recall_due, hand_over_failed};
+pub(crate) use relocate::relocate;
 pub(crate) use reminder::{begin as begin_reminders, due as remind};
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
+pub(crate) use ring::rung_out;
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
 pub(crate) use send::ALLOW;
 pub(crate) use setup::{Callee, cancelled, open};
 pub(crate) use soft_key::{Monitor, meant as meant_by_soft_key, park as by_soft_key};
+pub(crate) use steer::{end, hang_up, park_call, recall_now};
 pub(crate) use weave::{changed as weave_changed, views as woven_views};
 pub(crate) use within::{event_of, events_over, in_dialog, leg_of};

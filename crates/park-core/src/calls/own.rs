@@ -7,7 +7,7 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::{info, media, parked, pass, recall, route, weave};
+use crate::calls::{info, media, parked, pass, recall, ring, route, weave};
 use crate::calls::{leaving, progress, send};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
@@ -128,7 +128,7 @@ pub(crate) fn response(
         Errand::Offer => parked::offer_answered(house, key, client, response),
         Errand::Refresh => refreshed(house, key, client, response),
         Errand::HandOver => recall::hand_over_answered(house, key, status),
-        Errand::Ring => recall::answered(house, key, client, response, flow),
+        Errand::Ring => ring::answered(house, key, client, response, flow),
         Errand::Woven => weave::told(house, key),
         Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}
@@ -146,7 +146,7 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         Errand::Offer => parked::offer_failed(house, key, 408),
         Errand::Refresh => parked::lost(house, key),
         Errand::HandOver => recall::hand_over_answered(house, key, 408),
-        Errand::Ring => recall::not_answered(house, key),
+        Errand::Ring => ring::not_answered(house, key),
         Errand::Woven => weave::told(house, key),
         Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}

@@ -1,7 +1,7 @@
 //! Park: a parker's leg steps aside, the parkee's goes into a slot and hears music, and the parker is
 //! told. On any failure the call stays up exactly as it was.
 
-use dialects::{ParkEvent, Place, Refer};
+use dialects::{ParkEvent, Refer};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
@@ -12,9 +12,8 @@ use crate::calls::{
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
-use crate::lots::{self, Ask, ParkedCall, Recall, RecallStage, SlotId, Teller};
+use crate::lots::{self, Ask, ParkedCall, Recall, Teller};
 use crate::refusal::Refusal;
-use crate::settings::RecallTo;
 use crate::told::{Asked, Fact};
 use crate::watches;
 
@@ -104,23 +103,14 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     let aor = lots::speaker(house, leg).ok_or(Refusal::NotEntitled)?;
     let (parker_phone, parker_who) = (leg.binding, leg.who.clone());
     let parkee = parkee.who.clone();
-    let lot = house.settings.lots.get(ask.lot).cloned().ok_or(Refusal::LotFull)?;
-    let (slot, group) = crate::lots::place(house, &lot, &aor, &ask.place)?;
-    let policy = lots::policy_of(&lot, group.as_deref(), &slot);
+    let spot = lots::spot(house, &aor, ask)?;
+    let policy = spot.policy;
     let most = policy.max_calls;
-    let retrieve = match &ask.place {
-        Place::Slot(_) | Place::AnySlot => slot.to_string(),
-        _ => format!("{}{slot}", lot.retrieve),
-    };
-    let stage = match policy.recall.to {
-        RecallTo::Group => RecallStage::Group,
-        RecallTo::Parker | RecallTo::ParkerThenGroup => RecallStage::Parker,
-    };
     let park = house.chance.token(20);
     let call = ParkedCall {
         leg: partner,
-        id: SlotId { lot: lot.name.clone(), domain: aor.domain.clone(), slot },
-        group,
+        id: spot.id,
+        group: spot.group,
         parker: aor.extension.clone(),
         parker_phone,
         parker_who,
@@ -128,13 +118,14 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
         since: house.at,
         watch_id: park.as_str().into(),
         park: park.into(),
-        retrieve,
+        retrieve: spot.retrieve,
         teller: Teller::Nobody,
         monitor: None,
         asked_for_codec: false,
         claim: None,
+        delivery: None,
         recall: if policy.recall.after.is_zero() { Recall::Over } else { Recall::Waiting },
-        stage,
+        stage: policy.first_stage(),
         attempt: 0,
         policy,
     };
@@ -239,7 +230,7 @@ fn tell_parked(house: &mut House, key: ParkedKey) {
 }
 
 /// Says who is to be paged for a call.
-fn page(house: &mut House, key: ParkedKey) {
+pub(crate) fn page(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get(key).filter(|call| !call.policy.page.is_empty()) else {
         return;
     };

@@ -10,7 +10,7 @@ use sip_msg::{Direction, Message};
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, call_id, leaving, report};
-use crate::calls::{answer, dialled, media, own, park, recall, retrieve, soft_key};
+use crate::calls::{answer, dialled, media, own, park, retrieve, ring, soft_key};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
@@ -31,7 +31,7 @@ pub(crate) fn take_out(
     for alarm in alarms {
         house.alarms.stop(alarm);
     }
-    recall::call_off(house, key, keep);
+    ring::call_off(house, key, keep);
     let mut call = house.lots.remove(key)?;
     soft_key::over(house, &mut call, end.event);
     lamps::changed(house, &call, &end);
@@ -47,9 +47,9 @@ pub(crate) fn far_end_left(house: &mut House, key: LegKey) {
             retrieve::let_go(house, key, parked);
             leaving::end_leg(house, key);
         }
-        With::Recalled(parked) => {
+        With::Rung(parked) => {
             leaving::end_leg(house, key);
-            recall::leg_over(house, key, parked);
+            ring::leg_over(house, key, parked);
         }
         With::Parking(parker) => {
             dialled::has_heard(house, parker);

@@ -1,25 +1,22 @@
 //! Recall: when a parked call's time is up, phones ring; the first to answer has it, and until then
-//! anyone may still retrieve it. Timers run on the clock, not on media.
+//! anyone may still retrieve it. Timers run on the clock, not on media. Who is rung, when, and what
+//! then is decided here; how a phone is rung, and what its answer means, in `ring`.
 
 use std::time::Duration;
 
-use base::{Extension, Flow, Side};
+use base::Extension;
 use dialects::ParkEvent;
-use sip_core::{ClientKey, Dialog, Party};
-use sip_msg::{Compose, Direction, Message, Name};
+use sip_msg::{Message, Name};
 use smallvec::SmallVec;
 
-use crate::calls::describe::{Place, new_origin, write};
-use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
-use crate::calls::retrieve::claimed;
-use crate::calls::{call_id, leaving, report, send};
-use crate::calls::{media, own, park, parked, pbx_domain, retrieve, soft_key};
+use crate::calls::leg::With;
+use crate::calls::{call_id, own, park, parked, pbx_domain};
+use crate::calls::{report, retrieve, ring, send, soft_key};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
 use crate::lamps::News;
 use crate::lots::{Recall, RecallStage};
-use crate::refusal::Refusal;
 use crate::settings::{RecallThen, RecallTo};
 use crate::told::Fact;
 
@@ -29,7 +26,7 @@ const HAND_OVER_GRACE: Duration = Duration::from_secs(60);
 /// The time of a parked call is up, or the pause before the next attempt is over.
 pub(crate) fn due(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get_mut(key) else { return };
-    if call.claim.is_some() {
+    if call.claim.is_some() || call.delivery.is_some() {
         call.recall = Recall::Overdue;
         return;
     }
@@ -68,11 +65,17 @@ fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]
     let Some(call) = house.lots.get_mut(key) else { return };
     call.recall = Recall::Ringing { legs: SmallVec::new() };
     let ring = call.policy.recall.ring;
+    let marked = call.policy.recall.prefix.replace("{slot}", call.id.slot.as_str());
     tell_attempt(house, key, to);
     soft_key::news(house, key, ParkEvent::Reminder);
     for binding in bindings {
         // A phone that cannot be rung for want of a port does not keep the others from ringing.
-        let _ = ring_one(house, key, *binding);
+        let rung = ring::one(house, key, *binding, &marked);
+        if let (Ok(leg), Some(call)) = (rung, house.lots.get_mut(key))
+            && let Recall::Ringing { legs } = &mut call.recall
+        {
+            legs.push(leg);
+        }
     }
     house.alarms.set(Alarm::Ring(key), house.at + ring);
     let none = house
@@ -90,189 +93,8 @@ fn tell_attempt(house: &mut House, key: ParkedKey, to: &str) {
     report::tell(house, key, |of| Fact::Recalling { of, to, attempt });
 }
 
-fn ring_one(house: &mut House, key: ParkedKey, binding: BindingKey) -> Result<(), Refusal> {
-    let call = house.lots.get(key).ok_or(Refusal::SlotEmpty)?;
-    let (parkee, who) = (call.leg, call.parkee.clone());
-    let slot = call.id.slot.to_string();
-    let (prefix, alert) =
-        (call.policy.recall.prefix.clone(), call.policy.recall.alert_info.clone());
-    let bound = house.contacts.get(binding).ok_or(Refusal::SlotEmpty)?;
-    let (flow, aor, contact) = (bound.flow, bound.aor.clone(), bound.contact.clone());
-    let shown = shown_as(&who, &prefix.replace("{slot}", &slot));
-    let mut local = Party::read(&shown.name_addr());
-    local.set_tag(&house.chance.token(10));
-    let remote = Party::read(&format!("<sip:{}@{}>", aor.extension, aor.domain));
-    let call_id = house.chance.token(24);
-    let dialog = Dialog::opened(&call_id, local, remote, 1, flow);
-    let token = house.chance.token(16);
-    let mut leg = Leg::new(house.at, token, Side::Phones, Usage::Call, dialog);
-    leg.dialog.set_target(&contact);
-    leg.binding = Some(binding);
-    leg.aor = Some(aor);
-    leg.with = With::Recalled(key);
-    let ring = house.legs.insert(leg);
-    let sdp = match offer(house, ring, parkee) {
-        Ok(sdp) => sdp,
-        Err(refusal) => {
-            leaving::end_leg(house, ring);
-            return Err(refusal);
-        }
-    };
-    let Some(leg) = house.legs.get(ring) else { return Ok(()) };
-    let mut draft: Compose = leg
-        .dialog
-        .numbered("INVITE", 1)
-        .line(Name::Allow, send::ALLOW)
-        .line(Name::Supported, "replaces, norefersub");
-    draft = retrieve::identity_lines(draft, &shown, "calling");
-    if !alert.is_empty() {
-        draft = draft.line(Name::AlertInfo, alert);
-    }
-    draft = draft.body("application/sdp", sdp);
-    let client = send::send_own(house, ring, draft, Errand::Ring);
-    if let (Some(leg), Some(client)) = (house.legs.get_mut(ring), client) {
-        leg.sent = Some(Invite::new(client, 1));
-    }
-    if let Some(call) = house.lots.get_mut(key)
-        && let Recall::Ringing { legs } = &mut call.recall
-    {
-        legs.push(ring);
-    }
-    Ok(())
-}
-
-/// The parkee, marked as a recall.
-fn shown_as(who: &Identity, prefix: &str) -> Identity {
-    let name = match &who.name {
-        Some(name) => format!("{prefix}{name}"),
-        None => format!("{prefix}{}", who.user()),
-    };
-    let uri = if who.uri.is_empty() { Identity::anonymous().uri } else { who.uri.clone() };
-    Identity { name: Some(name.into()), uri }
-}
-
-/// An offer to a recalled phone: what the PBX takes, at our address.
-fn offer(house: &mut House, ring: LegKey, parkee: LegKey) -> Result<Vec<u8>, Refusal> {
-    let index = media::audio_index(house, parkee);
-    let near = media::lease(house, parkee, index, None)?;
-    let pair = media::lease(house, ring, 0, Some(near))?;
-    let ip = media::our_ip(house, ring).ok_or(Refusal::NoPorts)?;
-    let origin = new_origin(house.chance.u64(), ip);
-    let formats = media::agreed(house, parkee);
-    let place = Place { origin: &origin, ip, port: pair.port };
-    let sdp = write(&place, &formats, None, 0, Direction::SendRecv);
-    if let Some(leg) = house.legs.get_mut(ring) {
-        leg.media.sent = Some(sdp.clone().into());
-        leg.media.authored = true;
-        leg.media.anchored = true;
-    }
-    Ok(sdp)
-}
-
-/// A recalled phone has given its final answer.
-pub(crate) fn answered(
-    house: &mut House,
-    key: LegKey,
-    client: ClientKey,
-    response: &Message,
-    flow: Flow,
-) {
-    let Some(leg) = house.legs.get_mut(key) else { return };
-    if response.status() >= 300 {
-        return not_answered(house, key);
-    }
-    if leg.stage != Stage::Early {
-        // A second phone behind one Contact has answered too.
-        return leaving::end_stray(house, client, response, flow);
-    }
-    leg.sent = None;
-    leg.is_answered(house.at);
-    leg.dialog.learn(response);
-    leg.dialog.settle_on(response.to_tag().unwrap_or_default());
-    let with = leg.with;
-    own::ack(house, key, client, response);
-    let With::Recalled(parked) = with else { return own::bye(house, key, None) };
-    if house.lots.claim(parked, key, true).is_err() {
-        if let Some(leg) = house.legs.get_mut(key) {
-            leg.with = With::Nobody;
-        }
-        leg_over(house, key, parked);
-        return own::bye(house, key, Some("taken by another phone"));
-    }
-    claimed(house, key, parked, true);
-    call_off(house, parked, Some(key));
-    house.alarms.stop(Alarm::Ring(parked));
-    own::note_answer(house, key, response);
-    let Some(parkee) = house.lots.get(parked).map(|call| call.leg) else { return };
-    let takes = media::agreed(house, key);
-    if retrieve::sends_what_is_taken(house, parkee, &takes) {
-        return join(house, key, parked);
-    }
-    if retrieve::offer_formats(house, parked, &takes).is_err() {
-        cannot_join(house, key, parked);
-    }
-}
-
-/// The recalled phone has the call.
-pub(crate) fn join(house: &mut House, key: LegKey, parked: ParkedKey) {
-    retrieve::settle(house, key, parked, true);
-}
-
-/// It cannot have it after all: no codec in common.
-pub(crate) fn cannot_join(house: &mut House, key: LegKey, parked: ParkedKey) {
-    house.lots.release(parked, key);
-    if let Some(leg) = house.legs.get_mut(key) {
-        leg.with = With::Nobody;
-    }
-    own::bye(house, key, Some("no codec in common with the parkee"));
-    attempt_over(house, parked);
-}
-
-/// A recalled phone has refused, or does not answer.
-pub(crate) fn not_answered(house: &mut House, key: LegKey) {
-    let with = house.legs.get(key).map(|leg| leg.with);
-    leaving::end_leg(house, key);
-    if let Some(With::Recalled(parked)) = with {
-        leg_over(house, key, parked);
-    }
-}
-
-/// One of the ringing legs is over; when the last one is, so is the attempt.
-pub(crate) fn leg_over(house: &mut House, key: LegKey, parked: ParkedKey) {
-    let claimed = house.lots.release(parked, key);
-    let Some(call) = house.lots.get_mut(parked) else { return };
-    let over = match &mut call.recall {
-        Recall::Ringing { legs } => {
-            legs.retain(|leg| *leg != key);
-            legs.is_empty()
-        }
-        _ => claimed,
-    };
-    if over {
-        attempt_over(house, parked);
-    }
-}
-
-/// It has rung long enough.
-pub(crate) fn rung_out(house: &mut House, key: ParkedKey) {
-    call_off(house, key, None);
-    attempt_over(house, key);
-}
-
-/// Stops the ringing, but for `keep`.
-pub(crate) fn call_off(house: &mut House, key: ParkedKey, keep: Option<LegKey>) {
-    let Some(call) = house.lots.get_mut(key) else { return };
-    let Recall::Ringing { legs } = &mut call.recall else { return };
-    let legs = std::mem::take(legs);
-    // Should the retrieve fail that stopped it, the recall goes on.
-    call.recall = Recall::Overdue;
-    house.alarms.stop(Alarm::Ring(key));
-    for leg in legs.into_iter().filter(|leg| Some(*leg) != keep) {
-        own::bye(house, leg, None);
-    }
-}
-
-fn attempt_over(house: &mut House, key: ParkedKey) {
+/// An attempt has led to nothing: a pause, the group, or what comes after the last one.
+pub(crate) fn attempt_over(house: &mut House, key: ParkedKey) {
     house.alarms.stop(Alarm::Ring(key));
     let Some(call) = house.lots.get_mut(key) else { return };
     if call.attempt < call.policy.recall.attempts {

@@ -9,7 +9,7 @@ use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 
 use crate::calls::describe::{Format, Place, Sdp, common, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
-use crate::calls::{answer, media, own, parked, recall, setup};
+use crate::calls::{answer, media, own, parked, recall, ring, setup};
 use crate::calls::{call_id, leaving, report, send};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
@@ -60,7 +60,7 @@ pub(crate) fn by_invite(
     }
     let tried = house.lots.claim(parked, key, false).and_then(|()| {
         claimed(house, key, parked, false);
-        recall::call_off(house, parked, None);
+        ring::call_off(house, parked, None);
         begin(house, key, parked, request)
     });
     if let Err(refusal) = tried {
@@ -235,8 +235,8 @@ pub(crate) fn offer_answered(house: &mut House, key: LegKey, parked: ParkedKey) 
     if let Some(claim) = house.lots.get_mut(parked).and_then(|call| call.claim.as_mut()) {
         claim.awaits_offer = false;
     }
-    if house.legs.get(key).is_some_and(|leg| matches!(leg.with, With::Recalled(_))) {
-        return recall::join(house, key, parked);
+    if house.legs.get(key).is_some_and(|leg| matches!(leg.with, With::Rung(_))) {
+        return ring::join(house, key, parked);
     }
     if let Err(refusal) = answer(house, key, parked) {
         offer_failed(house, key, parked, refusal.status());
@@ -251,8 +251,8 @@ pub(crate) fn offer_answered(house: &mut House, key: LegKey, parked: ParkedKey) 
 
 /// The PBX has refused it: the retriever is refused, the parkee stays.
 pub(crate) fn offer_failed(house: &mut House, key: LegKey, parked: ParkedKey, _status: u16) {
-    if house.legs.get(key).is_some_and(|leg| matches!(leg.with, With::Recalled(_))) {
-        return recall::cannot_join(house, key, parked);
+    if house.legs.get(key).is_some_and(|leg| matches!(leg.with, With::Rung(_))) {
+        return ring::cannot_join(house, key, parked);
     }
     refuse_pending(house, key, &Refusal::Media("no codec in common with the parkee"));
     let_go(house, key, parked);
@@ -377,7 +377,7 @@ pub(crate) fn cancelled(house: &mut House, key: LegKey) {
 pub(crate) fn lost_parkee(house: &mut House, key: LegKey) {
     let Some(leg) = house.legs.get_mut(key) else { return };
     let stage = leg.stage;
-    if matches!(leg.with, With::Recalled(_)) {
+    if matches!(leg.with, With::Rung(_)) {
         leg.with = With::Nobody;
         return own::bye(house, key, Some("the parkee has gone"));
     }

@@ -35,6 +35,45 @@ pub enum Command {
     },
     /// Count what is in the house.
     Counts,
+    /// Ring all phones of an extension to take a parked call; the first to answer has it. If none does
+    /// it waits on, and its time to the recall has gone on.
+    Retrieve {
+        /// The name of the parked call.
+        park: String,
+        /// The extension, of the call's own domain.
+        to: String,
+    },
+    /// Recall a parked call now; from the beginning if its recall is over.
+    Recall {
+        /// The name of the parked call.
+        park: String,
+    },
+    /// Move a parked call to another place of its lot. It waits there behind all others, and the time to
+    /// its recall goes on.
+    Move {
+        /// The name of the parked call.
+        park: String,
+        /// Where to: a slot, an extension, or a code that parks.
+        slot: String,
+    },
+    /// Hang up a parked call.
+    HangUp {
+        /// The name of the parked call.
+        park: String,
+    },
+    /// Park a talking call; the phone's leg ends. Of a call from phone to phone, the one that the phone
+    /// is on which is to lose it.
+    Park {
+        /// The id of the call.
+        id: String,
+        /// Where: a slot, an extension, or a code that parks.
+        slot: String,
+    },
+    /// End a call for all who are on it.
+    End {
+        /// The id of the call.
+        id: String,
+    },
     /// Refuse new calls with 503; parked calls are kept.
     Drain,
     /// Take new calls again.

@@ -1,7 +1,7 @@
 //! What is asked, in terms of the lots: which lot a number belongs to, who asks, and what they may.
 
-use base::{Domain, Extension, Flow};
-use dialects::{Dialled, Invite, OrbitAsk, Place, Refer, is_in_ranges};
+use base::{Domain, Extension, Flow, LotName, Moment, SlotName};
+use dialects::{Codes, Dialled, Invite, OrbitAsk, Place, Refer, is_in_ranges};
 use sip_msg::{Message, NameAddr, SipUri};
 
 use crate::calls::Leg;
@@ -138,6 +138,20 @@ pub(crate) fn named_ask(house: &House, aor: &Aor, named: &str) -> Result<Ask, Re
         .ok_or(Refusal::Status(404, "no such place to park".into()))
 }
 
+/// The place in this very lot that an operator has typed: a slot, an extension, or a code that parks.
+///
+/// # Errors
+/// The lot has no such place.
+pub(crate) fn typed_ask(house: &House, lot: &LotName, typed: &str) -> Result<Ask, Refusal> {
+    let known = house.settings.lots.iter().position(|known| known.name == *lot);
+    let meant = |codes: &Codes| {
+        let dialled = codes.dialled(typed).and_then(|dialled| dialled.parks_at());
+        dialled.or_else(|| codes.orbit(&OrbitAsk::Park(typed.to_owned())).ok()?.parks_at())
+    };
+    let found = known.and_then(|lot| Some(Ask { lot, place: meant(house.codes.get(lot)?)? }));
+    found.ok_or_else(|| Refusal::NoSuchPlace(SlotName::from(typed)))
+}
+
 /// Where a call is parked for which no place was named: in a free slot, or on the parker's own
 /// extension in a lot without slots.
 pub(crate) fn any_ask(house: &House, aor: &Aor) -> Option<Ask> {
@@ -230,7 +244,12 @@ pub(crate) fn wanted(house: &House, aor: &Aor, ask: &Ask) -> Result<ParkedKey, R
     let lot = house.settings.lots.get(ask.lot).ok_or(Refusal::SlotEmpty)?;
     let at = |slot: &str| {
         let (lot, domain) = (lot.name.clone(), aor.domain.clone());
-        longest_waiting(aor, house.lots.in_slot(&SlotId { lot, domain, slot: slot.into() }))
+        let id = SlotId { lot, domain, slot: slot.into() };
+        // First in, first out: a call that was moved here has waited longer, but not here.
+        takeable(aor, house.lots.in_slot(&id))?
+            .first()
+            .map(|(_, key)| *key)
+            .ok_or(Refusal::SlotEmpty)
     };
     match &ask.place {
         Place::Extension(extension) => at(extension.as_str()),
@@ -269,6 +288,18 @@ fn longest_waiting<'h>(
     aor: &Aor,
     calls: impl Iterator<Item = (ParkedKey, &'h ParkedCall)>,
 ) -> Result<ParkedKey, Refusal> {
+    let free = takeable(aor, calls)?;
+    // Of those that came in one moment, the first in its slot.
+    let longest = free.into_iter().min_by_key(|(since, _)| *since);
+    longest.map(|(_, key)| key).ok_or(Refusal::SlotEmpty)
+}
+
+/// Those of these calls, in their order, that `aor` may take and that nobody is taking; since when they
+/// wait. If there is none, why.
+fn takeable<'h>(
+    aor: &Aor,
+    calls: impl Iterator<Item = (ParkedKey, &'h ParkedCall)>,
+) -> Result<Vec<(Moment, ParkedKey)>, Refusal> {
     let mut none = Refusal::SlotEmpty;
     let mut free = Vec::new();
     for (key, call) in calls {
@@ -279,8 +310,7 @@ fn longest_waiting<'h>(
             (false, _) => {}
         }
     }
-    // Of those that came in one moment, the first in its slot.
-    free.into_iter().min_by_key(|(since, _)| *since).map(|(_, key)| key).ok_or(none)
+    if free.is_empty() { Err(none) } else { Ok(free) }
 }
 
 /// The binding that a request comes from: its From's extension, by the flow that it registered by.

@@ -133,13 +133,41 @@ impl Lots {
     /// Takes a call out of its slot.
     pub(crate) fn remove(&mut self, key: ParkedKey) -> Option<ParkedCall> {
         let call = self.calls.remove(key)?;
-        if let Some(keys) = self.slots.get_mut(&call.id) {
+        self.leave(&call.id, key);
+        Some(call)
+    }
+
+    fn leave(&mut self, id: &SlotId, key: ParkedKey) {
+        if let Some(keys) = self.slots.get_mut(id) {
             keys.retain(|other| *other != key);
             if keys.is_empty() {
-                self.slots.remove(&call.id);
+                self.slots.remove(id);
             }
         }
-        Some(call)
+    }
+
+    /// Puts a call into another slot, behind those that wait there, if there is room for it.
+    ///
+    /// # Errors
+    /// [`Refusal::SlotTaken`]; nothing has changed then.
+    pub(crate) fn relocate(
+        &mut self,
+        key: ParkedKey,
+        id: SlotId,
+        most: usize,
+        at: Moment,
+    ) -> Result<(), Refusal> {
+        let old = self.calls.get(key).ok_or(Refusal::NoSuchCall)?.id.clone();
+        let held = self.held(at).filter(|held| held.id == id).count();
+        if self.waiting(&id) + held >= most {
+            return Err(Refusal::SlotTaken(id.slot));
+        }
+        self.leave(&old, key);
+        self.slots.entry(id.clone()).or_default().push(key);
+        if let Some(call) = self.calls.get_mut(key) {
+            call.id = id;
+        }
+        Ok(())
     }
 
     /// How many of a lot's slots, which are in these ranges, have calls of a domain.
@@ -163,6 +191,11 @@ impl Lots {
             .range(first..)
             .take_while(move |(id, _)| is_meant(id))
             .map(|(id, calls)| (id, calls.len()))
+    }
+
+    /// The call that operators know by this name.
+    pub(crate) fn named(&self, park: &str) -> Option<ParkedKey> {
+        self.calls.iter().find(|(_, call)| *call.park == *park).map(|(key, _)| key)
     }
 
     pub(crate) fn get(&self, key: ParkedKey) -> Option<&ParkedCall> {

@@ -9,12 +9,12 @@ use dialects::Place;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::LegKey;
-use crate::lots::{SlotId, policy_of};
+use crate::lots::{Ask, Policy, SlotId, policy_of};
 use crate::refusal::Refusal;
 use crate::settings::{FindSlot, LotSettings};
 
 /// The slot that is meant, and the group if it is a group park.
-pub(crate) fn place(
+fn place(
     house: &mut House,
     lot: &LotSettings,
     aor: &Aor,
@@ -34,6 +34,30 @@ pub(crate) fn place(
         Place::AnySlot => any_slot(house, lot, aor).map(|slot| (slot, None)),
         Place::Group => group_place(house, lot, aor),
     }
+}
+
+/// A place in a lot, and what holds for a call there.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    pub(crate) id: SlotId,
+    /// The park group, if it was found for one.
+    pub(crate) group: Option<String>,
+    /// What a phone dials to take it.
+    pub(crate) retrieve: String,
+    pub(crate) policy: Policy,
+}
+
+/// Where a call is parked that is meant for this place.
+///
+/// # Errors
+/// There is no such place, or no room where one is looked for.
+pub(crate) fn spot(house: &mut House, aor: &Aor, ask: &Ask) -> Result<Spot, Refusal> {
+    let lot = house.settings.lots.get(ask.lot).cloned().ok_or(Refusal::LotFull)?;
+    let (slot, group) = place(house, &lot, aor, &ask.place)?;
+    let retrieve = house.codes.get(ask.lot).map(|codes| codes.retrieve_number(&slot));
+    let policy = policy_of(&lot, group.as_deref(), &slot);
+    let id = SlotId { lot: lot.name, domain: aor.domain.clone(), slot };
+    Ok(Spot { id, group, retrieve: retrieve.unwrap_or_default(), policy })
 }
 
 /// Keeps a free slot for the call of a leg; the one that is kept for it already, if there is one.

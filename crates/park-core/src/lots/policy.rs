@@ -7,7 +7,8 @@ use dialects::is_in_ranges;
 use crate::calls::{begin_reminders, plan_media};
 use crate::house::House;
 use crate::keys::ParkedKey;
-use crate::settings::{Courtesy, LotSettings, OwnSettings, RecallSettings};
+use crate::lots::slot::RecallStage;
+use crate::settings::{Courtesy, LotSettings, OwnSettings, RecallSettings, RecallTo};
 
 /// What holds for one call in its place.
 #[derive(Debug, Clone)]
@@ -30,6 +31,14 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Who is recalled first.
+    pub(crate) fn first_stage(&self) -> RecallStage {
+        match self.recall.to {
+            RecallTo::Group => RecallStage::Group,
+            RecallTo::Parker | RecallTo::ParkerThenGroup => RecallStage::Parker,
+        }
+    }
+
     /// Whether this extension may take the call.
     pub(crate) fn lets_retrieve(&self, who: &Extension) -> bool {
         self.retrievers.is_empty() || self.retrievers.contains(who)

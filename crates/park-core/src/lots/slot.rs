@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::calls::{Identity, Monitor};
 use crate::keys::{BindingKey, LegKey};
 use crate::lots::policy::Policy;
+use crate::refusal::Refusal;
 
 /// A slot, separate per lot and domain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +47,12 @@ pub(crate) struct Claim {
     pub(crate) awaits_offer: bool,
     /// The claim is the answer to a recall.
     pub(crate) recall: bool,
+}
+
+/// The phones of an extension that an operator has rung to take a call.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) legs: SmallVec<[LegKey; 4]>,
 }
 
 /// Who is rung in a recall.
@@ -97,6 +104,7 @@ pub(crate) struct ParkedCall {
     /// The PBX was once asked for a codec in which there is music.
     pub(crate) asked_for_codec: bool,
     pub(crate) claim: Option<Claim>,
+    pub(crate) delivery: Option<Delivery>,
     pub(crate) recall: Recall,
     pub(crate) stage: RecallStage,
     pub(crate) attempt: u32,
@@ -110,6 +118,22 @@ impl ParkedCall {
             true => self.parkee.clone(),
             false => Identity::anonymous(),
         }
+    }
+
+    /// Whether it waits, and nobody is about to have it.
+    ///
+    /// # Errors
+    /// Why it is not for an operator to have it brought to somebody.
+    pub(crate) fn waits(&self) -> Result<(), Refusal> {
+        let why = match (&self.claim, &self.recall) {
+            _ if !self.stands() => "the call is being parked",
+            (Some(_), _) => "the call is being taken",
+            _ if self.delivery.is_some() => "phones ring for the call",
+            (None, Recall::Ringing { .. }) => "the call is being recalled",
+            (None, Recall::HandingOver { .. }) => "the PBX is taking the call elsewhere",
+            (None, Recall::Waiting | Recall::Overdue | Recall::Over) => return Ok(()),
+        };
+        Err(Refusal::Status(409, why.into()))
     }
 
     /// Whether the park stands: until whoever waits for that has been told, nobody else is.

@@ -13,7 +13,7 @@ pub(super) fn calls_in_progress(house: &House, call: Option<&str>) -> Vec<CallVi
     let calls = || house.legs.iter().filter(|(_, leg)| leg.usage == Usage::Call);
     let mut takers: FxHashMap<ParkedKey, Vec<LegKey>> = FxHashMap::default();
     for (key, leg) in calls() {
-        if let With::Retrieving(parked) | With::Recalled(parked) = leg.with {
+        if let With::Retrieving(parked) | With::Rung(parked) = leg.with {
             takers.entry(parked).or_default().push(key);
         }
     }
@@ -34,7 +34,7 @@ fn stands_for_call(house: &House, key: LegKey, leg: &Leg) -> bool {
             }
             _ => true,
         },
-        With::Retrieving(parked) | With::Recalled(parked) => house.lots.get(parked).is_none(),
+        With::Retrieving(parked) | With::Rung(parked) => house.lots.get(parked).is_none(),
         _ => true,
     }
 }

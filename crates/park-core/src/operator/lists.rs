@@ -37,6 +37,7 @@ pub(super) fn state_of(call: &ParkedCall) -> ParkedState {
     match (&call.claim, &call.recall) {
         _ if !call.stands() => ParkedState::Parking,
         (Some(_), _) => ParkedState::Claimed,
+        _ if call.delivery.is_some() => ParkedState::Delivering,
         (None, Recall::Ringing { .. } | Recall::HandingOver { .. }) => ParkedState::Recalling,
         (None, _) => ParkedState::Parked,
     }

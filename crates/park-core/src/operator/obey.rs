@@ -3,9 +3,11 @@
 use crate::calls;
 use crate::command::{Command, Counts, Reply};
 use crate::house::House;
+use crate::keys::ParkedKey;
 use crate::lots;
 use crate::operator::calls::calls_in_progress;
 use crate::operator::lists;
+use crate::refusal::Refusal;
 use crate::watches;
 
 /// Does what is ordered; what is answered at once.
@@ -24,6 +26,18 @@ pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<
             calls::survey(house, ticket, call.as_deref());
             return None;
         }
+        Command::Retrieve { park, to } => {
+            done(named(house, park).and_then(|key| calls::deliver(house, key, to)))
+        }
+        Command::Recall { park } => {
+            done(named(house, park).and_then(|key| calls::recall_now(house, key)))
+        }
+        Command::Move { park, slot } => {
+            done(named(house, park).and_then(|key| calls::relocate(house, key, slot)))
+        }
+        Command::HangUp { park } => done(named(house, park).map(|key| calls::hang_up(house, key))),
+        Command::Park { id, slot } => done(calls::park_call(house, id, slot)),
+        Command::End { id } => done(calls::end(house, id)),
         Command::Counts => Reply::Counts(counts(house)),
         Command::Drain | Command::Undrain => {
             house.draining = *command == Command::Drain;
@@ -35,6 +49,17 @@ pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<
             Reply::Done
         }
     })
+}
+
+fn named(house: &House, park: &str) -> Result<ParkedKey, Refusal> {
+    house.lots.named(park).ok_or(Refusal::NoSuchCall)
+}
+
+fn done(outcome: Result<(), Refusal>) -> Reply {
+    match outcome {
+        Ok(()) => Reply::Done,
+        Err(refusal) => Reply::Refused { status: refusal.status(), why: refusal.to_string() },
+    }
 }
 
 fn counts(house: &House) -> Counts {

@@ -28,7 +28,7 @@ pub(crate) struct Event {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct EventView {
-    /// Its kind: `parked`, `claimed`, `released`, `retrieved`, `recalling`, `waiting`,
+    /// Its kind: `parked`, `claimed`, `released`, `retrieved`, `recalling`, `delivering`, `waiting`,
     /// `recall-unanswered`, `reminded`, `moved`, `handed-over`, `abandoned`, `hung-up`, `failed`, `page`,
     /// `answered`, `ended`, `silent`, `heard-again`, `registered`, `unregistered`, `notice-refused`,
     /// `pbx-silent`, `no-ports`.
@@ -195,6 +195,17 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
         Fact::Recalling { to, attempt, .. } => {
             ("recalling", EventView { to: some(to), attempt: Some(*attempt), ..empty() })
         }
+        Fact::Delivering { to, .. } => ("delivering", EventView { to: some(to), ..empty() }),
+        Fact::Moved { from, group, retrieve, recall_in, .. } => {
+            let view = EventView {
+                from_slot: some(from),
+                group: group.clone(),
+                retrieve: some(retrieve),
+                recall_at: due(recall_in),
+                ..empty()
+            };
+            ("moved", view)
+        }
         Fact::Waiting { recall_in, attempt, .. } => {
             let recall_at = due(recall_in);
             ("waiting", EventView { recall_at, attempt: Some(*attempt), ..empty() })
@@ -298,6 +309,14 @@ mod tests {
             Fact::Abandoned { of: at() },
             Fact::Waiting { of: at(), recall_in: None, attempt: 1 },
             Fact::HungUp { of: at(), why: String::new() },
+            Fact::Delivering { of: at(), to: "105".into() },
+            Fact::Moved {
+                of: at(),
+                from: "702".into(),
+                group: None,
+                retrieve: "701".into(),
+                recall_in: None,
+            },
             Fact::NoPorts,
         ] {
             let (kind, _) = of(clock, clock.now(), &told(fact)).unwrap();

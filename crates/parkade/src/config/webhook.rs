@@ -7,13 +7,14 @@ use crate::config::raw::{Table, listed};
 use crate::config::words;
 
 /// All kinds of events.
-pub const EVENT_KINDS: [&str; 23] = [
+pub const EVENT_KINDS: [&str; 24] = [
     // Of parked calls.
     "parked",
     "claimed",
     "released",
     "retrieved",
     "recalling",
+    "delivering",
     "waiting",
     "recall-unanswered",
     "reminded",

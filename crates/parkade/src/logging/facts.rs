@@ -60,7 +60,9 @@ impl FactLog {
             | Fact::Released { .. }
             | Fact::Retrieved { .. }
             | Fact::Recalling { .. }
+            | Fact::Delivering { .. }
             | Fact::Waiting { .. }
+            | Fact::Moved { .. }
             | Fact::Reminded { .. }
             | Fact::RecallUnanswered { .. }
             | Fact::HandedOver { .. }

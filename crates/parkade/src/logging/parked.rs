@@ -25,9 +25,11 @@ pub(super) fn tell(told: &Told) {
             tell!(info, %by, recall, waited_s = waited.as_secs(), took_ms = millis(took));
         }
         Fact::Recalling { to, attempt, .. } => tell!(info, %to, attempt),
+        Fact::Delivering { to, .. } => tell!(info, %to),
         Fact::Waiting { recall_in, attempt, .. } => {
             tell!(debug, recall_in_s = recall_in.map(|after| after.as_secs()), attempt);
         }
+        Fact::Moved { from, retrieve, group, .. } => tell!(info, %from, %retrieve, group),
         Fact::Reminded { parker, .. } => tell!(info, %parker),
         Fact::RecallUnanswered { then, .. } => tell!(info, %then),
         Fact::HandedOver { to, .. } => tell!(info, %to),
