@@ -78,7 +78,8 @@ def stand_ins(podman, folder, parkade):
     builder, base = os.path.join(folder, "builder"), os.path.join(folder, "base")
     for place in ("usr", "lib", "lib64", "bin", "tmp", "stand-in"):
         os.makedirs(os.path.join(builder, place))
-    shutil.copy(parkade, os.path.join(builder, "stand-in"))
+    # Without what is for debuggers: podman copies it several times.
+    subprocess.run(["strip", "-o", os.path.join(builder, "stand-in", "parkade"), parkade], check=True, timeout=60)
     with open(os.path.join(builder, "stand-in", "cargo"), "w") as out:
         out.write(STAND_IN)
     os.chmod(os.path.join(builder, "stand-in", "cargo"), 0o755)
@@ -91,7 +92,7 @@ def stand_ins(podman, folder, parkade):
     for name, more in (("builder", 'ENV PATH="/stand-in:/usr/bin:/bin"\n'), ("base", "")):
         with open(os.path.join(folder, f"{name}.Containerfile"), "w") as out:
             out.write(f"FROM scratch\nCOPY . /\n{more}")
-        podman.does("build", "--quiet", f"--tag={name}", f"--file={folder}/{name}.Containerfile", f"{folder}/{name}")
+        podman.does("build", "--quiet", "--layers=false", f"--tag={name}", f"--file={folder}/{name}.Containerfile", f"{folder}/{name}")
 
 
 def life(report, podman, folder, parkade):
@@ -101,7 +102,7 @@ def life(report, podman, folder, parkade):
         system = [f"--volume=/{place}:/{place}:ro" for place in ("usr", "lib", "lib64", "bin")]
         # No docker.io is asked for what is given.
         given = ["--build-arg=BUILD_IMAGE=localhost/builder", "--build-arg=BASE_IMAGE=localhost/base", "--pull=never"]
-        podman.does("build", "--isolation=chroot", *system, *given, "--tag=parkade", f"--file={ROOT}/deploy/Containerfile", ROOT)
+        podman.does("build", "--layers=false", "--isolation=chroot", *system, *given, "--tag=parkade", f"--file={ROOT}/deploy/Containerfile", ROOT)
         made = json.loads(podman.does("image", "inspect", "parkade"))[0]["Config"]
         if made["User"] in ("", "0", "root") or made["StopSignal"] != "SIGTERM":
             raise Failure(f"user {made['User']}, stop signal {made['StopSignal']}")
