@@ -151,6 +151,42 @@ fn a_login_is_given_out_by_the_unix_socket_only() {
 }
 
 #[test]
+fn the_parking_board_is_served_to_everybody_and_asks_for_a_token_itself() {
+    let house = House::new();
+    let get = |path, headers: &[&str]| {
+        let (status, head, body) =
+            whole_exchange(&mut house.stream(), "GET", path, headers, None);
+        (status, head, body)
+    };
+    let (status, head, page) = get("/", &[]);
+    assert_eq!(status, 200);
+    assert!(page.starts_with("<!doctype html>"), "{page}");
+    for line in ["content-type: text/html; charset=utf-8", "cache-control: no-cache"] {
+        assert!(head.contains(line), "{head}");
+    }
+    assert!(head.contains("script-src 'self'; style-src 'self'"), "{head}");
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let known = format!("If-None-Match: \"other\", W/{tag}");
+    let (status, _, body) = get("/", &[&known]);
+    assert_eq!((status, body.as_str()), (304, ""));
+    let (status, head, _) = get("/board/board.js", &[]);
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/javascript"), "{head}");
+    let (status, _, problem) = get("/board/../admin.toml", &[]);
+    assert_eq!(status, 404, "{problem}");
+}
+
+#[test]
+fn whoever_has_a_token_may_ask_what_it_is_good_for() {
+    let house = House::new();
+    let role = |token: &str| house.ask("GET", "/api/role", token, None);
+    assert_eq!(role(&house.view), (200, json!({ "role": "view" })));
+    assert_eq!(role(&house.operate), (200, json!({ "role": "operate" })));
+    assert_eq!(role("parkade_guess").0, 401);
+    assert_eq!(house.binary.get("/api/role"), json!({ "role": "operate" }));
+}
+
+#[test]
 fn who_says_nothing_is_disconnected() {
     let house = House::new();
     let mut silent = house.stream();

@@ -24,7 +24,7 @@ use crate::admin::routes::{calls, events, health, house, metrics, parked, places
         trace::trace,
         trace::file,
         house::bindings, house::subscriptions, house::counts,
-        steer::drain, steer::undrain, steer::log, steer::reload, steer::login,
+        steer::drain, steer::undrain, steer::log, steer::reload, steer::login, steer::role,
         events::events, metrics::metrics, health::live, health::ready, openapi,
     ),
     components(schemas(Problem, EventView)),

@@ -112,6 +112,21 @@ pub(crate) struct LoggedIn {
     pub(crate) door: Option<String>,
 }
 
+/// What whoever asks may do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Yours {
+    /// `view` or `operate`.
+    #[schema(example = "view")]
+    role: String,
+}
+
+/// The role of the token with which this is asked: a page shows no buttons that it cannot press.
+#[utoipa::path(get, path = "/api/role", tag = "the program",
+    responses((status = 200, body = Yours)))]
+pub(super) async fn role(Extension(role): Extension<Role>) -> Json<Yours> {
+    Json(Yours { role: role.to_string() })
+}
+
 /// A token for the parking board, for who comes by the Unix socket.
 #[utoipa::path(post, path = "/api/login", tag = "the program", request_body = Login,
     responses((status = 200, body = LoggedIn)))]

@@ -16,7 +16,7 @@ use crate::admin::desk::Desk;
 use crate::admin::peer::Peer;
 use crate::admin::problem::Problem;
 use crate::admin::routes::{
-    calls, events, health, house, metrics, openapi, parked, places, steer, trace,
+    board, calls, events, health, house, metrics, openapi, parked, places, steer, trace,
 };
 use crate::config::Role;
 
@@ -40,6 +40,7 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/counts", get(house::counts))
         .route("/events", get(events::events))
         .route("/metrics", get(metrics::metrics))
+        .route("/api/role", get(steer::role))
         .route_layer(from_fn_with_state((Arc::clone(&desk), Role::View), admit));
     let steered = Router::new()
         .route("/api/drain", post(steer::drain).delete(steer::undrain))
@@ -48,6 +49,8 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/login", post(steer::login))
         .route_layer(from_fn_with_state((Arc::clone(&desk), Role::Operate), admit));
     let open = Router::new()
+        .route("/", get(board::page))
+        .route("/board/{file}", get(board::file))
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .route("/openapi.json", get(openapi::openapi));
@@ -73,35 +76,39 @@ async fn not_that_way(method: Method, uri: Uri) -> Problem {
 /// Lets those through who may.
 async fn admit(
     State((desk, needed)): State<(Arc<Desk>, Role)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match refusal(&desk, needed, &request) {
-        None => next.run(request).await,
-        Some(refused) => refused,
+    match role(&desk, needed, &request) {
+        Ok(role) => {
+            request.extensions_mut().insert(role);
+            next.run(request).await
+        }
+        Err(refused) => *refused,
     }
 }
 
-fn refusal(desk: &Desk, needed: Role, request: &Request) -> Option<Response> {
+/// As what it is let in.
+fn role(desk: &Desk, needed: Role, request: &Request) -> Result<Role, Box<Response>> {
     let ip = match request.extensions().get::<Peer>() {
-        Some(Peer::Local) => return None,
+        Some(Peer::Local) => return Ok(Role::Operate),
         Some(Peer::Remote(ip)) => *ip,
-        None => return Some(Problem::ending().into_response()),
+        None => return Err(Box::new(Problem::ending().into_response())),
     };
     if request.uri().path() == "/metrics" && desk.open_metrics.load(Ordering::Relaxed) {
-        return None;
+        return Ok(Role::View);
     }
-    match desk.access.role(Instant::now(), ip, bearer(request.headers())) {
-        Ok(role) if role >= needed => None,
+    let refused = match desk.access.role(Instant::now(), ip, bearer(request.headers())) {
+        Ok(role) if role >= needed => return Ok(role),
         Ok(role) => {
             let detail = format!("this token's role is {role}; {needed} is needed for this");
-            Some(Problem::new(StatusCode::FORBIDDEN, detail).into_response())
+            Problem::new(StatusCode::FORBIDDEN, detail).into_response()
         }
         Err(NotLetIn::TooMany(after)) => {
             let seconds = after.as_secs() + 1;
             let detail = format!("too many wrong tokens from {ip}; wait for {seconds} s");
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
-            Some(([(header::RETRY_AFTER, seconds.to_string())], problem).into_response())
+            ([(header::RETRY_AFTER, seconds.to_string())], problem).into_response()
         }
         Err(why) => {
             let detail = match why {
@@ -109,9 +116,10 @@ fn refusal(desk: &Desk, needed: Role, request: &Request) -> Option<Response> {
                 _ => "this token is not known here, or no longer good",
             };
             let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
-            Some(([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response())
+            ([(header::WWW_AUTHENTICATE, "Bearer")], problem).into_response()
         }
-    }
+    };
+    Err(Box::new(refused))
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
