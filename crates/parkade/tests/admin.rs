@@ -154,8 +154,7 @@ fn a_login_is_given_out_by_the_unix_socket_only() {
 fn the_parking_board_is_served_to_everybody_and_asks_for_a_token_itself() {
     let house = House::new();
     let get = |path, headers: &[&str]| {
-        let (status, head, body) =
-            whole_exchange(&mut house.stream(), "GET", path, headers, None);
+        let (status, head, body) = whole_exchange(&mut house.stream(), "GET", path, headers, None);
         (status, head, body)
     };
     let (status, head, page) = get("/", &[]);

@@ -122,7 +122,8 @@ mod tests {
     fn the_page_has_nothing_in_it_that_its_own_policy_forbids() {
         for file in [PAGE].into_iter().chain(FILES) {
             let text = file.text;
-            for forbidden in [" style=\"", " onclick=", "innerHTML", "outerHTML", "insertAdjacentHTML"]
+            for forbidden in
+                [" style=\"", " onclick=", "innerHTML", "outerHTML", "insertAdjacentHTML"]
             {
                 assert!(!text.contains(forbidden), "{}: {forbidden}", file.name);
             }
