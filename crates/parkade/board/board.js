@@ -239,6 +239,9 @@ function start() {
     void signIn(token);
   });
   addEventListener("hashchange", arrive);
+  // A page that the browser keeps for the way back must not keep a connection.
+  addEventListener("pagehide", () => wire?.end());
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   addEventListener("online", () => wire?.hurry());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;

@@ -70,9 +70,7 @@ export function gist(line, cseq) {
 }
 
 /** Compares slots: by number, whatever their length; extensions and names after them as text. */
-export function bySlot(a, b) {
-  return a.localeCompare(b, "en", { numeric: true });
-}
+export const bySlot = new Intl.Collator("en", { numeric: true }).compare;
 
 const STATES = {
   parked: () => "Waiting",

@@ -79,7 +79,10 @@ class Lot {
     let free = this.view.slots;
     const inRanges = (slot) => this.slots.has(slot) || this.view.ranges.some((range) => contains(range, slot));
     for (const slot of taken) if (inRanges(slot)) free -= 1;
-    for (const [number, element] of this.slots) element.hidden = taken.has(number);
+    for (const [number, element] of this.slots) {
+      // To write an attribute costs, even if it says what it has said.
+      if (element.hidden !== taken.has(number)) element.hidden = !element.hidden;
+    }
     const waiting = calls.length === 1 ? "1 call waits" : `${calls.length || "no"} calls wait`;
     say(this.count, this.view.slots > 0 ? `${waiting}, ${free} of ${this.view.slots} slots free` : waiting);
     say(this.summary, free === 1 ? "1 free slot" : `${free} free slots`);
