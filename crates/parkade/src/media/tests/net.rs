@@ -14,17 +14,17 @@ const SOON: Duration = Duration::from_secs(2);
 const NEVER: Duration = Duration::from_millis(150);
 
 /// The three networks. The thread of the test is in one of them at a time.
-pub(in crate::media) struct Net {
+pub(crate) struct Net {
     /// 192.0.2.10 and 2001:db8:1::10 on `eth0`, with all else behind the host.
-    pub(in crate::media) phones: File,
+    pub(crate) phones: File,
     /// `phones` with 192.0.2.1 and 2001:db8:1::1, `pbx` with 198.51.100.1 and 2001:db8:2::1.
-    pub(in crate::media) host: File,
+    pub(crate) host: File,
     /// 198.51.100.20 and 2001:db8:2::20 on `eth0`, with all else behind the host.
-    pub(in crate::media) pbx: File,
+    pub(crate) pbx: File,
 }
 
 /// The three networks, or a word about why this machine has none; the test is over then.
-pub(in crate::media) fn net() -> Option<Net> {
+pub(crate) fn net() -> Option<Net> {
     match made() {
         Ok(net) => Some(net),
         Err(why) => {
@@ -75,7 +75,7 @@ fn made() -> Result<Net, String> {
 
 impl Net {
     /// Does something in one of the networks; the thread is in the host's again afterwards.
-    pub(in crate::media) fn within<T>(&self, side: &File, act: impl FnOnce() -> T) -> T {
+    pub(crate) fn within<T>(&self, side: &File, act: impl FnOnce() -> T) -> T {
         setns(side, CloneFlags::CLONE_NEWNET).unwrap();
         let done = act();
         setns(&self.host, CloneFlags::CLONE_NEWNET).unwrap();
@@ -83,7 +83,7 @@ impl Net {
     }
 
     /// A socket in one of the networks.
-    pub(in crate::media) fn socket(&self, side: &File, address: &str) -> UdpSocket {
+    pub(crate) fn socket(&self, side: &File, address: &str) -> UdpSocket {
         self.within(side, || UdpSocket::bind(address).unwrap())
     }
 }
@@ -95,13 +95,13 @@ fn anew() -> Result<File, String> {
 }
 
 /// Runs `ip` in the network that the thread is in.
-pub(in crate::media) fn ip(words: &str) -> Result<(), String> {
+pub(crate) fn ip(words: &str) -> Result<(), String> {
     tool("ip", &words.split(' ').collect::<Vec<_>>()).map(|_| ())
 }
 
 /// Has `nft` do something in the network that the thread is in.
 #[track_caller]
-pub(in crate::media) fn nft(words: &str) -> String {
+pub(crate) fn nft(words: &str) -> String {
     tool("nft", &[words]).unwrap()
 }
 
@@ -115,19 +115,19 @@ fn tool(program: &str, words: &[&str]) -> Result<String, String> {
 
 /// Sets a value of the network that the thread is in.
 #[track_caller]
-pub(in crate::media) fn sysctl(name: &str, value: &str) {
+pub(crate) fn sysctl(name: &str, value: &str) {
     std::fs::write(format!("/proc/sys/{name}"), value).unwrap();
 }
 
 /// An address that a test writes down.
 #[track_caller]
-pub(in crate::media) fn at(text: &str) -> SocketAddr {
+pub(crate) fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
 /// The next packet, and who it says has sent it.
 #[track_caller]
-pub(in crate::media) fn heard(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+pub(crate) fn heard(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     socket.set_read_timeout(Some(SOON)).unwrap();
     let mut packet = vec![0; 65_536];
     let (len, from) = socket.recv_from(&mut packet).unwrap();
@@ -137,7 +137,7 @@ pub(in crate::media) fn heard(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
 
 /// That nothing has come, and nothing comes.
 #[track_caller]
-pub(in crate::media) fn silent(socket: &UdpSocket) {
+pub(crate) fn silent(socket: &UdpSocket) {
     socket.set_read_timeout(Some(NEVER)).unwrap();
     let mut packet = [0; 2048];
     let came = socket.recv_from(&mut packet).map(|(len, from)| (packet[..len].to_vec(), from));
@@ -145,6 +145,6 @@ pub(in crate::media) fn silent(socket: &UdpSocket) {
 }
 
 /// The wildcard of an address's IP version.
-pub(in crate::media) fn any(ip: IpAddr) -> IpAddr {
+pub(crate) fn any(ip: IpAddr) -> IpAddr {
     if ip.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() }
 }
