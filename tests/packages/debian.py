@@ -103,7 +103,7 @@ def build(parkade, folder, log):
 def run(command, log):
     """What the command prints; fails with the end of what it says where it does."""
     with open(log, "a") as out:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out, text=True, timeout=120)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=out, text=True, timeout=300)
         out.write(done.stdout)
     if done.returncode != 0:
         raise Failure(f"{os.path.basename(command[0])} ended with {done.returncode}, see {log}")

@@ -25,6 +25,12 @@ pub(crate) enum WhyNot {
     /// The process may not.
     #[error("it may not change the network: it needs the capability CAP_NET_ADMIN")]
     NotAllowed,
+    /// The process may not ask the kernel.
+    #[error(
+        "it may not speak netlink to the kernel: a service needs AF_NETLINK among its address \
+         families, as deploy/fast-path.conf has it"
+    )]
+    NoNetlink,
     /// The kernel cannot.
     #[error("the kernel has not all of nf_tables that it takes (Linux 5.7 and later do): {0}")]
     NotThere(io::Error),
@@ -66,8 +72,8 @@ impl Kernel {
         }
         let name = claim.table();
         let lock = Lock::take(&name).map_err(|_| WhyNot::Taken)?;
-        let mut nftables = Nftables::open().map_err(WhyNot::NotThere)?;
-        let reader = Nftables::open().map_err(WhyNot::NotThere)?;
+        let mut nftables = Nftables::open().map_err(why_not)?;
+        let reader = Nftables::open().map_err(why_not)?;
         // Elements that leave are still there while others come.
         let size = 2 * claim.sockets();
         let mut batch = Batch::begin();
@@ -101,7 +107,7 @@ impl Kernel {
     /// # Errors
     /// If this process may not, or this kernel has no tables.
     pub(crate) fn remove_dead() -> Result<Vec<String>, WhyNot> {
-        let mut nftables = Nftables::open().map_err(WhyNot::NotThere)?;
+        let mut nftables = Nftables::open().map_err(why_not)?;
         let dead = dead(&mut nftables).map_err(why_not)?;
         if !dead.is_empty() {
             let mut batch = Batch::begin();
@@ -116,7 +122,7 @@ impl Kernel {
     /// # Errors
     /// If this process or this kernel cannot.
     pub(crate) fn try_out() -> Result<(), WhyNot> {
-        let mut nftables = Nftables::open().map_err(WhyNot::NotThere)?;
+        let mut nftables = Nftables::open().map_err(why_not)?;
         let mut batch = Batch::begin();
         table::make(&mut batch, "parkade-trial", 16);
         nftables.try_out(batch).map_err(why_not)
@@ -210,6 +216,7 @@ fn dead(nftables: &mut Nftables) -> io::Result<Vec<String>> {
 fn why_not(error: io::Error) -> WhyNot {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EPERM | Errno::EACCES) => WhyNot::NotAllowed,
+        Some(Errno::EAFNOSUPPORT) => WhyNot::NoNetlink,
         _ => WhyNot::NotThere(error),
     }
 }
