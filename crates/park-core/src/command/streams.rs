@@ -47,7 +47,8 @@ pub struct ReportedView {
 }
 
 impl StreamView {
-    pub(crate) fn of(call_id: String, side: Side, quality: &Quality) -> StreamView {
+    /// What has come from that side of the call.
+    pub fn of(call_id: String, side: Side, quality: &Quality) -> StreamView {
         let micros = |time: Duration| time.as_micros() as u64;
         StreamView {
             call_id,

@@ -2,19 +2,23 @@
 //! are made once for all of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
 use park_core::{Command, LotView, Reply};
+use serde::Serialize;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::admin::access::Access;
+use crate::admin::event::Event;
 use crate::admin::feed::Feed;
+use crate::admin::hooks::Hooks;
 use crate::admin::metrics::{Figures, Outcomes};
 use crate::admin::order::{AdminOrder, Steering};
 use crate::admin::problem::Problem;
+use crate::admin::records::{RecordFile, Records};
 use crate::admin::trace::{HomerCounts, Redactor, Traces};
 use crate::admin::views::{Dated, ParkedList};
 use crate::admin::webhook::HookCounts;
@@ -44,6 +48,12 @@ pub(crate) struct Desk {
     pub(super) missed: Missed,
     /// Messages for Homer.
     pub(super) homer_counts: Arc<HomerCounts>,
+    /// Who is told of events by webhook.
+    pub(super) hooks: std::sync::Mutex<Hooks>,
+    /// The records of parked calls that are being made, …
+    pub(super) records: std::sync::Mutex<Records>,
+    /// … and the file where they go, if there is one.
+    pub(super) record_file: std::sync::Mutex<Option<RecordFile>>,
     /// What became of events that were sent to webhooks.
     pub(super) hook_counts: Arc<HookCounts>,
     /// Where the HTTP door is, for a browser.
@@ -87,6 +97,8 @@ impl Desk {
     ) -> Result<Desk, getrandom::Error> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt)?;
+        let hook_counts = Arc::<HookCounts>::default();
+        let hooks = Hooks::new(&run, Arc::clone(&hook_counts));
         Ok(Desk {
             orders,
             feed: Feed::new(run),
@@ -99,10 +111,20 @@ impl Desk {
             outcomes: std::sync::Mutex::new(Outcomes::new()),
             missed: Missed::default(),
             homer_counts: Arc::default(),
-            hook_counts: Arc::default(),
+            hooks: std::sync::Mutex::new(hooks),
+            records: std::sync::Mutex::default(),
+            record_file: std::sync::Mutex::default(),
+            hook_counts,
             door,
             board: Mutex::default(),
         })
+    }
+
+    /// Tells an event to whoever wants it.
+    pub(super) fn tell(&self, kind: &'static str, view: &impl Serialize) -> Arc<Event> {
+        let event = self.feed.tell(kind, view);
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner).tell(&event);
+        event
     }
 
     /// Where the HTTP door is, for a browser, if it is open.

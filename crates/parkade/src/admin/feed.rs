@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::broadcast;
 
-use crate::admin::event::{Event, EventView};
+use crate::admin::event::Event;
 
 /// So many events are kept for those who come back.
 const KEPT: usize = 1_024;
@@ -37,17 +38,12 @@ impl Feed {
         Feed { run, kept: Mutex::default(), live }
     }
 
-    /// This run of the program, as it stands in ids.
-    pub(crate) fn run(&self) -> &str {
-        &self.run
-    }
-
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<Event>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells everybody.
-    pub(crate) fn tell(&self, kind: &'static str, view: &EventView) -> Arc<Event> {
+    pub(crate) fn tell(&self, kind: &'static str, view: &impl Serialize) -> Arc<Event> {
         // Nothing in it can fail to be written.
         let json = serde_json::to_string(view).unwrap_or_default();
         let mut kept = self.kept();
@@ -95,6 +91,8 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
+    use crate::admin::event::EventView;
+
     use super::*;
 
     fn numbers(joined: &Joined) -> Option<Vec<u64>> {

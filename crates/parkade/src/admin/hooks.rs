@@ -14,7 +14,7 @@ use crate::config::WebhookSettings;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The webhooks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hooks {
     run: Arc<str>,
     client: Option<reqwest::Client>,

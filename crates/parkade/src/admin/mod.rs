@@ -12,6 +12,7 @@ mod operators;
 mod order;
 mod peer;
 mod problem;
+mod records;
 mod routes;
 mod table;
 mod tap;

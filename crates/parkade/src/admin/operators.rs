@@ -5,21 +5,25 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use base::Moment;
-use park_core::{Fact, Told};
+use park_core::{Command, Fact, Reply, Told};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::admin::desk::Desk;
 use crate::admin::door::{HttpDoor, LocalDoor};
 use crate::admin::event;
-use crate::admin::hooks::Hooks;
+use crate::admin::records::{RecordFile, RecordView};
 use crate::admin::routes;
 use crate::admin::tap::Batch;
 use crate::admin::trace::{Homer, Seen};
-use crate::config::{AdminSettings, TraceSettings};
+use crate::config::{AdminSettings, RecordSettings, TraceSettings};
 
 const MIB: usize = 1 << 20;
+/// By then the streams of a call that has ended have told what they were like.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The doors that are open.
 #[derive(Debug, Default)]
@@ -67,11 +71,7 @@ async fn serve(
     (admin, trace): (AdminSettings, TraceSettings),
     mut batches: mpsc::Receiver<Batch>,
 ) {
-    let mut work = Work {
-        hooks: Hooks::new(desk.feed.run(), Arc::clone(&desk.hook_counts)),
-        homer: None,
-        desk: Arc::clone(&desk),
-    };
+    let mut work = Work { homer: None, finishing: JoinSet::new(), desk: Arc::clone(&desk) };
     // Before anybody is let in.
     work.admin(admin);
     work.trace(&trace);
@@ -87,8 +87,12 @@ async fn serve(
     }
     while let Some(batch) = batches.recv().await {
         work.take(batch);
+        while work.finishing.try_join_next().is_some() {}
     }
-    work.hooks.end().await;
+    // What was told last is still written down and sent.
+    work.finishing.join_all().await;
+    let hooks = std::mem::take(&mut *desk.hooks.lock().unwrap_or_else(PoisonError::into_inner));
+    hooks.end().await;
     drop(local);
 }
 
@@ -98,12 +102,32 @@ fn said(which: &str, served: io::Result<()>) {
     }
 }
 
+/// Completes a record with what the sound of its call was like, tells it and writes it down.
+async fn finish(desk: Arc<Desk>, mut record: RecordView) {
+    if let Some(call) = record.call_id.clone() {
+        tokio::time::sleep(LAST_WORD).await;
+        record.streams = desk.records.lock().unwrap_or_else(PoisonError::into_inner).streams(&call);
+        if record.streams.is_empty()
+            && let Ok(Reply::Streams { streams }) =
+                desk.ask(Command::Streams { call: Some(call) }).await
+        {
+            record.streams = streams;
+        }
+    }
+    let event = desk.tell("record", &record);
+    let mut file = desk.record_file.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(Err(error)) = file.as_mut().map(|file| file.write(&event.json)) {
+        tracing::error!(park = record.park, "records.file: a record is not written: {error}");
+    }
+}
+
 /// What is done with all that is told and seen.
 #[derive(Debug)]
 struct Work {
     desk: Arc<Desk>,
-    hooks: Hooks,
     homer: Option<Homer>,
+    /// Records that wait for the last word on their streams.
+    finishing: JoinSet<()>,
 }
 
 impl Work {
@@ -131,8 +155,11 @@ impl Work {
                 .unwrap_or_else(PoisonError::into_inner)
                 .hear(at.since(Moment::ZERO), told);
             if let Some((kind, view)) = event::of(self.desk.clock, *at, told) {
-                let event = self.desk.feed.tell(kind, &view);
-                self.hooks.tell(&event);
+                self.desk.tell(kind, &view);
+            }
+            let mut records = self.desk.records.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(record) = records.hear(self.desk.clock, *at, told) {
+                self.finishing.spawn(finish(Arc::clone(&self.desk), record));
             }
         }
     }
@@ -151,10 +178,23 @@ impl Work {
     }
 
     fn admin(&mut self, settings: AdminSettings) {
-        let AdminSettings { tokens, open_metrics, webhooks, .. } = settings;
-        self.hooks.set(&webhooks);
+        let AdminSettings { tokens, open_metrics, records, webhooks, .. } = settings;
+        self.desk.hooks.lock().unwrap_or_else(PoisonError::into_inner).set(&webhooks);
+        self.records(records.as_ref());
         self.desk.access.reload(tokens);
         self.desk.open_metrics.store(open_metrics, Ordering::Relaxed);
+    }
+
+    fn records(&self, settings: Option<&RecordSettings>) {
+        let mut file = self.desk.record_file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.as_ref().map(RecordFile::settings) == settings {
+            return;
+        }
+        let opened = settings.map(RecordFile::open).transpose();
+        *file = opened.unwrap_or_else(|error| {
+            tracing::error!("records.file: no records are written: {error}");
+            None
+        });
     }
 
     fn trace(&mut self, settings: &TraceSettings) {

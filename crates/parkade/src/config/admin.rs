@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::config::raw::Table;
+use crate::config::records::RecordSettings;
 use crate::config::webhook::{self, WebhookSettings};
 use crate::config::words;
 
@@ -28,6 +29,8 @@ pub struct AdminSettings {
     pub tokens: Vec<AdminToken>,
     /// Whether metrics are given without a token.
     pub open_metrics: bool,
+    /// Where what became of parked calls is written.
+    pub records: Option<RecordSettings>,
     /// Who is told of events.
     pub webhooks: Vec<WebhookSettings>,
 }
@@ -89,6 +92,7 @@ impl Default for AdminSettings {
             tls: None,
             tokens: Vec::new(),
             open_metrics: false,
+            records: None,
             webhooks: Vec::new(),
         }
     }
@@ -131,7 +135,7 @@ pub(super) fn read(root: &Table<'_, '_>, folder: &Path) -> AdminSettings {
     let tokens = tokens(&table);
     table.close();
     let webhooks = webhook::read(root);
-    AdminSettings { socket, listen, tls, tokens, open_metrics, webhooks }
+    AdminSettings { socket, listen, tls, tokens, open_metrics, records: None, webhooks }
 }
 
 fn tokens(admin: &Table<'_, '_>) -> Vec<AdminToken> {

@@ -8,6 +8,7 @@ mod own;
 mod problem;
 mod profiles;
 mod raw;
+mod records;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use admin::{AdminListen, AdminSettings, AdminTls, AdminToken, Role, USUAL_HT
 pub(crate) use admin::{ROLES, digest_text};
 pub use check::{check, defaults_with, load};
 pub use problem::{Problem, Problems};
+pub use records::RecordSettings;
 pub(crate) use settings::SOUND_FILES;
 pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,

@@ -7,7 +7,7 @@ use crate::config::raw::{Table, listed};
 use crate::config::words;
 
 /// All kinds of events.
-pub const EVENT_KINDS: [&str; 24] = [
+pub const EVENT_KINDS: [&str; 25] = [
     // Of parked calls.
     "parked",
     "claimed",
@@ -22,6 +22,7 @@ pub const EVENT_KINDS: [&str; 24] = [
     "handed-over",
     "abandoned",
     "hung-up",
+    "record",
     // Of asking for something.
     "failed",
     "page",

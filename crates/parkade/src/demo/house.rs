@@ -42,12 +42,16 @@ pub(super) struct House {
 type Opened = Result<[SocketAddr; 2], CannotStart>;
 
 impl House {
-    /// Starts the program before this PBX, with this path for sound.
-    pub(super) fn open(pbx: SocketAddr, fast_path: FastPath) -> Result<House, DemoFailed> {
+    /// Starts the program before this PBX, with this path for sound, and more of a configuration.
+    pub(super) fn open(
+        pbx: SocketAddr,
+        fast_path: FastPath,
+        more: &str,
+    ) -> Result<House, DemoFailed> {
         let number = HOUSES.fetch_add(1, Ordering::Relaxed);
         let name = format!("parkade-demo-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        let text = configuration(pbx, &door(&folder));
+        let text = configuration(pbx, &door(&folder)) + more;
         let mut settings = check(&text, Path::new(""), None).map_err(|list| {
             let file = "the demo's configuration".to_owned();
             Problems { file, list }
@@ -84,6 +88,18 @@ impl House {
     /// What is in the house.
     pub(super) fn counts(&self) -> Result<Counts, String> {
         self.ask("/api/counts")
+    }
+
+    /// Where operators ask.
+    #[cfg(test)]
+    pub(super) fn socket(&self) -> PathBuf {
+        door(&self.folder)
+    }
+
+    /// An operator.
+    #[cfg(test)]
+    pub(super) fn asker(&self) -> Result<Asker, crate::admin::CannotAsk> {
+        Asker::at(&[self.socket()])
     }
 
     fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {

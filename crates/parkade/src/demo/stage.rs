@@ -67,13 +67,13 @@ impl Stage {
     /// Opens the house, which forwards all sound itself, and puts everybody around it. Nothing has been
     /// said yet.
     pub(super) fn open() -> Result<Stage, DemoFailed> {
-        Stage::with(FastPath::Off)
+        Stage::with(FastPath::Off, "")
     }
 
-    /// The same with another path for sound.
-    pub(super) fn with(fast_path: FastPath) -> Result<Stage, DemoFailed> {
+    /// The same with another path for sound, and more of a configuration.
+    pub(super) fn with(fast_path: FastPath, more: &str) -> Result<Stage, DemoFailed> {
         let (pbx_at, pbx_socket) = sockets::one(PBX)?;
-        let house = House::open(pbx_at, fast_path)?;
+        let house = House::open(pbx_at, fast_path, more)?;
         let mut settings = PbxSettings::at(pbx_at, DOMAIN);
         settings.digest = true;
         let mut names = vec![(house.phones, "house"), (house.pbx, "house"), (pbx_at, "pbx")];

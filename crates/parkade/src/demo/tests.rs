@@ -1,5 +1,7 @@
 //! The demo's stage, put to use for what needs a call in the whole program.
 
+mod operators;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -140,7 +142,7 @@ fn a_call_whose_packets_go_by_the_kernel_is_parked_and_retrieved_as_any_other() 
     if !own_network() {
         return;
     }
-    let mut stage = match Stage::with(FastPath::Nftables) {
+    let mut stage = match Stage::with(FastPath::Nftables, "") {
         Ok(stage) => stage,
         Err(why) => return eprintln!("SKIPPED, this machine has no fast path: {why}"),
     };

@@ -34,8 +34,9 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     merged.engine.first_version = old.engine.first_version;
     let MediaSettings { music, prompts, .. } = std::mem::take(&mut merged.media);
     merged.media = MediaSettings { music, prompts, ..old.media.clone() };
-    let AdminSettings { tokens, open_metrics, webhooks, .. } = std::mem::take(&mut merged.admin);
-    merged.admin = AdminSettings { tokens, open_metrics, webhooks, ..old.admin.clone() };
+    let AdminSettings { tokens, open_metrics, records, webhooks, .. } =
+        std::mem::take(&mut merged.admin);
+    merged.admin = AdminSettings { tokens, open_metrics, records, webhooks, ..old.admin.clone() };
     merged.log.format = old.log.format;
     (merged, left)
 }

@@ -3,6 +3,7 @@
 mod board;
 mod body;
 mod calls;
+mod deeds;
 mod events;
 mod health;
 mod house;

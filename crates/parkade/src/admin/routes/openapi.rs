@@ -8,7 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::admin::event::EventView;
 use crate::admin::problem::Problem;
-use crate::admin::routes::{calls, events, health, house, metrics, parked, places, steer, trace};
+use crate::admin::routes::{
+    calls, deeds, events, health, house, metrics, parked, places, steer, trace,
+};
 
 /// Parkade's API for operators.
 ///
@@ -21,6 +23,7 @@ use crate::admin::routes::{calls, events, health, house, metrics, parked, places
         parked::list, parked::one,
         places::lots, places::slots, places::groups,
         calls::list, calls::streams,
+        deeds::hang_up, deeds::retrieve, deeds::recall, deeds::move_to, deeds::park, deeds::end,
         trace::trace,
         trace::file,
         house::bindings, house::subscriptions, house::counts,

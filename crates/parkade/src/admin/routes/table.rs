@@ -9,14 +9,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 
 use crate::admin::access::NotLetIn;
 use crate::admin::desk::Desk;
 use crate::admin::peer::Peer;
 use crate::admin::problem::Problem;
 use crate::admin::routes::{
-    board, calls, events, health, house, metrics, openapi, parked, places, steer, trace,
+    board, calls, deeds, events, health, house, metrics, openapi, parked, places, steer, trace,
 };
 use crate::config::Role;
 
@@ -43,6 +43,12 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/role", get(steer::role))
         .route_layer(from_fn_with_state((Arc::clone(&desk), Role::View), admit));
     let steered = Router::new()
+        .route("/api/parked/{park}", delete(deeds::hang_up))
+        .route("/api/parked/{park}/retrieve", post(deeds::retrieve))
+        .route("/api/parked/{park}/recall", post(deeds::recall))
+        .route("/api/parked/{park}/move", post(deeds::move_to))
+        .route("/api/calls/{id}/park", post(deeds::park))
+        .route("/api/calls/{id}", delete(deeds::end))
         .route("/api/drain", post(steer::drain).delete(steer::undrain))
         .route("/api/log", put(steer::log))
         .route("/api/reload", post(steer::reload))
