@@ -128,7 +128,6 @@ async function lists() {
 }
 
 function events(all) {
-  const before = state;
   for (const event of all) {
     const words = spoken(event, state.calls.get(event.park));
     if (words) announce(words);
@@ -136,7 +135,6 @@ function events(all) {
     state = told(state, [event]);
   }
   if (all.some(({ event }) => ["answered", "ended", "retrieved", "parked"].includes(event))) calls?.refresh();
-  if (state === before) return;
   if (hasUnknownLot(state)) void lots();
   redraw();
 }

@@ -15,6 +15,7 @@ const WORDS = {
   ringing: "Ringing",
   talking: "Talking",
   parking: "Being parked",
+  ending: "Ending",
 };
 
 class Row {
@@ -85,8 +86,7 @@ export class Calls {
   async #read() {
     if (!the("calls").open || document.hidden) return;
     try {
-      // What is parked has a card, and with what ends nothing can be done any more.
-      this.#calls = (await this.read()).calls.filter((call) => !call.park && call.state !== "ending");
+      this.#calls = (await this.read()).calls.filter((call) => !call.park);
       this.at = this.now();
       this.show(this.text);
     } catch {

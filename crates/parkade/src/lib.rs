@@ -7,12 +7,14 @@
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
 //! - `admin`: what operators see and steer, on a thread of its own; `shell`: the task that holds it all
 //!   together;
+//! - `console`: the same for a terminal;
 //! - `demo`: the program among simulated phones, verified.
 
 mod admin;
 mod cli;
 mod clock;
 mod config;
+mod console;
 mod demo;
 mod host;
 mod limits;

@@ -107,3 +107,32 @@ pub enum LegMedia {
     /// There is none.
     None,
 }
+
+impl CallState {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            CallState::Setup => "setup",
+            CallState::Ringing => "ringing",
+            CallState::Talking => "talking",
+            CallState::Parking => "parking",
+            CallState::Parked => "parked",
+            CallState::Recalling => "recalling",
+            CallState::Delivering => "delivering",
+            CallState::Claimed => "claimed",
+            CallState::Ending => "ending",
+        }
+    }
+}
+
+impl LegMedia {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            LegMedia::Relayed => "relayed",
+            LegMedia::Direct => "direct",
+            LegMedia::Music => "music",
+            LegMedia::None => "none",
+        }
+    }
+}

@@ -1,14 +1,16 @@
 //! The verbs that ask the running parkade.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use hyper::Method;
 use serde::de::DeserializeOwned;
 
-use crate::admin::{Asker, CannotAsk, LoggedIn, ParkedList, StreamList, streams_table, table};
+use crate::admin::{Asker, CannotAsk, LoggedIn, StreamList, TraceView, understood};
 use crate::cli::ends::{bad, failed, tell};
 use crate::cli::line::Place;
 use crate::config::{Role, default_sockets, load};
+use crate::console;
 
 /// Whom to ask.
 fn asker(place: Place) -> Result<Asker, ExitCode> {
@@ -62,13 +64,49 @@ fn with(path: &str, name: &str, value: Option<&str>) -> String {
 
 /// Lists the parked calls.
 pub(crate) fn parked(json: bool, place: Place) -> ExitCode {
-    show(json, place, "/api/parked", |list: &ParkedList| table(list))
+    show(json, place, "/api/parked", console::parked_table)
 }
 
 /// Shows what the sound of calls is like.
 pub(crate) fn streams(call: Option<&str>, json: bool, place: Place) -> ExitCode {
     let path = with("/api/streams", "call_id", call);
-    show(json, place, &path, |list: &StreamList| streams_table(&list.streams))
+    show(json, place, &path, |list: &StreamList| console::streams_table(&list.streams))
+}
+
+/// Lists calls in progress.
+pub(crate) fn calls(json: bool, place: Place) -> ExitCode {
+    show(json, place, "/api/calls", console::calls_table)
+}
+
+/// Lists who is registered.
+pub(crate) fn bindings(json: bool, place: Place) -> ExitCode {
+    show(json, place, "/api/bindings", console::bindings_table)
+}
+
+/// Shows what was said in a call, or writes it into a capture file.
+pub(crate) fn trace(call: &str, json: bool, pcap: Option<&Path>, place: Place) -> ExitCode {
+    let path =
+        with(if pcap.is_some() { "/api/trace.pcap" } else { "/api/trace" }, "call_id", Some(call));
+    let Some(file) = pcap else {
+        return show(json, place, &path, |trace: &TraceView| console::ladder(trace));
+    };
+    let written = asker(place).and_then(|asker| {
+        let packets = asker.read(&path).map_err(|error| failed(&error))?;
+        std::fs::write(file, packets)
+            .map_err(|error| failed(&format!("{}: {error}", file.display())))
+    });
+    written.map_or_else(|code| code, |()| ExitCode::SUCCESS)
+}
+
+/// Shows the parking board.
+pub(crate) fn top(place: Place) -> ExitCode {
+    let shown = asker(place).and_then(|asker| {
+        // Whoever cannot be asked is told before the terminal changes.
+        let first = asker.get("/api/parked").map_err(|error| failed(&error))?;
+        console::top(&asker, first)
+            .map_err(|error| failed(&format!("the terminal cannot be used: {error}")))
+    });
+    shown.map_or_else(|code| code, |()| ExitCode::SUCCESS)
 }
 
 /// Tells where the parking board is, with a login.
@@ -76,7 +114,7 @@ pub(crate) fn board(role: Role, place: Place) -> ExitCode {
     let body = serde_json::json!({ "role": role.to_string() });
     let login = asker(place).and_then(|asker| {
         let answer = asker.ask(Method::POST, "/api/login", Some(&body));
-        let read = answer.and_then(|body| crate::admin::understood::<LoggedIn>(&body));
+        let read = answer.and_then(|body| understood::<LoggedIn>(&body));
         read.map_err(|error| failed(&error))
     });
     match login {

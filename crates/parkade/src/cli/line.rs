@@ -94,6 +94,44 @@ pub(crate) enum Verb {
         #[command(flatten)]
         place: Place,
     },
+    /// List the calls in progress of the running parkade.
+    #[command(after_help = EXIT_CODES)]
+    Calls {
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the phones that are registered through the running parkade.
+    #[command(after_help = EXIT_CODES)]
+    Bindings {
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show what was said lately in a call, as a ladder; credentials are left out.
+    #[command(after_help = EXIT_CODES)]
+    Trace {
+        /// The Call-ID of the call, as parkade calls and the log tell it.
+        call: String,
+        /// As JSON, one object, with whole messages.
+        #[arg(long, conflicts_with = "pcap")]
+        json: bool,
+        /// Write it into this file, for Wireshark, instead.
+        #[arg(long, value_name = "FILE")]
+        pcap: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the parked calls of the running parkade, live, and act on them.
+    #[command(after_help = EXIT_CODES)]
+    Top {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Tell where the running parkade's parking board is, with a login for it.
     #[command(after_help = EXIT_CODES)]
     Board {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::asked::{board, parked, streams};
+use crate::cli::asked::{bindings, board, calls, parked, streams, top, trace};
 use crate::cli::check::{check, check_host};
 use crate::cli::ends::USAGE;
 use crate::cli::line::{Line, Verb};
@@ -32,6 +32,10 @@ pub fn main() -> ExitCode {
         Verb::Demo => demo(),
         Verb::Parked { json, place } => parked(json, place),
         Verb::Streams { call, json, place } => streams(call.as_deref(), json, place),
+        Verb::Calls { json, place } => calls(json, place),
+        Verb::Bindings { json, place } => bindings(json, place),
+        Verb::Trace { call, json, pcap, place } => trace(&call, json, pcap.as_deref(), place),
+        Verb::Top { place } => top(place),
         Verb::Board { view, place } => board(if view { Role::View } else { Role::Operate }, place),
         Verb::Token { name, operate } => {
             token(&name, if operate { Role::Operate } else { Role::View })

@@ -12,4 +12,4 @@ pub(super) use redact::Redactor;
 pub(super) use ring::Traces;
 
 pub(super) use crate::admin::tap::Seen;
-pub(crate) use view::TraceView;
+pub(crate) use view::{MessageView, TraceView};

@@ -10,7 +10,7 @@ use crate::admin::tap::Seen;
 /// So many messages are kept of one call; then the oldest but the first few go.
 const MOST_OF_ONE: usize = 256;
 /// With which a call began, and which its ladder should begin with.
-const FIRST_KEPT: usize = 16;
+pub(super) const FIRST_KEPT: usize = 16;
 /// What a message costs beside its bytes, about.
 const COST: usize = 160;
 

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::admin::tap::{Seen, Way};
 use crate::admin::trace::redact::Redactor;
+use crate::admin::trace::ring::FIRST_KEPT;
 use crate::clock::Clock;
 
 /// A message.
@@ -37,8 +38,10 @@ pub(crate) struct MessageView {
 pub(crate) struct TraceView {
     /// Its Call-ID.
     pub(crate) call_id: String,
-    /// How many messages after the first few are no longer known.
+    /// How many messages are no longer known …
     pub(crate) left_out: u64,
+    /// … after so many of the first.
+    pub(crate) left_out_after: usize,
     /// The messages, the first first.
     pub(crate) messages: Vec<MessageView>,
 }
@@ -78,6 +81,6 @@ impl TraceView {
             }
         };
         let messages = messages.map(view).collect();
-        TraceView { call_id: call_id.to_owned(), left_out, messages }
+        TraceView { call_id: call_id.to_owned(), left_out, left_out_after: FIRST_KEPT, messages }
     }
 }

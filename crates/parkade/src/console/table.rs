@@ -2,18 +2,21 @@
 
 use std::fmt::Write;
 
-use park_core::{LotView, ParkedView, StreamView};
+use park_core::{BindingView, CallView, LotView, ParkedView, StreamView};
 
-use crate::admin::views::ParkedList;
+use crate::admin::{BindingList, CallList, ParkedList};
+use crate::console::plain::{clock, plain, who};
 
 const HEADS: [&str; 8] =
     ["LOT", "SLOT", "PARKEE", "PARKER", "GROUP", "PARKED", "RECALL IN", "STATE"];
 const STREAM_HEADS: [&str; 8] =
     ["CALL-ID", "FROM", "PACKETS", "BY KERNEL", "LOST", "LATE", "JITTER", "HEARS"];
+const CALL_HEADS: [&str; 6] = ["STATE", "FOR", "CALLER", "CALLEE", "SOUND", "CALL-ID"];
+const BINDING_HEADS: [&str; 6] = ["EXTENSION", "DOMAIN", "AT", "PROFILE", "EXPIRES", "USER-AGENT"];
 const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
 /// One line a call, under a head, or one line that says so if there is none; then one line a lot.
-pub(crate) fn table(list: &ParkedList) -> String {
+pub(crate) fn parked_table(list: &ParkedList) -> String {
     let ParkedList { parked, lots } = list;
     let calls: Vec<&ParkedView> = parked.iter().map(|dated| &dated.call).collect();
     let mut text = String::new();
@@ -39,6 +42,54 @@ pub(crate) fn streams_table(streams: &[StreamView]) -> String {
     text
 }
 
+/// One line a call in progress, under a head, or one line that says so if there is none.
+pub(crate) fn calls_table(list: &CallList) -> String {
+    if list.calls.is_empty() {
+        return "no calls\n".to_owned();
+    }
+    let row = |call: &CallView| {
+        let media: Vec<String> = call
+            .legs
+            .iter()
+            .map(|leg| match &leg.codec {
+                Some(codec) => format!("{} {codec}", leg.media.word()),
+                None => leg.media.word().to_owned(),
+            })
+            .collect();
+        [
+            call.state.word().to_owned(),
+            clock(call.answered_for_s.unwrap_or(call.since_s)),
+            who(call.caller_name.as_deref(), &call.caller),
+            who(call.callee_name.as_deref(), &call.callee),
+            media.join(", "),
+            call.call_id.clone(),
+        ]
+    };
+    let mut text = String::new();
+    under_heads(&mut text, CALL_HEADS, list.calls.iter().map(row).collect());
+    text
+}
+
+/// One line a registered Contact, under a head, or one line that says so if there is none.
+pub(crate) fn bindings_table(list: &BindingList) -> String {
+    if list.bindings.is_empty() {
+        return "nobody is registered\n".to_owned();
+    }
+    let row = |bound: &BindingView| {
+        [
+            bound.extension.clone(),
+            bound.domain.clone(),
+            format!("{}:{}", bound.transport, bound.at),
+            bound.profile.clone(),
+            clock(bound.expires_in_s),
+            bound.user_agent.clone(),
+        ]
+    };
+    let mut text = String::new();
+    under_heads(&mut text, BINDING_HEADS, list.bindings.iter().map(row).collect());
+    text
+}
+
 fn stream_row(stream: &StreamView) -> [String; 8] {
     let ms = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
     let hears = stream.reported.as_ref().map_or_else(
@@ -60,9 +111,8 @@ fn stream_row(stream: &StreamView) -> [String; 8] {
 /// Rows with their cells under each other. Names come from outside: a terminal must not take orders
 /// from them.
 fn under_heads<const N: usize>(text: &mut String, heads: [&str; N], rows: Vec<[String; N]>) {
-    let plain = |cell: String| cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     let rows = std::iter::once(heads.map(str::to_owned)).chain(rows);
-    let rows: Vec<[String; N]> = rows.map(|row| row.map(plain)).collect();
+    let rows: Vec<[String; N]> = rows.map(|row| row.map(|cell| plain(&cell))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..N).map(|column| width(column).unwrap_or(0)).collect();
     for row in &rows {
@@ -86,10 +136,7 @@ fn lot_row(lot: &LotView) -> [String; 4] {
 }
 
 fn row(call: &ParkedView) -> [String; 8] {
-    let parkee = match &call.parkee_name {
-        Some(name) if !name.is_empty() => format!("{name} <{}>", call.parkee),
-        _ => call.parkee.clone(),
-    };
+    let parkee = who(call.parkee_name.as_deref(), &call.parkee);
     [
         call.lot.clone(),
         call.slot.clone(),
@@ -102,22 +149,12 @@ fn row(call: &ParkedView) -> [String; 8] {
     ]
 }
 
-/// `1:05:09`, `5:09`.
-fn clock(seconds: u64) -> String {
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use park_core::{ParkedState, ReportedView};
 
     use super::*;
-    use crate::admin::views::Dated;
+    use crate::admin::Dated;
 
     fn list(calls: &[ParkedView], lots: &[LotView]) -> ParkedList {
         let dated = |call: &ParkedView| Dated {
@@ -150,7 +187,7 @@ mod tests {
 
     #[test]
     fn calls_stand_under_their_heads_and_names_give_no_orders_to_the_terminal() {
-        let text = table(&list(&[call("105"), call("701")], &[]));
+        let text = parked_table(&list(&[call("105"), call("701")], &[]));
         let mut lines = text.lines();
         let head = lines.next().unwrap();
         assert!(head.starts_with("LOT     SLOT  PARKEE"), "{head}");
@@ -172,7 +209,7 @@ mod tests {
             free,
             ..LotView::default()
         };
-        let text = table(&list(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]));
+        let text = parked_table(&list(&[], &[lot("pbx.example", 20, 19), lot("", 0, 0)]));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines,
@@ -217,6 +254,6 @@ mod tests {
 
     #[test]
     fn an_empty_house_is_said_to_be_empty() {
-        assert_eq!(table(&list(&[], &[])), "no parked calls\n");
+        assert_eq!(parked_table(&list(&[], &[])), "no parked calls\n");
     }
 }
