@@ -128,6 +128,7 @@ async function lists() {
 }
 
 function events(all) {
+  const before = state;
   for (const event of all) {
     const words = spoken(event, state.calls.get(event.park));
     if (words) announce(words);
@@ -135,6 +136,7 @@ function events(all) {
     state = told(state, [event]);
   }
   if (all.some(({ event }) => ["answered", "ended", "retrieved", "parked"].includes(event))) calls?.refresh();
+  if (state === before) return;
   if (hasUnknownLot(state)) void lots();
   redraw();
 }

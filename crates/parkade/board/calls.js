@@ -15,7 +15,6 @@ const WORDS = {
   ringing: "Ringing",
   talking: "Talking",
   parking: "Being parked",
-  ending: "Ending",
 };
 
 class Row {
@@ -86,7 +85,8 @@ export class Calls {
   async #read() {
     if (!the("calls").open || document.hidden) return;
     try {
-      this.#calls = (await this.read()).calls.filter((call) => !call.park);
+      // What is parked has a card, and with what ends nothing can be done any more.
+      this.#calls = (await this.read()).calls.filter((call) => !call.park && call.state !== "ending");
       this.at = this.now();
       this.show(this.text);
     } catch {

@@ -77,10 +77,12 @@ export class Card {
   tick(now) {
     const { call } = this;
     say(this.waits, clock(now - call.since));
-    const waits = call.state === "parked" && call.recallAt !== null;
+    // While a phone is rung to take it, or takes it, the time to the recall goes on.
+    const waits = call.state !== "recalling" && call.recallAt !== null && now < call.recallAt;
     const left = call.recallAt - now;
     this.bar.style.transform = `scaleX(${waits ? share(call.recallFrom, call.recallAt, now) : 0})`;
-    this.element.classList.toggle("soon", waits && left <= SOON);
-    say(this.due, waits ? `Recall in ${clock(left + 999)}` : call.state === "parked" ? "No more recalls" : "");
+    this.element.classList.toggle("soon", waits && call.state === "parked" && left <= SOON);
+    const over = call.state === "parked" && call.recallAt === null;
+    say(this.due, waits ? `Recall in ${clock(left + 999)}` : over ? "No more recalls" : "");
   }
 }

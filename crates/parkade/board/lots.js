@@ -35,7 +35,7 @@ class Lot {
     this.cards = make("ul", { class: "cards", "aria-label": "Parked calls" });
     this.quiet = make("p", { class: "quiet-lot" }, "Nothing is parked here.");
     this.summary = make("summary", {});
-    this.list = make("ul", { class: "slots" });
+    this.list = make("ul", { class: "slots", "aria-label": "Free slots" });
     this.free = make("details", { class: "free" }, this.summary, this.list);
     this.element = make(
       "section",
