@@ -17,6 +17,7 @@ use crate::keys::{Alarm, Owner};
 use crate::lots::{self, Lots};
 use crate::patience::Taken;
 use crate::settings::Settings;
+use crate::tally::Tally;
 use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
 use crate::watches::Watches;
@@ -61,6 +62,7 @@ impl Engine {
             dropped: 0,
             notices_refused: 0,
             bugs: 0,
+            tally: Tally::default(),
         };
         let targets: Vec<usize> = house.uplink.uris().map(|(number, _)| number).collect();
         for target in targets {
@@ -180,6 +182,7 @@ fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
             if let Some(bytes) = malformed.answer() {
                 house.tray.push_back(Output::Send { flow, bytes });
             }
+            house.tally.malformed(malformed.why);
             house.drop_message(flow.peer, &malformed.to_string());
         }
     }

@@ -16,6 +16,7 @@ use crate::keys::{Alarm, BindingKey, Owner};
 use crate::lots::Lots;
 use crate::refusal::Refusal;
 use crate::settings::{LotSettings, Settings};
+use crate::tally::Tally;
 use crate::told::{Asked, Fact, Told};
 use crate::uplink::Uplink;
 use crate::watches::Watches;
@@ -46,6 +47,7 @@ pub(crate) struct House {
     pub(crate) dropped: u64,
     pub(crate) notices_refused: u64,
     pub(crate) bugs: u64,
+    pub(crate) tally: Tally,
 }
 
 /// The codes of a lot, as the dialects read them.

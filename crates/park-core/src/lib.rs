@@ -24,14 +24,16 @@ mod reception;
 mod refusal;
 mod register;
 mod settings;
+mod tally;
 mod told;
 mod uplink;
 mod watches;
 mod words;
 
 pub use command::{
-    BindingView, CallState, CallView, Command, Counts, GroupView, LegMedia, LegStage, LegView,
-    LotView, ParkedState, ParkedView, Reply, ReportedView, StreamView, SubscriptionView, Watches,
+    BindingView, CallState, CallView, CallsIn, Command, Counts, GroupView, LegMedia, LegStage,
+    LegView, LegsIn, LotView, Malformed, Metrics, NoticesTold, PairsOf, ParkedState, ParkedView,
+    Reply, ReportedView, StreamView, SubscriptionView, Watches,
 };
 pub use engine::Engine;
 pub use lots::MOST_TOLD;

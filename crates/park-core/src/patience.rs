@@ -26,6 +26,11 @@ impl Taken {
         Taken { status: response.status(), retry_after: retry_after(response) }
     }
 
+    /// Whether there was an answer: 408 is none, or as good as none.
+    pub(crate) fn was_answered(&self) -> bool {
+        self.status != Taken::NOT_ANSWERED.status
+    }
+
     /// How long to wait before it is told again, after so many times in a row that it could not take
     /// a notice; what it asks for itself comes first (RFC 3261 §20.33).
     pub(crate) fn pause(&self, failures: u32) -> Duration {

@@ -225,6 +225,12 @@ fn metrics_are_told_as_prometheus_reads_them_and_count_what_has_happened() {
     assert_eq!(count(&text, options), Some(2.0), "{text}");
     assert_eq!(count(&text, "parkade_lot_slots_free{lot=\"office\",domain=\"\"}"), Some(20.0));
     assert!(count(&text, "parkade_engine_turn_seconds_count") > Some(2.0), "{text}");
+    let ready = "parkade_port_pool{side=\"phones\",state=\"ready\"}";
+    assert!(count(&text, ready) > Some(0.0), "{text}");
+    assert_eq!(count(&text, "parkade_sip_timeouts_total"), Some(0.0));
+    let malformed = text.lines().filter(|line| line.starts_with("parkade_sip_malformed_total{"));
+    let malformed: Vec<&str> = malformed.collect();
+    assert!(malformed.len() == 1 && malformed[0].ends_with(" 1"), "{malformed:?}");
     assert_well_formed(&text);
     assert_eq!(whole_exchange(&mut house.stream(), "GET", "/metrics", &[], None).0, 401);
 }

@@ -30,6 +30,17 @@ struct Stock {
     short: bool,
 }
 
+/// How many pairs a side has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// In use.
+    pub leased: usize,
+    /// Bound, and ready to be leased.
+    pub ready: usize,
+    /// Not leased again yet.
+    pub resting: usize,
+}
+
 /// Which pairs are ready, leased or resting, per side.
 #[derive(Debug, Default)]
 pub struct Leases {
@@ -111,6 +122,16 @@ impl Leases {
     /// How many pairs are in use on both sides.
     pub fn leased(&self) -> usize {
         self.phones.leased + self.pbx.leased
+    }
+
+    /// How many pairs a side has.
+    pub fn usage(&self, side: Side) -> Usage {
+        let stock = match side {
+            Side::Phones => &self.phones,
+            Side::Pbx => &self.pbx,
+        };
+        let (ready, resting) = (stock.ready.len(), stock.resting.len());
+        Usage { leased: stock.leased, ready, resting }
     }
 
     /// Whether a pair of this number is resting or ready, that is, not in use.

@@ -32,7 +32,7 @@ mod wheel;
 
 pub use clip::{Clip, Opening};
 pub use fast_path::{Door, FastPath, Passed, PathOrder, Sent, Shift};
-pub use leases::{Dry, Leases};
+pub use leases::{Dry, Leases, Usage};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;
 pub use plan::{

@@ -5,9 +5,12 @@ mod shared;
 
 use std::time::Duration;
 
-use park_core::{CallState, CallView, Command, LegMedia, LegStage, ParkedState, Reply, Watches};
+use park_core::{
+    CallState, CallView, CallsIn, Command, LegMedia, LegStage, LegsIn, NoticesTold, ParkedState,
+    Reply, Watches,
+};
 use shared::with_sales;
-use simnet::{World, stories};
+use simnet::{Fault, World, stories};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -173,4 +176,56 @@ fn a_house_that_drains_says_so_and_takes_calls_again_when_it_is_told() {
     assert_eq!(w.command(Command::Undrain), Reply::Done);
     assert!(!w.counts().draining);
     w.talk("carl", "ben").tidy();
+}
+
+#[test]
+fn what_goes_wrong_and_what_is_told_is_counted() {
+    let metrics = |w: &mut World| match w.command(Command::Metrics) {
+        Reply::Metrics(metrics) => *metrics,
+        other => panic!("{other:?}"),
+    };
+    let mut w = World::new();
+    w.phones(["ben", "carl", "dora"]).callers(["anna"]);
+    w.habits("carl", |h| h.notice_statuses = vec![("park-info", 489)]);
+    w.subscribe("dora", "dialog", "102").subscribe("ben", "dialog", "700").settle();
+    let before = metrics(&mut w);
+    assert_eq!(
+        (before.repeated, before.absorbed, before.timed_out, before.undelivered),
+        (0, 0, 0, 0)
+    );
+    assert_eq!((before.calls, before.malformed), (vec![], vec![]));
+    // The 200 to the REFER's NOTIFY is lost, and a REFER comes twice.
+    w.talk("anna", "ben");
+    let begun = w.datagrams();
+    w.spoil(begun, Fault::Duplicate).spoil(begun + 4, Fault::Drop);
+    w.transfer("ben", "*68102").settle();
+    let parked = metrics(&mut w);
+    assert!(parked.repeated > 0 && parked.absorbed > 0, "{parked:#?}");
+    assert_eq!(parked.calls, [CallsIn { state: CallState::Parked, calls: 1 }]);
+    assert_eq!(parked.legs, [LegsIn { side: "pbx".into(), stage: LegStage::Up, legs: 1 }]);
+    assert_eq!(parked.counts, w.counts());
+    let count = |notice: &str, subscribed: bool, answer: &str| {
+        let is_it = |told: &&NoticesTold| {
+            told.notice == notice && told.subscribed == subscribed && told.answer == answer
+        };
+        parked.notices.iter().find(is_it).map_or(0, |told| told.notices)
+    };
+    assert_eq!((count("park-info", false, "4xx"), count("call-info", false, "2xx")), (1, 1));
+    assert!(count("dialog", true, "2xx") >= 2, "{:?}", parked.notices);
+    let pbx = parked.pairs.iter().find(|pairs| pairs.side == "pbx").unwrap();
+    assert_eq!((parked.pairs.len(), pbx.leased), (2, 1));
+    assert!(pbx.ready > 0);
+    // A phone that is dead does not answer, and nonsense is no SIP.
+    w.switch_off("carl").hang_up("anna").throw("dora", b"DANCE sip:x SIP/2.0\r\n\r\n");
+    w.pass(seconds(40));
+    let after = metrics(&mut w);
+    assert!(after.timed_out > 0, "{after:#?}");
+    assert_eq!(
+        after.malformed.iter().map(|wrong| wrong.messages).sum::<u64>(),
+        after.counts.dropped
+    );
+    assert!(after.counts.dropped > 0);
+    assert!(after.notices.iter().any(|told| told.answer == "none"), "{:?}", after.notices);
+    assert_eq!((after.calls, after.legs), (vec![], vec![]));
+    w.tidy();
 }

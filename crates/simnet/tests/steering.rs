@@ -625,7 +625,12 @@ fn what_cannot_be_done_is_refused_and_says_why() {
     ] {
         refused(w, command, 409);
     }
-    w.rings_soon("carl").decline("carl", 486).settle();
+    w.rings_soon("carl");
+    // The leg that rings is no call of its own: it is the parked one that can be ended.
+    let target = w.phone("carl").current().unwrap().dialog.target.clone();
+    let id = target.split([':', '@']).nth(1).unwrap().to_owned();
+    refused(w, Command::End { id }, 409);
+    w.decline("carl", 486).settle();
     order(w, Command::Recall { park: park.clone() });
     for command in [
         Command::Retrieve { park: park.clone(), to: carl },

@@ -12,4 +12,4 @@ mod dialog;
 mod txn;
 
 pub use dialog::{Dialog, Fork, NotOurs, Party};
-pub use txn::{ClientKey, Failure, Heard, Layer, Oversize, ServerKey, Timing};
+pub use txn::{ClientKey, Failure, Heard, Layer, Oversize, ServerKey, Timing, TxnCounts};

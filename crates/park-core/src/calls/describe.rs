@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use rtp_flow::Codec;
-use sip_msg::{Description, Direction, Media};
+use sip_msg::{Description, Direction, Media, Payload};
 
 /// A description with its text.
 pub(crate) type Sdp<'a> = Described<'a>;
@@ -85,8 +85,7 @@ impl Format {
 
     /// Whether it carries speech: not DTMF, not comfort noise.
     pub(crate) fn is_speech(&self) -> bool {
-        let name = self.name.as_str();
-        !["telephone-event", "CN", "red", "ulpfec"].iter().any(|no| no.eq_ignore_ascii_case(name))
+        is_speech(&self.name)
     }
 
     /// Whether it carries keys (RFC 4733).
@@ -98,6 +97,16 @@ impl Format {
     pub(crate) fn is_same(&self, other: &Format) -> bool {
         self.name.eq_ignore_ascii_case(&other.name) && self.clock == other.clock
     }
+}
+
+/// Whether a format of this name carries speech.
+pub(crate) fn is_speech(name: &str) -> bool {
+    !["telephone-event", "CN", "red", "ulpfec"].iter().any(|no| no.eq_ignore_ascii_case(name))
+}
+
+/// Whether two payloads mean the same format, whatever their numbers.
+pub(crate) fn is_same(one: &Payload<'_>, other: &Payload<'_>) -> bool {
+    one.name.eq_ignore_ascii_case(other.name) && one.clock == other.clock
 }
 
 /// What of `theirs` is also in `ours`, in the order and with the numbers of `theirs`.

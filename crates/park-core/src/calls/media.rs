@@ -9,11 +9,11 @@ use rtp_flow::{
     Clip, Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Opening, Pair, PairId, PayloadMap,
     Plan, StreamKind, StreamPlan,
 };
-use sip_msg::{Description, Media, Message, Rewrite, sdp_part};
+use sip_msg::{Description, Media, Message, Payload, Rewrite, sdp_part};
 use slotmap::{Key as _, KeyData};
 use smallvec::SmallVec;
 
-use crate::calls::describe::{Format, Sdp, common, next_origin};
+use crate::calls::describe::{Format, Sdp, common, is_same, is_speech, next_origin};
 use crate::calls::leg::{Leg, Usage, With};
 use crate::calls::{dialled, info, listening};
 use crate::house::House;
@@ -412,10 +412,18 @@ pub(crate) fn agreed(house: &House, key: LegKey) -> Vec<Format> {
     }
 }
 
-/// The name of the codec in which a leg most likely sends and hears, if one is agreed.
-pub(crate) fn agreed_codec(house: &House, key: LegKey) -> Option<String> {
-    let speech = agreed(house, key).into_iter().find(Format::is_speech)?;
-    Some(speech.name)
+/// The name of the codec in which a leg most likely sends and hears, if one is agreed: the first of
+/// [`agreed`] for speech. Asked of thousands of legs at once.
+pub(crate) fn agreed_codec(leg: &Leg) -> Option<String> {
+    let received = leg.received()?;
+    let (_, theirs) = received.audio()?;
+    let sent = leg.media.sent.as_deref().and_then(Sdp::read);
+    let ours = sent.as_ref().and_then(|sdp| Some(sdp.audio()?.1));
+    let is_ours = |payload: &Payload<'_>| {
+        ours.is_none_or(|ours| ours.payloads().any(|own| is_same(&own, payload)))
+    };
+    let speech = theirs.payloads().find(|payload| is_speech(payload.name) && is_ours(payload))?;
+    Some(speech.name.to_owned())
 }
 
 /// The format in which a leg can be given music now.

@@ -11,6 +11,7 @@ use crate::calls::{info, media, parked, pass, recall, ring, route, weave};
 use crate::calls::{leaving, progress, send};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
+use crate::patience::Taken;
 
 /// Ends a leg with a BYE of ours, or calls its INVITE back, as its stage asks.
 pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
@@ -129,7 +130,7 @@ pub(crate) fn response(
         Errand::Refresh => refreshed(house, key, client, response),
         Errand::HandOver => recall::hand_over_answered(house, key, status),
         Errand::Ring => ring::answered(house, key, client, response, flow),
-        Errand::Woven => weave::told(house, key),
+        Errand::Woven => weave::told(house, key, Taken::of(response)),
         Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}
     }
@@ -147,7 +148,7 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         Errand::Refresh => parked::lost(house, key),
         Errand::HandOver => recall::hand_over_answered(house, key, 408),
         Errand::Ring => ring::not_answered(house, key),
-        Errand::Woven => weave::told(house, key),
+        Errand::Woven => weave::told(house, key, Taken::NOT_ANSWERED),
         Errand::Key => info::key_passed(house, key),
         Errand::Answer => {}
     }

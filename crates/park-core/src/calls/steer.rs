@@ -66,9 +66,16 @@ pub(crate) fn end(house: &mut House, id: &str) -> Result<(), Refusal> {
         return Err(Refusal::Status(409, "this call is ending already".into()));
     }
     let (with, call_id) = (leg.with, leg.dialog.call_id().to_owned());
-    if let With::Parked(parked) = with {
-        hang_up(house, parked);
-        return Ok(());
+    match with {
+        With::Parked(parked) => {
+            hang_up(house, parked);
+            return Ok(());
+        }
+        With::Retrieving(_) | With::Rung(_) => {
+            let why = "the call is taking a parked one; that one can be hung up";
+            return Err(Refusal::Status(409, why.into()));
+        }
+        With::Leg(_) | With::Nobody | With::Parking(_) | With::Telling(_) => {}
     }
     own::bye(house, key, Some(WHY));
     if let With::Leg(other) = with {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base::{Domain, Side, SlotName};
 use bytes::Bytes;
-use dialects::{DialogStyle, ParkedDialog, dialog_info_version};
+use dialects::{DIALOG, DialogStyle, ParkedDialog, dialog_info_version};
 use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Leg, Stage, Usage};
@@ -16,6 +16,7 @@ use crate::command::{SubscriptionView, Watches};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey};
 use crate::lots::{self, ParkedCall, SlotId};
+use crate::patience::Taken;
 use crate::watches::{self, dialog_of};
 
 const DIALOG_INFO: &str = "application/dialog-info+xml";
@@ -231,7 +232,8 @@ pub(crate) fn views(house: &House) -> Vec<SubscriptionView> {
 }
 
 /// The phone has answered a notice of ours, or has not.
-pub(crate) fn told(house: &mut House, key: LegKey) {
+pub(crate) fn told(house: &mut House, key: LegKey, taken: Taken) {
+    house.tally.notice(DIALOG, true, &taken);
     let Some(woven) = house.legs.get_mut(key).and_then(|leg| leg.woven.as_mut()) else { return };
     woven.in_flight = false;
     if std::mem::take(&mut woven.stale) {

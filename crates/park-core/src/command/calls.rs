@@ -32,7 +32,7 @@ pub struct CallView {
 }
 
 /// How far a call has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum CallState {
@@ -54,6 +54,23 @@ pub enum CallState {
     Claimed,
     /// Nobody is behind it any more; it ends.
     Ending,
+}
+
+impl CallState {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            CallState::Setup => "setup",
+            CallState::Ringing => "ringing",
+            CallState::Talking => "talking",
+            CallState::Parking => "parking",
+            CallState::Parked => "parked",
+            CallState::Recalling => "recalling",
+            CallState::Delivering => "delivering",
+            CallState::Claimed => "claimed",
+            CallState::Ending => "ending",
+        }
+    }
 }
 
 /// One side of a call.
@@ -79,7 +96,7 @@ pub struct LegView {
 }
 
 /// How far a leg has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum LegStage {
@@ -91,6 +108,18 @@ pub enum LegStage {
     Up,
     /// A BYE is under way.
     Ending,
+}
+
+impl LegStage {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            LegStage::Early => "early",
+            LegStage::Ringing => "ringing",
+            LegStage::Up => "up",
+            LegStage::Ending => "ending",
+        }
+    }
 }
 
 /// What becomes of the sound of a leg.
@@ -106,23 +135,6 @@ pub enum LegMedia {
     Music,
     /// There is none.
     None,
-}
-
-impl CallState {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            CallState::Setup => "setup",
-            CallState::Ringing => "ringing",
-            CallState::Talking => "talking",
-            CallState::Parking => "parking",
-            CallState::Parked => "parked",
-            CallState::Recalling => "recalling",
-            CallState::Delivering => "delivering",
-            CallState::Claimed => "claimed",
-            CallState::Ending => "ending",
-        }
-    }
 }
 
 impl LegMedia {

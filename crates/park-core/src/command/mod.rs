@@ -4,6 +4,7 @@
 mod calls;
 mod counts;
 mod lots;
+mod metrics;
 mod order;
 mod people;
 mod streams;
@@ -11,6 +12,7 @@ mod streams;
 pub use calls::{CallState, CallView, LegMedia, LegStage, LegView};
 pub use counts::Counts;
 pub use lots::{GroupView, LotView, ParkedState, ParkedView};
+pub use metrics::{CallsIn, LegsIn, Malformed, Metrics, NoticesTold, PairsOf};
 pub use order::{Command, Reply};
 pub use people::{BindingView, SubscriptionView, Watches};
 pub use streams::{ReportedView, StreamView};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::calls::CallView;
 use crate::command::counts::Counts;
 use crate::command::lots::{GroupView, LotView, ParkedView};
+use crate::command::metrics::Metrics;
 use crate::command::people::{BindingView, SubscriptionView};
 use crate::command::streams::StreamView;
 
@@ -35,6 +36,8 @@ pub enum Command {
     },
     /// Count what is in the house.
     Counts,
+    /// Give all that is counted.
+    Metrics,
     /// Ring all phones of an extension to take a parked call; the first to answer has it. If none does
     /// it waits on, and its time to the recall has gone on.
     Retrieve {
@@ -122,6 +125,8 @@ pub enum Reply {
     },
     /// To [`Command::Counts`].
     Counts(Counts),
+    /// To [`Command::Metrics`].
+    Metrics(Box<Metrics>),
     /// Done. What becomes of it is told by facts.
     Done,
     /// Not done, and nothing has changed.

@@ -148,6 +148,7 @@ pub(crate) fn answered(house: &mut House, key: BindingKey, taken: Taken) {
     let line = &mut binding.line;
     let Some(UnderWay { kind, news, was_lit }) = line.under_way.take() else { return };
     let stale = std::mem::take(&mut line.stale);
+    house.tally.notice(kind.word(), false, &taken);
     if taken.status < 300 {
         line.failures = 0;
         line.is_silent = false;

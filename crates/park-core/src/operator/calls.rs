@@ -1,12 +1,13 @@
 //! Calls in progress, put together from legs.
 
+use base::Side;
+use rustc_hash::FxHashMap;
+
 use crate::calls::{Leg, Stage, Usage, With, agreed_codec};
 use crate::command::{CallState, CallView, LegMedia, LegStage, LegView, ParkedState};
 use crate::house::House;
 use crate::keys::{LegKey, ParkedKey};
 use crate::operator::lists::state_of;
-use base::Side;
-use rustc_hash::FxHashMap;
 
 /// The calls with this Call-ID, or all: the longest first.
 pub(super) fn calls_in_progress(house: &House, call: Option<&str>) -> Vec<CallView> {
@@ -18,10 +19,10 @@ pub(super) fn calls_in_progress(house: &House, call: Option<&str>) -> Vec<CallVi
         }
     }
     let is_asked = |leg: &Leg| call.is_none_or(|call| call == leg.dialog.call_id());
-    let mut found: Vec<(LegKey, &Leg)> =
-        calls().filter(|(key, leg)| is_asked(leg) && stands_for_call(house, *key, leg)).collect();
-    found.sort_by_key(|(_, leg)| leg.since);
-    found.into_iter().map(|(key, leg)| view(house, key, leg, &takers)).collect()
+    let stands = |(key, leg): &(LegKey, &Leg)| is_asked(leg) && stands_for_call(house, *key, leg);
+    let mut found: Vec<&Leg> = calls().filter(stands).map(|(_, leg)| leg).collect();
+    found.sort_by_key(|leg| leg.since);
+    found.into_iter().map(|leg| view(house, leg, &takers)).collect()
 }
 
 /// Of two joined legs one stands for the call, the one towards the PBX; who rings for a parked call or
@@ -39,25 +40,20 @@ fn stands_for_call(house: &House, key: LegKey, leg: &Leg) -> bool {
     }
 }
 
-fn view(
-    house: &House,
-    key: LegKey,
-    leg: &Leg,
-    takers: &FxHashMap<ParkedKey, Vec<LegKey>>,
-) -> CallView {
-    let partner = leg.partner().and_then(|other| Some((other, house.legs.get(other)?)));
-    let mut legs: Vec<(LegKey, &Leg)> = std::iter::once((key, leg)).chain(partner).collect();
+fn view(house: &House, leg: &Leg, takers: &FxHashMap<ParkedKey, Vec<LegKey>>) -> CallView {
+    let partner = leg.partner().and_then(|other| house.legs.get(other));
+    let mut legs: Vec<&Leg> = std::iter::once(leg).chain(partner).collect();
     // Who called, as long as both are as old as the call.
-    legs.sort_by_key(|(_, leg)| (leg.since, leg.dialog.is_opened_by_us()));
+    legs.sort_by_key(|leg| (leg.since, leg.dialog.is_opened_by_us()));
+    let (first, second) = (legs.first().copied(), legs.get(1).copied());
+    let name = |leg: Option<&Leg>| leg.and_then(|leg| Some(leg.who.name.as_deref()?.to_owned()));
+    let answered = legs.iter().map(|leg| leg.answered).max().flatten();
     let parked = match leg.with {
         With::Parked(parked) => house.lots.get(parked).map(|call| (parked, call)),
         _ => None,
     };
-    let (first, second) = (legs.first().map(|(_, leg)| *leg), legs.get(1).map(|(_, leg)| *leg));
-    let name = |leg: Option<&Leg>| leg.and_then(|leg| Some(leg.who.name.as_deref()?.to_owned()));
-    let answered = legs.iter().map(|(_, leg)| leg.answered).max().flatten();
     let ringing = parked.and_then(|(parked, _)| takers.get(&parked)).into_iter().flatten();
-    let ringing = ringing.filter_map(|key| Some((*key, house.legs.get(*key)?)));
+    let ringing = ringing.filter_map(|key| house.legs.get(*key));
     CallView {
         id: leg.token.to_string(),
         call_id: leg.dialog.call_id().to_owned(),
@@ -65,38 +61,37 @@ fn view(
         caller_name: name(first),
         callee: second.map(Leg::name).unwrap_or_default(),
         callee_name: name(second),
-        state: match parked {
-            Some((_, call)) => parked_state(state_of(call)),
-            None => state(leg, partner.map(|(_, leg)| leg)),
-        },
+        state: state(house, leg),
         since_s: first.map_or(0, |leg| house.at.since(leg.since).as_secs()),
         answered_for_s: answered.map(|at| house.at.since(at).as_secs()),
         park: parked.map(|(_, call)| call.park.to_string()),
-        legs: legs
-            .iter()
-            .copied()
-            .chain(ringing)
-            .map(|(key, leg)| leg_view(house, key, leg))
-            .collect(),
+        legs: legs.iter().copied().chain(ringing).map(leg_view).collect(),
     }
 }
 
-fn parked_state(state: ParkedState) -> CallState {
-    match state {
-        ParkedState::Parking => CallState::Parking,
-        ParkedState::Parked => CallState::Parked,
-        ParkedState::Recalling => CallState::Recalling,
-        ParkedState::Delivering => CallState::Delivering,
-        ParkedState::Claimed => CallState::Claimed,
-    }
+/// The state of each call.
+pub(super) fn states(house: &House) -> impl Iterator<Item = CallState> {
+    let calls = house.legs.iter().filter(|(_, leg)| leg.usage == Usage::Call);
+    calls.filter(|(key, leg)| stands_for_call(house, *key, leg)).map(|(_, leg)| state(house, leg))
 }
 
-fn state(leg: &Leg, partner: Option<&Leg>) -> CallState {
-    let Some(partner) = partner else {
-        return match leg.with {
-            With::Parking(_) => CallState::Parking,
-            _ => CallState::Ending,
+fn state(house: &House, leg: &Leg) -> CallState {
+    let parked = match leg.with {
+        With::Parked(parked) => house.lots.get(parked),
+        With::Parking(_) => return CallState::Parking,
+        _ => None,
+    };
+    if let Some(call) = parked {
+        return match state_of(call) {
+            ParkedState::Parking => CallState::Parking,
+            ParkedState::Parked => CallState::Parked,
+            ParkedState::Recalling => CallState::Recalling,
+            ParkedState::Delivering => CallState::Delivering,
+            ParkedState::Claimed => CallState::Claimed,
         };
+    }
+    let Some(partner) = leg.partner().and_then(|other| house.legs.get(other)) else {
+        return CallState::Ending;
     };
     match (leg.stage, partner.stage) {
         (Stage::Ending, _) | (_, Stage::Ending) => CallState::Ending,
@@ -106,21 +101,26 @@ fn state(leg: &Leg, partner: Option<&Leg>) -> CallState {
     }
 }
 
-fn leg_view(house: &House, key: LegKey, leg: &Leg) -> LegView {
+fn leg_view(leg: &Leg) -> LegView {
     LegView {
         side: leg.side.to_string(),
         party: leg.name(),
         name: leg.who.name.as_deref().map(Into::into),
-        stage: match leg.stage {
-            Stage::Early if leg.rings => LegStage::Ringing,
-            Stage::Early => LegStage::Early,
-            Stage::Up => LegStage::Up,
-            Stage::Ending => LegStage::Ending,
-        },
+        stage: stage_of(leg),
         at: leg.dialog.flow.peer.to_string(),
         media: media(leg),
-        codec: agreed_codec(house, key),
+        codec: agreed_codec(leg),
         on_hold: leg.held.is_some(),
+    }
+}
+
+/// How far a leg has come.
+pub(super) fn stage_of(leg: &Leg) -> LegStage {
+    match leg.stage {
+        Stage::Early if leg.rings => LegStage::Ringing,
+        Stage::Early => LegStage::Early,
+        Stage::Up => LegStage::Up,
+        Stage::Ending => LegStage::Ending,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod lists;
+mod metrics;
 mod obey;
 
 pub(crate) use obey::obey;

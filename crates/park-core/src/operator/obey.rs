@@ -1,12 +1,12 @@
 //! Orders: which room does what is ordered, and what is answered.
 
 use crate::calls;
-use crate::command::{Command, Counts, Reply};
+use crate::command::{Command, Reply};
 use crate::house::House;
 use crate::keys::ParkedKey;
 use crate::lots;
 use crate::operator::calls::calls_in_progress;
-use crate::operator::lists;
+use crate::operator::{lists, metrics};
 use crate::refusal::Refusal;
 use crate::watches;
 
@@ -38,7 +38,8 @@ pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<
         Command::HangUp { park } => done(named(house, park).map(|key| calls::hang_up(house, key))),
         Command::Park { id, slot } => done(calls::park_call(house, id, slot)),
         Command::End { id } => done(calls::end(house, id)),
-        Command::Counts => Reply::Counts(counts(house)),
+        Command::Counts => Reply::Counts(metrics::counts(house)),
+        Command::Metrics => Reply::Metrics(Box::new(metrics::metrics(house))),
         Command::Drain | Command::Undrain => {
             house.draining = *command == Command::Drain;
             Reply::Done
@@ -59,24 +60,5 @@ fn done(outcome: Result<(), Refusal>) -> Reply {
     match outcome {
         Ok(()) => Reply::Done,
         Err(refusal) => Reply::Refused { status: refusal.status(), why: refusal.to_string() },
-    }
-}
-
-fn counts(house: &House) -> Counts {
-    let bindings = house.contacts.len();
-    let standing = house.uplink.uris().count() + bindings;
-    Counts {
-        legs: house.legs.len(),
-        parked: house.lots.len(),
-        pending: house.passes.len(),
-        transactions: house.layer.len(),
-        pairs: house.leases.leased(),
-        alarms: house.alarms.len().saturating_sub(standing),
-        bindings,
-        watches: house.watches.len(),
-        draining: house.draining,
-        dropped: house.dropped,
-        notices_refused: house.notices_refused,
-        bugs: house.bugs,
     }
 }

@@ -180,6 +180,7 @@ pub(crate) fn answered(house: &mut House, key: WatchKey, taken: Taken) {
     let Some(watch) = house.watches.get_mut(key) else { return };
     watch.in_flight = false;
     let stale = std::mem::take(&mut watch.stale);
+    house.tally.notice(watch.watched.event(), true, &taken);
     if watch.closing {
         watch.may_be_lit &= watch.told.as_ref().is_none_or(|ids| !ids.is_empty());
         return close(house, key);

@@ -88,13 +88,18 @@ impl<O: Copy> Clients<O> {
         let found = Branch::answered_by(&response, flow.side)
             .filter(|_| response.values(Name::Via).nth(1).is_none())
             .and_then(|branch| self.table.find(&branch));
-        let Some(key) = found.map(ClientKey) else { return Heard::Absorbed };
-        let Some(client) = self.table.get_mut(key.0) else { return Heard::Absorbed };
+        let found = found.map(ClientKey);
+        let Some((key, client)) = found.and_then(|key| Some((key, self.table.get_mut(key.0)?)))
+        else {
+            desk.counts.absorbed += 1;
+            return Heard::Absorbed;
+        };
         let owner = client.owner;
         let tells = client.hear(desk, key, at, &response);
         self.follow(desk, at, key);
         self.sweep(key);
         if !tells {
+            desk.counts.absorbed += 1;
             return Heard::Absorbed;
         }
         Heard::Response { client: key, owner, response, flow }
@@ -110,10 +115,11 @@ impl<O: Copy> Clients<O> {
         let client = self.table.get_mut(key.0)?;
         match client.step(desk, key, at, ClientEvent::Alarm) {
             ClientAct::Resend => {
+                desk.counts.repeated += 1;
                 client.send(desk);
                 None
             }
-            ClientAct::Fail(why) => self.fail(key, why),
+            ClientAct::Fail(why) => self.fail(desk, key, why),
             ClientAct::Nothing | ClientAct::Hear | ClientAct::AckAndHear => {
                 self.sweep(key);
                 None
@@ -121,8 +127,12 @@ impl<O: Copy> Clients<O> {
         }
     }
 
-    fn fail(&mut self, key: ClientKey, why: Failure) -> Option<Heard<O>> {
+    fn fail(&mut self, desk: &mut Desk, key: ClientKey, why: Failure) -> Option<Heard<O>> {
         let client = self.table.remove(key.0)?;
+        match why {
+            Failure::Timeout => desk.counts.timed_out += 1,
+            Failure::Unreachable => desk.counts.undelivered += 1,
+        }
         (!client.silent).then_some(Heard::Failed { client: key, owner: client.owner, why })
     }
 
@@ -185,7 +195,7 @@ impl<O: Copy> Clients<O> {
                 lost.extend(client.undelivered(desk, key, at).then_some(key));
             }
         }
-        lost.into_iter().filter_map(|key| self.fail(key, Failure::Unreachable)).collect()
+        lost.into_iter().filter_map(|key| self.fail(desk, key, Failure::Unreachable)).collect()
     }
 
     /// The connection is gone: what waits for its first answer there has failed, and what is yet to
@@ -200,6 +210,6 @@ impl<O: Copy> Clients<O> {
                 lost.extend(client.undelivered(desk, key, at).then_some(key));
             }
         }
-        lost.into_iter().filter_map(|key| self.fail(key, Failure::Unreachable)).collect()
+        lost.into_iter().filter_map(|key| self.fail(desk, key, Failure::Unreachable)).collect()
     }
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use base::{Chance, Deadlines, Flow, Moment};
 use bytes::Bytes;
 
+use super::counts::TxnCounts;
 use super::key::{ClientKey, ServerKey};
 use super::pace::{Due, Terms};
 use super::timing::Timing;
@@ -29,6 +30,7 @@ pub(super) struct Desk {
     /// When a finished transaction may be forgotten: no one waits for it.
     pub(super) lingering: Deadlines<Alarm>,
     pub(super) tray: VecDeque<(Flow, Bytes)>,
+    pub(super) counts: TxnCounts,
 }
 
 impl Desk {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sip_msg::{Draft, Message};
 
 use super::clients::Clients;
+use super::counts::TxnCounts;
 use super::desk::{Alarm, Desk};
 use super::heard::{Heard, Oversize};
 use super::key::{ClientKey, ServerKey};
@@ -32,7 +33,8 @@ impl<O: Copy> Layer<O> {
     pub fn new(timing: Timing, chance: Chance) -> Layer<O> {
         let alarms = Deadlines::default();
         let lingering = Deadlines::default();
-        let mut desk = Desk { timing, chance, alarms, lingering, tray: VecDeque::new() };
+        let (tray, counts) = (VecDeque::new(), TxnCounts::default());
+        let mut desk = Desk { timing, chance, alarms, lingering, tray, counts };
         let servers = Servers::new(&mut desk);
         Layer { desk, clients: Clients::new(), servers }
     }
@@ -164,6 +166,11 @@ impl<O: Copy> Layer<O> {
     /// How many transactions are alive, those included that only absorb repetitions.
     pub fn len(&self) -> usize {
         self.clients.len() + self.servers.len()
+    }
+
+    /// What happened to them so far.
+    pub fn counts(&self) -> TxnCounts {
+        self.desk.counts
     }
 
     /// Whether none is alive.

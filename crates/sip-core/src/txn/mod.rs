@@ -3,6 +3,7 @@
 mod branch;
 mod client;
 mod clients;
+mod counts;
 mod desk;
 mod heard;
 mod invite_client;
@@ -18,6 +19,7 @@ mod table;
 mod timing;
 mod via;
 
+pub use counts::TxnCounts;
 pub use heard::{Failure, Heard, Oversize};
 pub use key::{ClientKey, ServerKey};
 pub use layer::Layer;

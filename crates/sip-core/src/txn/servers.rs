@@ -167,11 +167,13 @@ impl<O: Copy> Servers<O> {
 
     fn hear_again(&mut self, desk: &mut Desk, at: Moment, flow: Flow, key: ServerKey) {
         let Some(server) = self.table.get_mut(key.0) else { return };
+        desk.counts.absorbed += 1;
         // A sender that has connected anew waits on its new connection.
         if flow.transport.is_reliable() && server.way_back.transport.is_reliable() {
             server.way_back = flow;
         }
         if server.step(desk, key, at, ServerEvent::Again) == ServerAct::Resend {
+            desk.counts.repeated += 1;
             server.repeat(desk);
         }
     }
@@ -267,8 +269,10 @@ impl<O: Copy> Servers<O> {
         let owner = server.owner;
         let act = server.step(desk, key, at, ServerEvent::Alarm);
         if act == ServerAct::Resend {
+            desk.counts.repeated += 1;
             server.repeat(desk);
         }
+        desk.counts.timed_out += u64::from(act == ServerAct::Unacknowledged);
         self.settle(key);
         (act == ServerAct::Unacknowledged).then_some(Heard::Unacknowledged { server: key, owner })
     }

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
-use park_core::{Command, Counts, Reply};
+use park_core::{Command, Counts, Metrics, Reply};
 use rtp_flow::Why;
 
 use crate::admin::desk::{Board, Desk, something_else};
@@ -21,15 +21,16 @@ use crate::admin::tap::Way;
 /// # Errors
 /// If the engine does not answer.
 pub(in crate::admin) async fn scrape(desk: &Desk) -> Result<String, Problem> {
-    let counts = match desk.ask(Command::Counts).await? {
-        Reply::Counts(counts) => counts,
+    let counted = match desk.ask(Command::Metrics).await? {
+        Reply::Metrics(counted) => counted,
         other => return Err(something_else(&other)),
     };
     let board = desk.board().await?;
     let figures = desk.figures().await?;
     let mut page = Page::default();
     program(&mut page);
-    house(&mut page, &counts);
+    house(&mut page, &counted.counts);
+    engine(&mut page, &counted);
     lots(&mut page, &board);
     outcomes(&mut page, desk);
     sip(&mut page, &figures);
@@ -72,6 +73,40 @@ fn house(page: &mut Page, counts: &Counts) {
     page.counter(dropped, counts.dropped);
     let bugs = ("parkade_bugs", "Broken inner promises; should stay 0.");
     page.counter(bugs, counts.bugs);
+}
+
+/// What the engine counts: calls, legs, notices, transactions, ports.
+fn engine(page: &mut Page, counted: &Metrics) {
+    let calls = counted.calls.iter();
+    let calls = calls.map(|of| (labels([("state", of.state.word())]), of.calls as f64));
+    page.gauges(("parkade_calls", "Calls by how far they have come."), calls);
+    let legs = counted
+        .legs
+        .iter()
+        .map(|of| (labels([("side", &of.side), ("stage", of.stage.word())]), of.legs as f64));
+    page.gauges(("parkade_call_legs", "Legs of calls by how far they have come."), legs);
+    let notices = counted.notices.iter().map(|of| {
+        let subscribed = if of.subscribed { "yes" } else { "no" };
+        let labels =
+            labels([("notice", &of.notice), ("subscribed", subscribed), ("answer", &of.answer)]);
+        (labels, of.notices)
+    });
+    page.counters(("parkade_notices", "Notices to phones, by their answers."), notices);
+    let malformed = counted.malformed.iter();
+    let malformed = malformed.map(|of| (labels([("reason", &of.why)]), of.messages));
+    page.counters(("parkade_sip_malformed", "Messages dropped as malformed, and why."), malformed);
+    page.counter(("parkade_sip_retransmissions", "Messages sent again."), counted.repeated);
+    page.counter(("parkade_sip_absorbed", "Repetitions that were absorbed."), counted.absorbed);
+    let what = "Requests without a final answer in time, and 2xx without an ACK.";
+    page.counter(("parkade_sip_timeouts", what), counted.timed_out);
+    let what = "Requests that could not be delivered.";
+    page.counter(("parkade_sip_undelivered", what), counted.undelivered);
+    let pairs = counted.pairs.iter().flat_map(|of| {
+        let states = [("leased", of.leased), ("ready", of.ready), ("resting", of.resting)];
+        states.map(|(state, pairs)| (labels([("side", &of.side), ("state", state)]), pairs as f64))
+    });
+    let what = "Pairs of RTP ports: in use, bound and ready, left alone for a moment.";
+    page.gauges(("parkade_port_pool", what), pairs);
 }
 
 fn lots(page: &mut Page, board: &Board) {
