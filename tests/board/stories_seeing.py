@@ -236,3 +236,52 @@ def looks_only(report, scene):
         quiet(browser)
 
 
+def choose(browser, select, begins):
+    """Chooses from a list what begins so."""
+    browser.run("""
+        const select = document.getElementById(arguments[0]);
+        select.value = [...select.options].find((it) => it.text.startsWith(arguments[1])).value;
+        select.dispatchEvent(new Event('input', { bubbles: true }));
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+    """, select, begins)
+
+
+def places(report, scene):
+    """Several lots and domains, groups, and slots that are extensions."""
+    james, carol = scene.phone("103"), scene.phone("101")
+    browser = scene.browser("operate")
+    titles = "return [...document.querySelectorAll('.lot h2')].map((it) => it.innerText)"
+    with report.step("a lot with all its slots free is shown with their numbers, quietly"):
+        check(browser.run(titles) == ["office"], f"there are {browser.run(titles)}")
+        check(browser.count(".slots li:not([hidden])") == 12, "not all numbers are there")
+        check("12 of 12 slots free" in browser.text(".count"), browser.text(".count"))
+    with report.step("a taken slot is a card in place of a number; an extension is one when it is used"):
+        scene.park(james, "705", display='"Jane"')
+        scene.park(james, "*68101", display='"Dana"')
+        shows(browser, "101", "705")
+        check(browser.count(".slots li:not([hidden])") == 11, "the number is still among the free ones")
+        check("2 calls wait, 11 of 12 slots free" in browser.text(".count"), browser.text(".count"))
+    with report.step("a domain that had not used the lot has one of its own when it does"):
+        ward = scene.phone("203", domain="other.example")
+        scene.park(ward, "705", display='"Erik"')
+        until("there are two lots", lambda: len(browser.run(titles)) == 2)
+        check(set(browser.run(titles)) == {"office at pbx.example", "office at other.example"}, f"{browser.run(titles)}")
+        shows(browser, "101", "705", "705")
+    with report.step("lots, groups and orders can be chosen"):
+        choose(browser, "lot-filter", "office at other")
+        until("the other lot is hidden", lambda: browser.run(CARDS) == ["705"])
+        check("Erik" in words(browser, "705"), words(browser, "705"))
+        choose(browser, "lot-filter", "All")
+        scene.park(carol, "*58", display='"Bob"')
+        browser.until("the group counts it", "return document.querySelector('#group-filter').innerText.includes(': 1')")
+        choose(browser, "group-filter", "sales")
+        browser.until("only it is shown", "return document.querySelectorAll('.card').length === 1")
+        check("Bob" in browser.text(".card"), browser.text(".card"))
+        choose(browser, "group-filter", "All")
+        choose(browser, "order", "Longest")
+        first = "return document.querySelector('.cards:not([hidden]) .card .name').textContent"
+        until("who waits longest is the first", lambda: browser.run(first) in ("Jane", "Erik"))
+        browser.open("about:blank")
+        scene.open(browser, "operate")
+        check(browser.run("return document.querySelector('#order').value") == "longest", "the order is forgotten")
+        quiet(browser)
