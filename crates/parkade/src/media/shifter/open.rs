@@ -19,7 +19,7 @@ use rtp_flow::{Passed, Sent, Shift};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::media::kernel::{Bytes, Family, NotHere, Rtnetlink, Way, WayOrder};
-use crate::media::shifter::links::{link, towards};
+use crate::media::shifter::links::{Link, link, towards};
 use crate::media::shifter::slots::{Gone, Slots};
 
 /// What the build script has made of `shift.bpf.c`; empty if it had no clang.
@@ -73,8 +73,10 @@ struct State {
     ways4: HashMap<MapData, [u8; 16], u32>,
     ways6: HashMap<MapData, [u8; 40], u32>,
     netlink: Rtnetlink,
-    /// The interfaces that it is at.
+    /// The interfaces that it is at, …
     at: FxHashSet<u32>,
+    /// … and those that it cannot be at, once that has been said.
+    not_at: FxHashSet<u32>,
     /// What is open, by what was asked for.
     open: FxHashMap<Bytes, Open>,
     free: Vec<u32>,
@@ -119,6 +121,7 @@ impl Shifter {
             ways6,
             netlink,
             at: FxHashSet::default(),
+            not_at: FxHashSet::default(),
             open: FxHashMap::default(),
             free: (0..sockets).rev().collect(),
             resting: VecDeque::new(),
@@ -214,12 +217,32 @@ impl State {
         Some((way, Passed { came, left, bytes, last }))
     }
 
-    /// Puts the program at an interface.
+    /// Puts the program at an interface, if it is not there. The first time that this cannot be done is
+    /// told.
     fn attach(&mut self, interface: u32) -> Result<(), NotHere> {
         if self.at.contains(&interface) {
             return Ok(());
         }
         let link = link(&mut self.netlink, interface).map_err(|_| NotHere::NoRoute)?;
+        let attached = self.attach_to(&link);
+        match attached {
+            Ok(()) => {
+                tracing::info!(
+                    interface = link.name,
+                    "the kernel forwards what calls send in here"
+                );
+                self.at.insert(interface);
+            }
+            Err(why) if self.not_at.insert(interface) => tracing::warn!(
+                interface = link.name,
+                "packets of calls that come in here are relayed by Parkade: {why}"
+            ),
+            Err(_) => {}
+        }
+        attached
+    }
+
+    fn attach_to(&mut self, link: &Link) -> Result<(), NotHere> {
         if !link.ethernet {
             return Err(NotHere::NoEthernet);
         }
@@ -228,11 +251,6 @@ impl State {
         program
             .attach_with_options(&link.name, TcAttachType::Ingress, options)
             .map_err(|error| NotHere::Kernel(errno(&error)))?;
-        tracing::info!(
-            interface = link.name,
-            "the kernel forwards one stream of what comes in here"
-        );
-        self.at.insert(interface);
         Ok(())
     }
 
