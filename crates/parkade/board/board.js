@@ -213,9 +213,7 @@ function settings() {
   the("keys-work").checked = session.keysWork();
   the("stays").checked = session.staysSignedIn();
   void show("settings").then((answer) => {
-    session.keepKeysWork(the("keys-work").checked);
     if (answer === "out") signedOut("");
-    else if (session.token()) session.keepToken(session.token(), the("stays").checked);
   });
 }
 
@@ -233,6 +231,10 @@ function start() {
   }
   the("extension").addEventListener("click", () => void actions.myExtension(true).then(showExtension));
   the("settings-button").addEventListener("click", settings);
+  the("keys-work").addEventListener("change", ({ target }) => session.keepKeysWork(target.checked));
+  the("stays").addEventListener("change", ({ target }) => {
+    if (session.token()) session.keepToken(session.token(), target.checked);
+  });
   the("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const token = the("token").value.trim();
