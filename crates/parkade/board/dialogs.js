@@ -2,12 +2,22 @@
 
 import { make, the } from "./elements.js";
 
+/** Whom the answer of an open dialog is for. */
+const waiting = new Map();
+
 function opened(dialog) {
   return new Promise((resolve) => {
-    dialog.returnValue = "";
+    waiting.set(dialog, resolve);
     dialog.showModal();
-    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
   });
+}
+
+/** Closes it with this answer, at once: the event `close` may come when it has been opened again. */
+function close(dialog, answer) {
+  const resolve = waiting.get(dialog);
+  waiting.delete(dialog);
+  dialog.close();
+  resolve?.(answer);
 }
 
 /** Buttons with `data-close` end their dialog with that word. */
@@ -16,12 +26,18 @@ export function prepare() {
     dialog.addEventListener("click", (event) => {
       const closing = event.target.closest?.("[data-close]");
       // Outside of the box is the dialog itself.
-      if (closing) dialog.close(closing.dataset.close);
-      else if (event.target === dialog) dialog.close("");
+      if (closing) close(dialog, closing.dataset.close);
+      else if (event.target === dialog) close(dialog, "");
     });
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      close(dialog, "");
+    });
+    // A browser may close it without asking.
+    dialog.addEventListener("close", () => !dialog.open && close(dialog, ""));
     dialog.querySelector("form")?.addEventListener("submit", (event) => {
       event.preventDefault();
-      dialog.close("yes");
+      close(dialog, "yes");
     });
   }
 }
