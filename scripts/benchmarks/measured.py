@@ -42,6 +42,7 @@ grace = "1s"
 
 [admin]
 socket = "{folder}/{name}.sock"
+{admin}
 
 [log]
 level = "warn"
@@ -212,14 +213,14 @@ def start_presence(folder):
     return kamailio(folder, "presence.cfg", f'DATABASE="text://{database}"', 1024, 64)
 
 
-def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720"):
-    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` is more about media."""
+def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720", admin='listen = "off"'):
+    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` and `admin` are more about those."""
     port, trunk = free_port(), free_port()
     name = f"parkade-{port}"
     config = os.path.join(folder, name + ".toml")
     with open(config, "w") as out:
         given = {"port": port, "trunk": trunk, "answerer": answerer, "anchor": anchor, "folder": folder, "name": name}
-        out.write(PARKADE.format(where=where, media=media, slots=slots, **given))
+        out.write(PARKADE.format(where=where, media=media, slots=slots, admin=admin, **given))
     # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
     files = 4 if anchor == "always" else 0
     command = [program, "run", "--config", config]
