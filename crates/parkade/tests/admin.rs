@@ -6,9 +6,12 @@ mod rig;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::rig::{Binary, PATIENCE, exchange, udp, whole_exchange};
 
@@ -266,4 +269,43 @@ fn assert_well_formed(text: &str) {
             assert!(before.is_none_or(|(_, before)| before <= count), "{line}");
         }
     }
+}
+
+#[test]
+fn with_a_certificate_the_door_is_encrypted_and_not_open_to_whoever_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let [certificate, key] = ["admin.crt", "admin.key"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let pbx = udp("127.0.0.1");
+    let (view, configuration) = token("wall", &[]);
+    let door = format!(
+        "listen = \"127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {key:?}\n{configuration}"
+    );
+    let mut binary = Binary::with_door(&door, "", pbx.local_addr().unwrap());
+    let told = binary.told("parking board at https://");
+    let at: SocketAddr = told.trim().rsplit("https://").next().unwrap().parse().unwrap();
+
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "127.0.0.1".try_into().unwrap();
+    let connection = ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(at).unwrap());
+    let header = format!("Authorization: Bearer {view}");
+    let (status, list) = exchange(&mut stream, "GET", "/api/parked", &[&header], None);
+    assert_eq!((status, &list["parked"]), (200, &json!([])));
+
+    let mut plain = TcpStream::connect(at).unwrap();
+    plain.set_read_timeout(Some(PATIENCE)).unwrap();
+    plain.write_all(format!("GET /api/parked HTTP/1.1\r\n{header}\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // It may be reset.
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&answer));
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -26,8 +26,10 @@ pub(crate) fn acceptor(tls: &AdminTls) -> io::Result<TlsAcceptor> {
     if certificates.is_empty() {
         return Err(unread(&tls.certificate, "there is no certificate in it".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
-        .map_err(|error| unread(&tls.key, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| match error {
+        pem::Error::NoItemsFound => unread(&tls.key, "there is no private key in it".to_owned()),
+        error => unread(&tls.key, error.to_string()),
+    })?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
