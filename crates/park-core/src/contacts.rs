@@ -1,6 +1,6 @@
 //! Bindings: who is registered where, learnt from the PBX's answers to REGISTERs that pass.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base::{Domain, Extension, Flow, Moment};
 use rustc_hash::FxHashMap;
@@ -32,6 +32,16 @@ pub(crate) struct Binding {
     pub(crate) line: NoticeLine,
 }
 
+impl Binding {
+    /// Whether it is reached by this flow.
+    fn is_at(&self, flow: &Flow) -> bool {
+        match flow.conn {
+            Some(conn) => self.flow.conn == Some(conn),
+            None => self.flow.transport == flow.transport && self.flow.peer == flow.peer,
+        }
+    }
+}
+
 /// All live bindings.
 #[derive(Debug, Default)]
 pub(crate) struct Contacts {
@@ -39,6 +49,8 @@ pub(crate) struct Contacts {
     by_token: FxHashMap<Box<str>, BindingKey>,
     by_aor: FxHashMap<Aor, Vec<BindingKey>>,
     by_peer: FxHashMap<SocketAddr, Vec<BindingKey>>,
+    /// How many bindings there are at an address.
+    homes: FxHashMap<IpAddr, u32>,
 }
 
 /// What stands for a phone's Contact towards the PBX: the same for each refresh, and after a restart.
@@ -105,6 +117,8 @@ impl Contacts {
             if was != is {
                 remove(&mut self.by_peer, &was, key);
                 self.by_peer.entry(is).or_default().push(key);
+                self.leaves(was.ip());
+                *self.homes.entry(is.ip()).or_default() += 1;
             }
             return (key, fresh, wants_to_know);
         }
@@ -114,6 +128,7 @@ impl Contacts {
         let key = self.bindings.insert(binding);
         self.by_token.insert(token, key);
         self.by_peer.entry(peer).or_default().push(key);
+        *self.homes.entry(peer.ip()).or_default() += 1;
         self.by_aor.entry(aor).or_default().push(key);
         (key, true, true)
     }
@@ -124,7 +139,28 @@ impl Contacts {
         self.by_token.remove(&binding.token);
         remove(&mut self.by_aor, &binding.aor, key);
         remove(&mut self.by_peer, &binding.flow.peer, key);
+        self.leaves(binding.flow.peer.ip());
         Some(binding)
+    }
+
+    fn leaves(&mut self, ip: IpAddr) {
+        if let Some(count) = self.homes.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.homes.remove(&ip);
+            }
+        }
+    }
+
+    /// Whether a phone is registered by this very flow.
+    pub(crate) fn has_flow(&self, flow: &Flow) -> bool {
+        let Some(keys) = self.by_peer.get(&flow.peer) else { return false };
+        keys.iter().filter_map(|key| self.bindings.get(*key)).any(|at| at.is_at(flow))
+    }
+
+    /// Whether a phone is registered at this address.
+    pub(crate) fn is_home(&self, ip: IpAddr) -> bool {
+        self.homes.contains_key(&ip)
     }
 
     pub(crate) fn get(&self, key: BindingKey) -> Option<&Binding> {
@@ -158,17 +194,13 @@ impl Contacts {
         domain: Option<&str>,
         flow: &Flow,
     ) -> Option<BindingKey> {
-        let same_way = |binding: &Binding| match flow.conn {
-            Some(conn) => binding.flow.conn == Some(conn),
-            None => binding.flow.transport == flow.transport && binding.flow.peer == flow.peer,
-        };
         let meant = |aor: &Aor| {
             aor.extension.as_str() == extension
                 && domain.is_none_or(|domain| aor.domain.as_str().eq_ignore_ascii_case(domain))
         };
         let keys = self.by_peer.get(&flow.peer)?;
         let found = |key: &BindingKey| {
-            self.bindings.get(*key).is_some_and(|binding| same_way(binding) && meant(&binding.aor))
+            self.bindings.get(*key).is_some_and(|at| at.is_at(flow) && meant(&at.aor))
         };
         keys.iter().copied().find(found)
     }

@@ -17,6 +17,7 @@ use crate::keys::{Alarm, Owner};
 use crate::lots::{self, Lots};
 use crate::patience::Taken;
 use crate::settings::Settings;
+use crate::standing::{self, Standing};
 use crate::tally::Tally;
 use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
@@ -26,7 +27,7 @@ use crate::{lamps, operator, reception, register, watches};
 
 /// The whole signalling of Parkade as one machine.
 pub struct Engine {
-    house: House,
+    pub(crate) house: House,
     drained: bool,
 }
 
@@ -175,6 +176,11 @@ fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
     }
     match Message::read(bytes) {
         Ok(message) => {
+            // Its answer would tell a stranger that somebody is here. Responses are known by their branches.
+            let uri = message.is_request().then(|| message.uri());
+            if uri.is_some() && standing::of(house, &flow, uri) == Standing::Foreign {
+                return house.drop_message(flow.peer, "not the PBX, on its side");
+            }
             let heard = house.layer.hear(house.at, flow, message);
             take(house, heard);
         }

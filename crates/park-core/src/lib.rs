@@ -7,6 +7,7 @@
 //! - `lots` settles who gets a slot and who gets a call;
 //! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
 //! - `operator` does what operators order, and reads what they ask for;
+//! - `standing` tells who speaks before a message is read;
 //! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ mod reception;
 mod refusal;
 mod register;
 mod settings;
+mod standing;
 mod tally;
 mod told;
 mod uplink;
@@ -41,5 +43,6 @@ pub use settings::{
     Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
     PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
 };
+pub use standing::Standing;
 pub use told::{Asked, Fact, ParkedAt, Told};
 pub use words::{Input, Output};

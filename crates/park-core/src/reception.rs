@@ -22,10 +22,6 @@ use crate::watches;
 /// Takes a request without a To tag.
 pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, flow: Flow) {
     let method = request.cseq().1.to_string();
-    let trusted = house.settings.pbx_trusted.as_deref();
-    if flow.side == Side::Pbx && !house.uplink.trusts(flow.peer.ip(), trusted) {
-        return house.refuse(server, &request, &Refusal::NotEntitled);
-    }
     if method == "OPTIONS" && is_for_us(house, &request, &flow) {
         return answer_options(house, server, &request);
     }

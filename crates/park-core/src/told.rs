@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use base::Side;
+use base::{Flow, Side};
 use rtp_flow::Quality;
 
 /// One fact.
@@ -235,6 +235,14 @@ pub enum Fact {
         /// Why.
         why: String,
     },
+    /// The PBX has denied what somebody on the phones' side asked: wrong credentials, nobody of that name, or not
+    /// for them.
+    Denied {
+        /// Who asked.
+        by: Flow,
+        /// The status that says so.
+        status: u16,
+    },
     /// A message was dropped.
     Dropped {
         /// From where.
@@ -383,6 +391,7 @@ impl fmt::Display for Fact {
             Fact::Refused { status, who, why, .. } => {
                 write!(f, "refused {who} with {status}: {why}")
             }
+            Fact::Denied { by, status } => write!(f, "the PBX denied {} with {status}", by.peer),
             Fact::Dropped { from, why } => write!(f, "dropped a message from {from}: {why}"),
             Fact::NoticeRefused { extension, notice, status: 408 } => {
                 write!(f, "{notice} notice to {extension} not answered")

@@ -31,8 +31,8 @@ pub use cli::main;
 pub use config::{
     AdminListen, AdminSettings, AdminTls, AdminToken, EVENT_KINDS, FastPath, HepSettings, Listen,
     LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems, RecordSettings, Role,
-    Settings, TraceSettings, USUAL_HTTP, WebhookSettings, check, default_sockets, defaults_with,
-    load,
+    SecuritySettings, Settings, TraceSettings, USUAL_HTTP, WebhookSettings, check, default_sockets,
+    defaults_with, load,
 };
 pub use logging::{LevelOfLog, Log};
 pub use shell::{CannotStart, Order, Program, run};

@@ -323,6 +323,9 @@ pub(crate) fn response(
             if detached {
                 leaving::see_off(house, Within::Dialog, client, response, flow);
             }
+            if is_denial(&request, &arrived, response) {
+                house.tell(None, Fact::Denied { by: arrived, status });
+            }
             if status >= 200 {
                 house.passes.remove(key).inspect(|pass| outcome::finish(house, pass, response));
             }
@@ -338,6 +341,27 @@ pub(crate) fn response(
 /// Whether a response says that a phone rings, or that the far side knows how far the call has come.
 pub(crate) fn is_ringing(status: u16) -> bool {
     (180..190).contains(&status)
+}
+
+/// Whether the PBX refuses a phone for what it is or knows. That it is asked for credentials at first, or again as
+/// the challenge was old, is no denial (RFC 3261 §22.2).
+fn is_denial(request: &Message, arrived: &Flow, response: &Message) -> bool {
+    if arrived.side != Side::Phones || request.to_tag().is_some() {
+        return false;
+    }
+    let tried = |credentials, challenge| {
+        let is_stale = |value: &str| {
+            let value = value.to_ascii_lowercase();
+            value.contains("stale=true") || value.contains("stale=\"true\"")
+        };
+        request.get(credentials).is_some() && !response.get(challenge).is_some_and(is_stale)
+    };
+    match response.status() {
+        401 => tried(Name::Authorization, Name::WwwAuthenticate),
+        407 => tried(Name::ProxyAuthorization, Name::ProxyAuthenticate),
+        403 | 404 => true,
+        _ => false,
+    }
 }
 
 fn response_draft<'m>(

@@ -1,6 +1,7 @@
 //! What every request needs: the way to the engine, the feed, the doorkeeper. Lists that many ask for
 //! are made once for all of them.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::admin::trace::{HomerCounts, Redactor, Traces};
 use crate::admin::views::{Dated, ParkedList};
 use crate::admin::webhook::HookCounts;
 use crate::clock::Clock;
+use crate::sip::BanView;
 
 /// The engine answers at once; if it does not within this time, it hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -151,6 +153,24 @@ impl Desk {
     pub(super) async fn figures(&self) -> Result<Box<Figures>, Problem> {
         let (answer, answered) = oneshot::channel();
         self.answered(AdminOrder::Figures(answer), answered).await
+    }
+
+    /// Asks the engine's task who is banned.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(super) async fn bans(&self) -> Result<Vec<BanView>, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.answered(AdminOrder::Bans(answer), answered).await
+    }
+
+    /// Has an address heard again; tells how many bans of it there were.
+    ///
+    /// # Errors
+    /// If the engine's task does not answer.
+    pub(super) async fn unban(&self, ip: IpAddr) -> Result<usize, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.answered(AdminOrder::Unban { ip, answer }, answered).await
     }
 
     async fn answered<T>(

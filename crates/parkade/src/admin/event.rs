@@ -257,6 +257,7 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
         Fact::NoPorts => ("no-ports", empty()),
         Fact::Refused { .. }
         | Fact::Registered { .. }
+        | Fact::Denied { .. }
         | Fact::Dropped { .. }
         | Fact::PbxUnresolved { .. }
         | Fact::StreamEnded { .. }

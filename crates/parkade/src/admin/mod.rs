@@ -33,4 +33,4 @@ pub(crate) use routes::LoggedIn;
 pub(crate) use tap::{Batch, Tap, Way};
 pub(crate) use tls::acceptor;
 pub(crate) use trace::{MessageView, TraceView};
-pub(crate) use views::{BindingList, CallList, Dated, ParkedList, StreamList};
+pub(crate) use views::{BanList, BindingList, CallList, Dated, ParkedList, StreamList};

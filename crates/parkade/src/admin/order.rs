@@ -1,10 +1,13 @@
 //! An operator's orders on their way to those who carry them out.
 
+use std::net::IpAddr;
+
 use park_core::{Command, Reply};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::admin::metrics::Figures;
 use crate::logging::LevelOfLog;
+use crate::sip::BanView;
 
 /// An order, and where its answer goes.
 #[derive(Debug)]
@@ -18,6 +21,15 @@ pub(crate) enum AdminOrder {
     },
     /// For its task: what it has counted.
     Figures(oneshot::Sender<Box<Figures>>),
+    /// For its task: who is banned.
+    Bans(oneshot::Sender<Vec<BanView>>),
+    /// For its task: an address is to be heard again.
+    Unban {
+        /// Which.
+        ip: IpAddr,
+        /// How many bans of it there were.
+        answer: oneshot::Sender<usize>,
+    },
 }
 
 /// The configuration is to be read again; the answer is whether that is done, or why not.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Clock;
+use crate::sip::BanView;
 
 /// A parked call, with the time of day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -104,4 +105,11 @@ pub(crate) struct SubscriptionList {
 pub(crate) struct StreamList {
     /// By call, then side.
     pub(crate) streams: Vec<StreamView>,
+}
+
+/// Who is banned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BanList {
+    /// By address.
+    pub(crate) bans: Vec<BanView>,
 }

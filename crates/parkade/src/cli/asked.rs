@@ -1,5 +1,6 @@
 //! The verbs that ask the running parkade.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -81,6 +82,25 @@ pub(crate) fn calls(json: bool, place: Place) -> ExitCode {
 /// Lists who is registered.
 pub(crate) fn bindings(json: bool, place: Place) -> ExitCode {
     show(json, place, "/api/bindings", console::bindings_table)
+}
+
+/// Lists who is banned.
+pub(crate) fn bans(json: bool, place: Place) -> ExitCode {
+    show(json, place, "/api/bans", console::bans_table)
+}
+
+/// Has an address heard again.
+pub(crate) fn unban(address: IpAddr, place: Place) -> ExitCode {
+    let path = format!("/api/bans/{address}");
+    let lifted = asker(place)
+        .and_then(|asker| asker.ask(Method::DELETE, &path, None).map_err(|error| failed(&error)));
+    lifted.map_or_else(
+        |code| code,
+        |_| {
+            tell(&format!("{address} is heard again\n"));
+            ExitCode::SUCCESS
+        },
+    )
 }
 
 /// Shows what was said in a call, or writes it into a capture file.

@@ -1,5 +1,6 @@
 //! The words of the command line, as clap reads them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -109,6 +110,26 @@ pub(crate) enum Verb {
         /// As JSON, one object.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the addresses that the running parkade does not listen to, and why.
+    ///
+    /// Whoever looks for systems to break into, guesses passwords or floods is not heard for a while:
+    /// [security] in the configuration says what counts, and for how long.
+    #[command(after_help = EXIT_CODES)]
+    Bans {
+        /// As JSON, one object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Have the running parkade listen to an address again.
+    #[command(after_help = EXIT_CODES)]
+    Unban {
+        /// The address, without a port.
+        address: IpAddr,
         #[command(flatten)]
         place: Place,
     },

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::asked::{bindings, board, calls, parked, streams, top, trace};
+use crate::cli::asked::{bans, bindings, board, calls, parked, streams, top, trace, unban};
 use crate::cli::check::{check, check_host};
 use crate::cli::ends::USAGE;
 use crate::cli::line::{Line, Verb};
@@ -34,6 +34,8 @@ pub fn main() -> ExitCode {
         Verb::Streams { call, json, place } => streams(call.as_deref(), json, place),
         Verb::Calls { json, place } => calls(json, place),
         Verb::Bindings { json, place } => bindings(json, place),
+        Verb::Bans { json, place } => bans(json, place),
+        Verb::Unban { address, place } => unban(address, place),
         Verb::Trace { call, json, pcap, place } => trace(&call, json, pcap.as_deref(), place),
         Verb::Top { place } => top(place),
         Verb::Board { view, place } => board(if view { Role::View } else { Role::Operate }, place),

@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
 use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings};
-use crate::config::{admin, dialect, lots, profiles, records, trace, words};
+use crate::config::{admin, dialect, lots, profiles, records, security, trace, words};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -78,6 +78,7 @@ pub(super) fn examine(
     settings.admin = admin::read(&root, folder);
     settings.trace = trace::read(&root);
     settings.admin.records = records::read(&root, folder);
+    settings.security = security::read(&root);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();

@@ -9,6 +9,7 @@ mod problem;
 mod profiles;
 mod raw;
 mod records;
+mod security;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ pub(crate) use admin::{ROLES, digest_text};
 pub use check::{check, defaults_with, load};
 pub use problem::{Problem, Problems};
 pub use records::RecordSettings;
+pub(crate) use security::Rate;
+pub use security::SecuritySettings;
 pub(crate) use settings::SOUND_FILES;
 pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,

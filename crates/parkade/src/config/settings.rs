@@ -8,6 +8,7 @@ use std::time::Duration;
 use base::Transport;
 
 use crate::config::admin::AdminSettings;
+use crate::config::security::SecuritySettings;
 use crate::config::trace::TraceSettings;
 
 /// All that one run of the program needs to know. Whoever holds it may trust it.
@@ -27,6 +28,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What is kept of the messages that went by.
     pub trace: TraceSettings,
+    /// What strangers may do.
+    pub security: SecuritySettings,
     /// What the engine needs to know.
     pub engine: park_core::Settings,
 }
@@ -150,6 +153,7 @@ impl Default for Settings {
             grace: Duration::from_secs(60),
             log: LogSettings { level: tracing::Level::INFO, format: LogFormat::Text },
             trace: TraceSettings::default(),
+            security: SecuritySettings::default(),
             engine: park_core::Settings::default(),
         }
     }

@@ -7,5 +7,5 @@ mod table;
 mod top;
 
 pub(crate) use ladder::ladder;
-pub(crate) use table::{bindings_table, calls_table, parked_table, streams_table};
+pub(crate) use table::{bans_table, bindings_table, calls_table, parked_table, streams_table};
 pub(crate) use top::top;

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use park_core::{BindingView, CallView, LotView, ParkedView, StreamView};
 
-use crate::admin::{BindingList, CallList, ParkedList};
+use crate::admin::{BanList, BindingList, CallList, ParkedList};
 use crate::console::plain::{clock, plain, who};
+use crate::sip::BanView;
 
 const HEADS: [&str; 8] =
     ["LOT", "SLOT", "PARKEE", "PARKER", "GROUP", "PARKED", "RECALL IN", "STATE"];
@@ -13,6 +14,7 @@ const STREAM_HEADS: [&str; 8] =
     ["CALL-ID", "FROM", "PACKETS", "BY KERNEL", "LOST", "LATE", "JITTER", "HEARS"];
 const CALL_HEADS: [&str; 6] = ["STATE", "FOR", "CALLER", "CALLEE", "SOUND", "CALL-ID"];
 const BINDING_HEADS: [&str; 6] = ["EXTENSION", "DOMAIN", "AT", "PROFILE", "EXPIRES", "USER-AGENT"];
+const BAN_HEADS: [&str; 5] = ["ADDRESS", "ENDS IN", "WHY", "TIMES", "TURNED AWAY"];
 const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
 /// One line a call, under a head, or one line that says so if there is none; then one line a lot.
@@ -87,6 +89,25 @@ pub(crate) fn bindings_table(list: &BindingList) -> String {
     };
     let mut text = String::new();
     under_heads(&mut text, BINDING_HEADS, list.bindings.iter().map(row).collect());
+    text
+}
+
+/// One line a ban, under a head, or one line that says so if there is none.
+pub(crate) fn bans_table(list: &BanList) -> String {
+    if list.bans.is_empty() {
+        return "nobody is banned\n".to_owned();
+    }
+    let row = |ban: &BanView| {
+        [
+            ban.address.clone(),
+            clock(ban.ends_in_s),
+            ban.why.clone(),
+            ban.times.to_string(),
+            ban.turned_away.to_string(),
+        ]
+    };
+    let mut text = String::new();
+    under_heads(&mut text, BAN_HEADS, list.bans.iter().map(row).collect());
     text
 }
 

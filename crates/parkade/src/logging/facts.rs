@@ -10,6 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::logging::flood::Flood;
 use crate::logging::parked;
+use crate::sip::News;
 
 /// One packet lost in so many is heard.
 const POOR_SHARE: u64 = 100;
@@ -25,6 +26,7 @@ pub(crate) struct FactLog {
     ports: Flood,
     silent: Flood,
     streams: Flood,
+    bans: Flood,
     bugs: Flood,
 }
 
@@ -37,6 +39,7 @@ impl FactLog {
             ports: Flood::of(1),
             silent: Flood::of(10),
             streams: Flood::of(10),
+            bans: Flood::of(10),
             bugs: Flood::of(10),
         }
     }
@@ -73,6 +76,8 @@ impl FactLog {
                     warn!(call, status, %asked, %who, left_out = some(left_out), "{fact}");
                 }
             }
+            // What follows from it is told by the guard.
+            Fact::Denied { .. } => debug!(call, "{fact}"),
             Fact::Dropped { from, .. } => {
                 if let Some(left_out) = self.dropped.admit(at) {
                     info!(call, %from, left_out = some(left_out), "{fact}");
@@ -147,6 +152,15 @@ impl FactLog {
         }
     }
 
+    /// Writes that somebody is not heard for a while.
+    pub(crate) fn banned(&mut self, at: Moment, news: &News) {
+        if let Some(left_out) = self.bans.admit(at) {
+            let News { who, why, lasts } = news;
+            let lasts = humantime::format_duration(*lasts);
+            warn!(from = %who, left_out = some(left_out), "banned for {lasts}: {why}; parkade unban lifts it");
+        }
+    }
+
     /// Writes how much was left out, once a flood is over.
     pub(crate) fn sweep(&mut self, at: Moment) {
         let floods = [
@@ -156,6 +170,7 @@ impl FactLog {
             ("no ports", &mut self.ports),
             ("silent", &mut self.silent),
             ("streams closed", &mut self.streams),
+            ("banned", &mut self.bans),
             ("bugs", &mut self.bugs),
         ];
         for (kind, flood) in floods {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use base::{ConnId, Flow, Moment, Side};
+use base::{ConnId, Flow, Moment, Side, Transport};
 use bytes::Bytes;
 use park_core::{Command, Counts, Engine, Input, Output, Reply};
 use rtp_flow::MediaNotice;
@@ -24,7 +24,7 @@ use crate::shell::inbox::{Inbox, Next};
 use crate::shell::media::Media;
 use crate::shell::order::Order;
 use crate::shell::reload::merge;
-use crate::sip::{Ends, StreamEvent};
+use crate::sip::{Ends, Guard, StreamEvent, Verdict};
 
 /// How long the first port pairs may take before the program goes on without them.
 const FIRST_PORTS: Duration = Duration::from_secs(2);
@@ -52,6 +52,9 @@ pub(super) struct Task {
     media: Media,
     facts: FactLog,
     tap: Tap,
+    guard: Guard,
+    /// Whose message is being handled.
+    heard: Option<Flow>,
     level: Option<LevelOfLog>,
     settings: Settings,
     answers: FxHashMap<u64, oneshot::Sender<Reply>>,
@@ -88,6 +91,8 @@ impl Task {
             media,
             facts: FactLog::new(),
             tap,
+            guard: Guard::new(settings.security.clone()),
+            heard: None,
             level,
             ending: Ending::with_grace(settings.grace),
             settings,
@@ -174,9 +179,12 @@ impl Task {
         let at = self.clock.now();
         if let Input::Sip { flow, bytes } = &input {
             self.tap.seen(at, Way::In, *flow, bytes);
+            self.heard = Some(*flow);
         }
         self.engine.handle(at, input);
         self.drain(at);
+        self.heard = None;
+        self.tell_bans(at);
         self.tap.turned(self.clock.now().since(at));
     }
 
@@ -185,6 +193,10 @@ impl Task {
         loop {
             match self.engine.poll() {
                 Output::Send { flow, bytes } => {
+                    let engine = &self.engine;
+                    if !self.guard.may_send(&flow, &bytes, |flow, uri| engine.standing(flow, uri)) {
+                        continue;
+                    }
                     self.tap.seen(at, Way::Out, flow, &bytes);
                     for flow in self.ends.send(flow, bytes) {
                         self.pending.push_back(Input::Unreachable { flow });
@@ -193,6 +205,9 @@ impl Task {
                 Output::Media(plan) => self.media.order(at, plan),
                 Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
                 Output::Told(told) => {
+                    let engine = &self.engine;
+                    let standing = |flow: &Flow, uri: Option<&str>| engine.standing(flow, uri);
+                    self.guard.told(at, self.heard.as_ref(), &told.fact, standing);
                     self.facts.tell(at, &told);
                     self.tap.told(at, told);
                 }
@@ -234,6 +249,7 @@ impl Task {
         }
         if at >= self.tick_at {
             self.facts.sweep(at);
+            self.guard.sweep(at);
             self.tick_at = at + if self.ending.is_near() { LAST_TICKS } else { TICK };
             if let Some(step) = self.ending.tick(at) {
                 self.end(step);
@@ -243,9 +259,15 @@ impl Task {
 
     fn datagrams(&mut self, socket: usize) {
         let mut taken = std::mem::take(&mut self.taken);
+        let (at, engine, guard) = (self.clock.now(), &self.engine, &mut self.guard);
         let dead = self.ends.udp.receive(socket, |flow, bytes| {
-            taken.push((flow, Bytes::copy_from_slice(bytes)));
+            if guard.judge(at, &flow, bytes, |flow, uri| engine.standing(flow, uri))
+                == Verdict::Pass
+            {
+                taken.push((flow, Bytes::copy_from_slice(bytes)));
+            }
         });
+        self.tell_bans(at);
         self.pending.extend(dead.into_iter().map(|flow| Input::Unreachable { flow }));
         for (flow, bytes) in taken.drain(..) {
             self.turn(Input::Sip { flow, bytes });
@@ -258,14 +280,42 @@ impl Task {
             StreamEvent::Accepted { side, local, peer, stream } => {
                 self.accepted(side, local, peer, stream);
             }
-            StreamEvent::Sip { flow, bytes } => self.turn(Input::Sip { flow, bytes }),
+            StreamEvent::Sip { flow, bytes } => self.said(flow, bytes),
             StreamEvent::Closed { conn, unsent, why } => self.closed(conn, &unsent, why.as_deref()),
         }
     }
 
+    /// A message has come by a stream. Whoever is not heard is told so by the end of the connection.
+    fn said(&mut self, flow: Flow, bytes: Bytes) {
+        let (at, engine) = (self.clock.now(), &self.engine);
+        match self.guard.judge(at, &flow, &bytes, |flow, uri| engine.standing(flow, uri)) {
+            Verdict::Pass => self.turn(Input::Sip { flow, bytes }),
+            Verdict::Turn(why) => {
+                if let Some(conn) = flow.conn
+                    && self.ends.closed(conn).is_some()
+                {
+                    self.facts.stream_ended(at, flow.peer, why.as_str());
+                    self.turn(Input::Closed { conn });
+                }
+            }
+        }
+        self.tell_bans(at);
+    }
+
+    fn tell_bans(&mut self, at: Moment) {
+        for news in self.guard.news() {
+            self.facts.banned(at, &news);
+        }
+    }
+
     fn accepted(&mut self, side: Side, local: SocketAddr, peer: SocketAddr, stream: TcpStream) {
-        if let Err(why) = self.ends.take_stream(side, local, peer, stream) {
-            self.facts.stream_ended(self.clock.now(), peer, why);
+        let (at, engine) = (self.clock.now(), &self.engine);
+        let flow = Flow { side, transport: Transport::Tcp, local, peer, conn: None };
+        let open = (self.ends.streams(), self.ends.streams_from(peer.ip()));
+        let standing = |flow: &Flow, uri: Option<&str>| engine.standing(flow, uri);
+        match self.guard.admit_connection(at, &flow, open, standing) {
+            Ok(()) => self.ends.take_stream(flow, stream),
+            Err(why) => self.facts.stream_ended(at, peer, why),
         }
     }
 
@@ -304,9 +354,17 @@ impl Task {
                     waiting: self.pending.len() + self.inbox.waiting(),
                     streams: self.ends.streams(),
                     media: self.media.counts(),
+                    guard: self.guard.counts(self.clock.now()),
                 };
                 // Whoever asked may have gone.
                 let _ = answer.send(Box::new(figures));
+            }
+            AdminOrder::Bans(answer) => {
+                // As above.
+                let _ = answer.send(self.guard.banned(self.clock.now()));
+            }
+            AdminOrder::Unban { ip, answer } => {
+                let _ = answer.send(self.guard.lift(ip));
             }
         }
     }
@@ -357,6 +415,7 @@ impl Task {
         }
         self.media.reload(&merged);
         self.ending.set_grace(merged.grace);
+        self.guard.reload(merged.security.clone());
         self.tap.settings(&merged.admin, &merged.trace);
         self.turn(Input::Reload(Box::new(merged.engine.clone())));
         self.settings = merged;

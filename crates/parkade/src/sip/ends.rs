@@ -100,16 +100,14 @@ impl Ends {
         }
     }
 
-    /// Takes an accepted stream. Tells why not, if it is not taken.
-    pub(crate) fn take_stream(
-        &mut self,
-        side: Side,
-        local: SocketAddr,
-        peer: SocketAddr,
-        stream: TcpStream,
-    ) -> Result<(), &'static str> {
-        let flow = Flow { side, transport: Transport::Tcp, local, peer, conn: None };
-        self.streams.accept(flow, stream)
+    /// How many connections an address has open.
+    pub(crate) fn streams_from(&self, ip: IpAddr) -> usize {
+        self.streams.len_from(ip)
+    }
+
+    /// Takes an accepted stream.
+    pub(crate) fn take_stream(&mut self, flow: Flow, stream: TcpStream) {
+        self.streams.accept(flow, stream);
     }
 
     /// Strikes out a stream that has ended; tells whose it was.

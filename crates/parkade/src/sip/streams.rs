@@ -12,11 +12,8 @@ use tokio::sync::mpsc;
 use crate::sip::event::StreamEvent;
 use crate::sip::stream::{self, Carried, MOST_WAITING};
 
-/// How many connections there may be.
+/// While there are so many connections we open none.
 const MOST: usize = 16_384;
-
-/// How many one IP address may have: an office behind one NAT, but not a flood.
-const MOST_FROM_ONE: usize = 1024;
 
 /// One open connection, or one that is being opened.
 #[derive(Debug)]
@@ -52,17 +49,15 @@ impl Streams {
         self.open.len()
     }
 
-    /// Takes a connection that somebody has opened to us. Tells why not, if it is not taken.
-    pub(crate) fn accept(&mut self, flow: Flow, stream: TcpStream) -> Result<(), &'static str> {
-        if self.open.len() >= MOST {
-            return Err("too many connections");
-        }
-        if self.from_one.get(&flow.peer.ip()).is_some_and(|count| *count >= MOST_FROM_ONE) {
-            return Err("too many connections from this address");
-        }
+    /// How many one IP address has.
+    pub(crate) fn len_from(&self, ip: IpAddr) -> usize {
+        self.from_one.get(&ip).copied().unwrap_or(0)
+    }
+
+    /// Takes a connection that somebody has opened to us, and whom the guard has let in.
+    pub(crate) fn accept(&mut self, flow: Flow, stream: TcpStream) {
         let (conn, carried) = self.enter(flow);
         tokio::spawn(stream::carry(stream, conn, carried));
-        Ok(())
     }
 
     /// Sends by this flow: by its connection, else by another one to the same peer, else by a new

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::admin::metrics::histogram::Histogram;
 use crate::admin::metrics::tally::SipTally;
 use crate::media::MediaCounts;
+use crate::sip::GuardCounts;
 
 /// How long a turn of the engine may take, in seconds: the bounds of the buckets.
 const TURNS: [f64; 12] =
@@ -42,4 +43,6 @@ pub(crate) struct Figures {
     pub(crate) streams: usize,
     /// What the media workers have counted.
     pub(crate) media: MediaCounts,
+    /// What was turned away at the door.
+    pub(crate) guard: GuardCounts,
 }

@@ -15,6 +15,7 @@ use crate::admin::metrics::tally::Kind;
 use crate::admin::metrics::text::{Labels, Page};
 use crate::admin::problem::Problem;
 use crate::admin::tap::Way;
+use crate::sip::Turned;
 
 /// All metrics as text.
 ///
@@ -35,6 +36,7 @@ pub(in crate::admin) async fn scrape(desk: &Desk) -> Result<String, Problem> {
     outcomes(&mut page, desk);
     sip(&mut page, &figures);
     media(&mut page, &figures);
+    guard(&mut page, &figures);
     operators(&mut page, desk);
     page.text().map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written down")
@@ -196,6 +198,17 @@ fn media(page: &mut Page, figures: &Figures) {
     page.counter(("parkade_rtp_unsent", "Packets that the system did not take."), media.unsent);
     let late = "How often a media worker was so late that packets waited at their sockets.";
     page.counter(("parkade_rtp_worker_late", late), media.full);
+}
+
+fn guard(page: &mut Page, figures: &Figures) {
+    let guard = &figures.guard;
+    let turned = Turned::ALL.iter().zip(guard.turned);
+    let turned = turned.map(|(why, count)| (labels([("reason", why.as_str())]), count));
+    let what = "Messages and connections of strangers that were turned away, and why.";
+    page.counters(("parkade_guard_turned_away", what), turned);
+    page.counter(("parkade_guard_bans", "Bans that were imposed."), guard.bans);
+    page.gauge(("parkade_guard_banned", "Who is banned now."), guard.banned);
+    page.gauge(("parkade_guard_sources", "Strangers that are remembered."), guard.sources);
 }
 
 fn operators(page: &mut Page, desk: &Desk) {

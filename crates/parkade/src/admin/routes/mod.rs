@@ -1,5 +1,6 @@
 //! What can be asked of the HTTP door, by resource.
 
+mod bans;
 mod board;
 mod body;
 mod calls;

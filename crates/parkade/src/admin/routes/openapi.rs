@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 use crate::admin::event::EventView;
 use crate::admin::problem::Problem;
 use crate::admin::routes::{
-    calls, deeds, events, health, house, metrics, parked, places, steer, trace,
+    bans, calls, deeds, events, health, house, metrics, parked, places, steer, trace,
 };
 
 /// Parkade's API for operators.
@@ -27,6 +27,7 @@ use crate::admin::routes::{
         trace::trace,
         trace::file,
         house::bindings, house::subscriptions, house::counts,
+        bans::list, bans::lift,
         steer::drain, steer::undrain, steer::log, steer::reload, steer::login, steer::role,
         events::events, metrics::metrics, health::live, health::ready, openapi,
     ),

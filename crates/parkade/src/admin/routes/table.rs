@@ -16,7 +16,8 @@ use crate::admin::desk::Desk;
 use crate::admin::peer::Peer;
 use crate::admin::problem::Problem;
 use crate::admin::routes::{
-    board, calls, deeds, events, health, house, metrics, openapi, parked, places, steer, trace,
+    bans, board, calls, deeds, events, health, house, metrics, openapi, parked, places, steer,
+    trace,
 };
 use crate::config::Role;
 
@@ -38,6 +39,7 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/bindings", get(house::bindings))
         .route("/api/subscriptions", get(house::subscriptions))
         .route("/api/counts", get(house::counts))
+        .route("/api/bans", get(bans::list))
         .route("/events", get(events::events))
         .route("/metrics", get(metrics::metrics))
         .route("/api/role", get(steer::role))
@@ -49,6 +51,7 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/parked/{park}/move", post(deeds::move_to))
         .route("/api/calls/{id}/park", post(deeds::park))
         .route("/api/calls/{id}", delete(deeds::end))
+        .route("/api/bans/{address}", delete(bans::lift))
         .route("/api/drain", post(steer::drain).delete(steer::undrain))
         .route("/api/log", put(steer::log))
         .route("/api/reload", post(steer::reload))
