@@ -1,6 +1,8 @@
 //! What several files of stories do alike: asking otherwise than by a code, and reading a lamp.
 #![allow(dead_code, clippy::unwrap_used, reason = "each file of stories takes what it needs")]
 
+pub(crate) mod orders;
+
 use std::time::Duration;
 
 use dialects::{InfoMatcher, InfoRule, InfoVerb};
