@@ -5,20 +5,17 @@ use std::net::UdpSocket;
 use rtp_flow::Passed;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::media::kernel::tests::stream::{Stream, claim};
+use crate::media::kernel::tests::stream::claim;
 use crate::media::kernel::{Dropping, Kernel, NotHere, Way, WayOrder, WhyNot, dropping};
 use crate::media::tests::datagrams::datagram;
 use crate::media::tests::net::{at, heard, ip, net, nft, silent, sysctl};
-
-const PHONE: &str = "192.0.2.10:4000";
-const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
-const PBX: &str = "198.51.100.20:5000";
+use crate::media::tests::stream::{OURS, PBX, PHONE, Stream};
 
 #[test]
 fn a_call_goes_through_between_two_networks_and_nothing_of_it_comes_to_us() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let rtp = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let rtp = Stream::usual(&net);
     let rtcp_ours = ["192.0.2.1:30001", "198.51.100.1:30003"];
     let rtcp =
         Stream::between(&net, "192.0.2.10:4001", rtcp_ours, (&net.pbx, "198.51.100.20:5001"));
@@ -90,7 +87,7 @@ fn all_of_it_may_be_on_the_loopback() {
 fn what_a_stranger_sends_comes_to_us() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     net.within(&net.phones, || ip("address add 192.0.2.66/24 dev eth0")).unwrap();
     // Another port of the phone, and another phone with the same port.
@@ -106,7 +103,7 @@ fn what_a_stranger_sends_comes_to_us() {
 fn what_comes_in_pieces_comes_to_us_whole() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     let picture = vec![7; 4_000];
     stream.phone.send_to(&picture, OURS[0]).unwrap();
@@ -118,7 +115,7 @@ fn what_comes_in_pieces_comes_to_us_whole() {
 fn checksums_stay_right_and_none_stays_none() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     let raw = |side| {
         net.within(side, || Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)).unwrap())
@@ -148,7 +145,7 @@ fn checksums_stay_right_and_none_stays_none() {
 fn ways_that_no_packet_can_go_are_left_to_user_space() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     let way = stream.ways[0];
     let refused = |way: Way| kernel.apply(&[WayOrder::Open(way)]).unwrap().refused;
     let mixed = Way { to: at("[2001:db8:2::20]:5000"), by: at("[::]:30002"), ..way };
@@ -200,7 +197,7 @@ fn a_firewall_that_drops_what_is_forwarded_is_seen_in_the_counters() {
     let walls = Dropping { table: "inet walls".into(), chain: "forward".into() };
     assert_eq!(dropping().unwrap(), [walls]);
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     for _ in 0..5 {
         stream.phone.send_to(b"hello?", OURS[0]).unwrap();

@@ -1,48 +1,23 @@
 //! The table, and who has it: a process that is killed, one that follows, others on the host.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
-use crate::media::kernel::tests::stream::{Stream, claim};
+use crate::media::kernel::tests::stream::claim;
 use crate::media::kernel::{Claim, Kernel, Way, WayOrder, WhyNot};
+use crate::media::tests::doomed::{Doomed, is_doomed, wait_for_the_end};
 use crate::media::tests::net::{at, heard, net, nft, silent};
-
-const PHONE: &str = "192.0.2.10:4000";
-const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
-const PBX: &str = "198.51.100.20:5000";
-
-/// Set for the process that is to be killed.
-const DOOMED: &str = "PARKADE_TEST_DOOMED";
-
-fn way() -> Way {
-    let (at_ours, by) = (at("0.0.0.0:30000"), at("0.0.0.0:30002"));
-    Way { from: at(PHONE), at: at_ours, by, to: at(PBX) }
-}
+use crate::media::tests::stream::{OURS, PBX, PHONE, Stream, way};
 
 #[test]
 fn what_a_killed_process_forwarded_is_forwarded_until_another_takes_the_table_over() {
-    if std::env::var_os(DOOMED).is_some() {
+    if is_doomed() {
         let kernel = Kernel::open(&claim()).unwrap();
         kernel.apply(&[WayOrder::Open(way())]).unwrap();
-        println!("\nforwarding");
-        loop {
-            std::thread::park();
-        }
+        wait_for_the_end();
     }
     let Some(net) = net() else { return };
-    let name = std::thread::current().name().unwrap().to_owned();
-    let mut doomed = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &name, "--nocapture"])
-        .env(DOOMED, "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(doomed.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "forwarding"));
+    let doomed = Doomed::start();
     // While it runs the table is its own.
     assert!(matches!(Kernel::open(&claim()), Err(WhyNot::Taken)));
-    doomed.kill().unwrap();
-    doomed.wait().unwrap();
+    doomed.kill();
     let phone = net.socket(&net.phones, PHONE);
     let pbx = net.socket(&net.pbx, PBX);
     for _ in 0..3 {
@@ -99,7 +74,7 @@ fn a_dead_instance_leaves_no_table_behind_and_a_live_one_is_left_alone() {
 fn a_table_that_somebody_has_removed_is_made_anew_with_all_that_is_open() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     // As a firewall does that is loaded again. We are asked then, and carry on by ourselves.
     nft("flush ruleset");

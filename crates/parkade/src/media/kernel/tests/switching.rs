@@ -6,13 +6,10 @@ use std::time::{Duration, Instant};
 
 use rtp_flow::Passed;
 
-use crate::media::kernel::tests::stream::{Stream, claim};
+use crate::media::kernel::tests::stream::claim;
 use crate::media::kernel::{Kernel, Way, WayOrder};
 use crate::media::tests::net::{at, heard, ip, net, nft, silent};
-
-const PHONE: &str = "192.0.2.10:4000";
-const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
-const PBX: &str = "198.51.100.20:5000";
+use crate::media::tests::stream::{OURS, PBX, PHONE, Stream};
 
 /// A host that tracks connections, and lets in and out only what belongs to one or begins at us.
 const TRACKING: &str = "
@@ -30,7 +27,7 @@ fn a_switch_holds_from_the_next_packet_on_and_no_far_side_ever_sees_a_foreign_po
     let Some(net) = net() else { return };
     nft(TRACKING);
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     let ours = OURS.map(at);
     let [to_phone, to_pbx] = &stream.ours;
     for round in 0..50u8 {
@@ -66,7 +63,7 @@ fn a_switch_holds_from_the_next_packet_on_and_no_far_side_ever_sees_a_foreign_po
 fn no_packet_that_is_under_way_while_its_path_is_opened_or_closed_leaves_with_a_foreign_source() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     let (over, came) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|threads| {
         // The thread that sends does all that the kernel does with it.
@@ -107,7 +104,7 @@ fn no_packet_that_is_under_way_while_its_path_is_opened_or_closed_leaves_with_a_
 fn a_way_that_leads_elsewhere_from_now_on_does_so_in_one_step() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     stream.phone.send_to(b"first", OURS[0]).unwrap();
     assert_eq!(heard(&stream.pbx), (b"first".to_vec(), at(OURS[1])));
@@ -128,7 +125,7 @@ fn a_way_that_leads_elsewhere_from_now_on_does_so_in_one_step() {
 fn a_way_is_closed_whatever_has_become_of_the_routes() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     ip("address add 192.0.2.2/24 dev phones").unwrap();
     ip("route replace 192.0.2.0/24 dev phones src 192.0.2.2").unwrap();
@@ -157,7 +154,7 @@ fn counters_of_many_are_read_without_waiting_and_never_told_of_a_way_that_was_op
     let kernel = Kernel::open(&claim()).unwrap();
     let many: Vec<_> = (100..200).map(way).map(WayOrder::Open).collect();
     assert_eq!(kernel.apply(&many).unwrap().refused, []);
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     stream.goes_through(OURS);
     let passed = counted(&kernel);
@@ -177,7 +174,7 @@ fn counters_of_many_are_read_without_waiting_and_never_told_of_a_way_that_was_op
 fn what_is_ordered_twice_or_in_vain_spoils_nothing() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     let [there, back] = stream.ways;
     let (open, close) = (WayOrder::Open, WayOrder::Close);
     let unknown = Way { from: at("192.0.2.10:4900"), ..there };
@@ -201,7 +198,7 @@ fn what_is_ordered_twice_or_in_vain_spoils_nothing() {
 fn what_was_just_between_the_maps_still_leaves_by_our_address() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     stream.order(&kernel, WayOrder::Close);
     // The second map has it for a moment, …
@@ -261,7 +258,7 @@ fn two_thousand_ways_are_opened_read_and_closed_while_packets_go() {
 fn the_same_two_ends_meet_again_by_another_socket_of_ours() {
     let Some(net) = net() else { return };
     let kernel = Kernel::open(&claim()).unwrap();
-    let stream = Stream::between(&net, PHONE, OURS, (&net.pbx, PBX));
+    let stream = Stream::usual(&net);
     stream.order(&kernel, WayOrder::Open);
     stream.goes_through(OURS);
     stream.order(&kernel, WayOrder::Close);

@@ -8,11 +8,10 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::media::kernel::{NotHere, Way, WayOrder};
 use crate::media::shifter::Shifted;
-use crate::media::shifter::tests::stream::{
-    OURS, PBX, PHONE, SSRC, STREAM, Stream, moved, rtp, shifted, shifter,
-};
+use crate::media::shifter::tests::stream::{SSRC, STREAM, moved, rtp, shifted, shifter};
 use crate::media::tests::datagrams::datagram;
 use crate::media::tests::net::{at, heard, ip, net, nft, silent, sysctl};
+use crate::media::tests::stream::{OURS, PBX, PHONE, Stream};
 
 #[test]
 fn a_call_goes_through_in_one_stream_between_two_networks_and_nothing_of_it_comes_to_us() {
@@ -24,7 +23,7 @@ fn a_call_goes_through_in_one_stream_between_two_networks_and_nothing_of_it_come
     );
     let stream = Stream::usual(&net);
     stream.open(&shifter);
-    stream.goes_through(OURS);
+    stream.goes_through_as_one(OURS);
     let passed = shifter.passed();
     assert_eq!(passed.len(), 2);
     for (way, passed) in passed {
@@ -45,7 +44,7 @@ fn ipv6_goes_through_too() {
     let pbx = (&net.pbx, "[2001:db8:2::20]:5000");
     let stream = Stream::between(&net, "[2001:db8:1::10]:4000", ours, pbx);
     stream.open(&shifter);
-    stream.goes_through(ours);
+    stream.goes_through_as_one(ours);
     let passed = shifter.passed();
     // 40 bytes of IP.
     let expected = Passed { came: 3, left: 3, bytes: 3 * 220, last: None };
@@ -59,7 +58,7 @@ fn phones_and_pbx_may_be_on_one_side_of_one_address() {
     let ours = ["192.0.2.1:30000", "192.0.2.1:30002"];
     let stream = Stream::between(&net, PHONE, ours, (&net.phones, "192.0.2.30:5000"));
     stream.open(&shifter);
-    stream.goes_through(ours);
+    stream.goes_through_as_one(ours);
 }
 
 #[test]
@@ -94,7 +93,7 @@ fn what_is_not_the_source_going_on_comes_to_us() {
     let (Some(net), Some(shifter)) = (net(), shifter()) else { return };
     let stream = Stream::usual(&net);
     stream.open(&shifter);
-    stream.goes_through(OURS);
+    stream.goes_through_as_one(OURS);
     let with = |at: usize, byte: u8| {
         let mut packet = rtp(SSRC, 103, b"odd");
         packet[at] = byte;
@@ -143,7 +142,7 @@ fn a_packet_too_long_for_the_other_side_is_left_to_the_host() {
     let long = rtp(SSRC, 100, &[7; 1_300]);
     stream.phone.send_to(&long, OURS[0]).unwrap();
     assert_eq!(heard(&stream.ours[0]).0, long);
-    stream.goes_through(OURS);
+    stream.goes_through_as_one(OURS);
 }
 
 #[test]

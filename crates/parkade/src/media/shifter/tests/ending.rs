@@ -1,21 +1,19 @@
 //! A way that is closed is so for the very next packet, and it is known how far its stream has gone. What
 //! is left of a process that ends: nothing.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::Moment;
 
-use crate::media::kernel::{Way, WayOrder};
-use crate::media::shifter::tests::stream::{OURS, PBX, PHONE, SSRC, Stream, moved, rtp, shifter};
+use crate::media::kernel::WayOrder;
+use crate::media::shifter::tests::stream::{SSRC, moved, rtp, shifter};
+use crate::media::tests::doomed::{Doomed, is_doomed, wait_for_the_end};
 use crate::media::tests::net::{at, heard, net, silent};
+use crate::media::tests::stream::{OURS, PHONE, Stream, way};
 
 /// Between two packets of a source that is a hundred times as fast as one of sound.
 const BETWEEN: Duration = Duration::from_micros(200);
-/// Set for the process that is to be killed.
-const DOOMED: &str = "PARKADE_TEST_DOOMED";
 
 #[test]
 fn while_packets_come_the_last_that_went_is_known_whenever_it_is_closed() {
@@ -72,7 +70,7 @@ fn a_closed_way_is_opened_again_with_another_aim() {
     let stream = Stream::usual(&net);
     for _ in 0..20 {
         stream.open(&shifter);
-        stream.goes_through(OURS);
+        stream.goes_through_as_one(OURS);
         stream.close(&shifter, Moment::ZERO);
         stream.phone.send_to(&rtp(SSRC, 103, b"to us"), OURS[0]).unwrap();
         assert_eq!(heard(&stream.ours[0]), (rtp(SSRC, 103, b"to us"), at(PHONE)));
@@ -91,43 +89,29 @@ fn two_instances_are_not_in_each_others_way() {
     let second = Stream::between(&net, "192.0.2.10:4100", theirs, (&net.pbx, "198.51.100.20:5100"));
     first.open(&one);
     second.open(&other);
-    first.goes_through(OURS);
-    second.goes_through(theirs);
+    first.goes_through_as_one(OURS);
+    second.goes_through_as_one(theirs);
     drop(one);
     first.phone.send_to(&rtp(SSRC, 103, b"to us"), OURS[0]).unwrap();
     assert_eq!(heard(&first.ours[0]).0, rtp(SSRC, 103, b"to us"));
     second.open(&other);
-    second.goes_through(theirs);
+    second.goes_through_as_one(theirs);
 }
 
 #[test]
 fn a_killed_process_leaves_nothing_behind() {
-    let way =
-        Way { from: at(PHONE), at: at("0.0.0.0:30000"), by: at("0.0.0.0:30002"), to: at(PBX) };
-    if std::env::var_os(DOOMED).is_some() {
+    if is_doomed() {
         let shifter = shifter().unwrap();
-        let orders = [(WayOrder::Open(way), Some(moved()))];
+        let orders = [(WayOrder::Open(way()), Some(moved()))];
         assert_eq!(shifter.apply(Moment::ZERO, &orders).refused, []);
-        println!("\nforwarding");
-        loop {
-            std::thread::park();
-        }
+        wait_for_the_end();
     }
     let (Some(net), Some(_)) = (net(), shifter()) else { return };
-    let name = std::thread::current().name().unwrap().to_owned();
-    let mut doomed = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &name, "--nocapture"])
-        .env(DOOMED, "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(doomed.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line == "forwarding"));
+    let doomed = Doomed::start();
     let stream = Stream::usual(&net);
     stream.phone.send_to(&rtp(SSRC, 100, b"there"), OURS[0]).unwrap();
     assert_eq!(heard(&stream.pbx).1, at(OURS[1]));
-    doomed.kill().unwrap();
-    doomed.wait().unwrap();
+    doomed.kill();
     // The kernel takes it off a moment after the process has ended.
     let mut seq = 101;
     stream.ours[0].set_read_timeout(Some(Duration::from_millis(50))).unwrap();

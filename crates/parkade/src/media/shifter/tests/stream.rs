@@ -1,21 +1,16 @@
-//! A call in packets: a phone, two sockets of ours, and a PBX.
-
-use std::fs::File;
-use std::net::{SocketAddr, UdpSocket};
+//! What the program is told of a call, and what it makes of its packets.
 
 use base::Moment;
 use rtp_flow::{Passed, Sent, Shift};
 
-use crate::media::kernel::{Way, WayOrder};
+use crate::media::kernel::WayOrder;
 use crate::media::shifter::{Shifted, Shifter};
-use crate::media::tests::net::{Net, any, at, heard, silent};
+use crate::media::tests::net::{at, heard, silent};
+use crate::media::tests::stream::Stream;
 
 /// What the tests bind.
 pub(super) const SOCKETS: u32 = 4_000;
 
-pub(super) const PHONE: &str = "192.0.2.10:4000";
-pub(super) const OURS: [&str; 2] = ["192.0.2.1:30000", "198.51.100.1:30002"];
-pub(super) const PBX: &str = "198.51.100.20:5000";
 /// What the phone calls itself, and as whom the PBX knows what it hears.
 pub(super) const SSRC: u32 = 0x1234_5678;
 pub(super) const STREAM: u32 = 0xfeed_f00d;
@@ -56,43 +51,7 @@ pub(super) fn shifted(seq: u16, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// One stream with all four ends.
-pub(super) struct Stream {
-    pub(super) phone: UdpSocket,
-    /// Our socket towards the phone, and towards the PBX.
-    pub(super) ours: [UdpSocket; 2],
-    pub(super) pbx: UdpSocket,
-    /// From the phone, and from the PBX.
-    pub(super) ways: [Way; 2],
-}
-
 impl Stream {
-    /// Sockets at these addresses: the phone in its network, the PBX in that one; ours are bound to
-    /// the wildcard.
-    pub(super) fn between(
-        net: &Net,
-        phone: &str,
-        ours: [&str; 2],
-        (pbx_side, pbx): (&File, &str),
-    ) -> Stream {
-        let wildcard = |address: &str| SocketAddr::new(any(at(address).ip()), at(address).port());
-        let ours_bound = ours.map(|address| UdpSocket::bind(wildcard(address)).unwrap());
-        let there =
-            Way { from: at(phone), at: wildcard(ours[0]), by: wildcard(ours[1]), to: at(pbx) };
-        let back = Way { from: there.to, at: there.by, by: there.at, to: there.from };
-        Stream {
-            phone: net.socket(&net.phones, phone),
-            ours: ours_bound,
-            pbx: net.socket(pbx_side, pbx),
-            ways: [there, back],
-        }
-    }
-
-    /// The usual one.
-    pub(super) fn usual(net: &Net) -> Stream {
-        Stream::between(net, PHONE, OURS, (&net.pbx, PBX))
-    }
-
     /// Opens both directions: what the phone sends is moved, what the PBX sends is nothing's first.
     #[track_caller]
     pub(super) fn open(&self, shifter: &Shifter) {
@@ -116,7 +75,7 @@ impl Stream {
     /// That packets go both ways, that each far side sees only our address and one stream, and that
     /// nothing of it comes to our sockets. The numbers go on from 100.
     #[track_caller]
-    pub(super) fn goes_through(&self, ours: [&str; 2]) {
+    pub(super) fn goes_through_as_one(&self, ours: [&str; 2]) {
         for seq in 100..103 {
             let payload = [seq as u8; 160];
             self.phone.send_to(&rtp(SSRC, seq, &payload), ours[0]).unwrap();
