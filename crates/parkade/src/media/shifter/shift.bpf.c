@@ -176,6 +176,18 @@ INLINE int fits(const struct way *way, const struct udp *udp, const struct rtp *
            rtp->ssrc == way->from_ssrc && (ahead <= way->ahead || behind <= way->behind);
 }
 
+// Whether that way takes this packet on: it goes out in one piece, its RTP fits if it must, and the way is open. `is_rtp` is
+// read only once: what has been looked at here holds for what is written then.
+INLINE int takes(struct way *way, u32 length, const struct udp *udp, const struct rtp *rtp, const void *end, u16 *is_rtp)
+{
+    if (length > way->mtu)
+        return 0;
+    *is_rtp = way->is_rtp;
+    if (*is_rtp && ((const void *)(rtp + 1) > end || !fits(way, udp, rtp)))
+        return 0;
+    return !(__sync_fetch_and_add(&way->taken, 1) & CLOSED);
+}
+
 // Writes the ports, and RTP if it is that. What was and what is are told for the checksum.
 INLINE void rewrite(struct way *way, struct udp *udp, struct rtp *rtp, u16 is_rtp, struct changing *was, struct changing *is)
 {
@@ -237,12 +249,8 @@ INLINE int over_ipv4(struct __sk_buff *skb, void *packet, void *end)
     struct key4 key = {ip->from, ip->to, udp->from, 0, udp->to, 0};
     struct way *way = way_of(&ways4, &key, udp);
     u32 length = NET16(ip->length);
-    if (!way || length > way->mtu)
-        return NEXT;
-    u16 is_rtp = way->is_rtp;
-    if (is_rtp && ((void *)(rtp + 1) > end || !fits(way, udp, rtp)))
-        return NEXT;
-    if (__sync_fetch_and_add(&way->taken, 1) & CLOSED)
+    u16 is_rtp;
+    if (!way || !takes(way, length, udp, rtp, end, &is_rtp))
         return NEXT;
 
     // What counts in its own checksum; the addresses count in that of UDP too.
@@ -277,12 +285,8 @@ INLINE int over_ipv6(struct __sk_buff *skb, void *packet, void *end)
     key.to_port = udp->to;
     struct way *way = way_of(&ways6, &key, udp);
     u32 length = NET16(ip->length) + sizeof(*ip);
-    if (!way || length > way->mtu)
-        return NEXT;
-    u16 is_rtp = way->is_rtp;
-    if (is_rtp && ((void *)(rtp + 1) > end || !fits(way, udp, rtp)))
-        return NEXT;
-    if (__sync_fetch_and_add(&way->taken, 1) & CLOSED)
+    u16 is_rtp;
+    if (!way || !takes(way, length, udp, rtp, end, &is_rtp))
         return NEXT;
 
     struct changing was = {}, is = {};
