@@ -24,14 +24,8 @@ const moment = (text) => {
   return Number.isNaN(at) ? null : at;
 };
 
-/** A call of the list; `before` is what was known of it. */
-function listed(view, lot, before, now) {
-  const since = moment(view.parked_at) ?? now - 1000 * (view.parked_for_s ?? 0);
-  const recallAt = moment(view.recall_at);
-  const again = before?.recallAt !== null && before?.recallAt === recallAt ? before.recallFrom : null;
-  const length = 1000 * (lot?.recall_s ?? 0);
-  // The list does not say when the time to a recall began.
-  const began = view.attempt > 0 ? now : recallAt !== null && length > 0 ? recallAt - length : since;
+/** Which call it is, where it waits and who has parked it: the same in the list and in the event `parked`. */
+function identity(view) {
   return {
     park: view.park,
     lot: view.lot,
@@ -43,6 +37,19 @@ function listed(view, lot, before, now) {
     group: view.group ?? null,
     dial: view.retrieve ?? "",
     callId: view.call_id ?? "",
+  };
+}
+
+/** A call of the list; `before` is what was known of it. */
+function listed(view, lot, before, now) {
+  const since = moment(view.parked_at) ?? now - 1000 * (view.parked_for_s ?? 0);
+  const recallAt = moment(view.recall_at);
+  const again = before?.recallAt !== null && before?.recallAt === recallAt ? before.recallFrom : null;
+  const length = 1000 * (lot?.recall_s ?? 0);
+  // The list does not say when the time to a recall began.
+  const began = view.attempt > 0 ? now : recallAt !== null && length > 0 ? recallAt - length : since;
+  return {
+    ...identity(view),
     since,
     state: view.state,
     who: before?.state === view.state ? before.who : null,
@@ -74,16 +81,7 @@ export function withLots(state, list) {
 function parked(event) {
   const at = moment(event.at) ?? 0;
   return {
-    park: event.park,
-    lot: event.lot,
-    domain: event.domain,
-    slot: event.slot,
-    name: event.parkee_name ?? null,
-    number: event.parkee ?? "",
-    parker: event.parker ?? "",
-    group: event.group ?? null,
-    dial: event.retrieve ?? "",
-    callId: event.call_id ?? "",
+    ...identity(event),
     since: at - (event.took_ms ?? 0),
     state: "parked",
     who: null,
