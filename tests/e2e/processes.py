@@ -32,6 +32,21 @@ def find_program(name):
     return shutil.which(name, path=path)
 
 
+def target():
+    """Where things are built."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.environ.get("CARGO_TARGET_DIR", os.path.join(root, "target"))
+
+
+def program_under_test():
+    """The path of the parkade to test, or None where it is not built."""
+    if os.environ.get("PARKADE"):
+        return os.environ["PARKADE"]
+    built = [os.path.join(target(), kind, "parkade") for kind in ("release", "debug")]
+    built = [path for path in built if os.path.exists(path)]
+    return max(built, key=os.path.getmtime) if built else None
+
+
 # Below the range from which the system takes ports for outgoing connections, so that none is lost again between
 # finding it and using it; each run begins somewhere else.
 PORTS = itertools.cycle(itertools.chain(range(22000 + os.getpid() % 7000, 29000), range(22000, 29000)))
