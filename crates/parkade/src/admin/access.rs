@@ -2,7 +2,7 @@
 //! a token, to do what its role allows. Guessing is made slow.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::config::{AdminToken, Role};
+use crate::lock::{lock, read, write};
 
 /// A login by `parkade board` is good for so long.
 const SESSION: Duration = Duration::from_secs(12 * 3_600);
@@ -63,7 +64,7 @@ pub(super) struct Access {
 impl Access {
     /// From now on with these. Logins stay.
     pub(super) fn reload(&self, tokens: Vec<AdminToken>) {
-        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        *write(&self.tokens) = tokens;
     }
 
     /// What whoever comes from `ip` with this token may do.
@@ -81,7 +82,7 @@ impl Access {
         if let Some(role) = self.of(now, &digest(token)) {
             return Ok(role);
         }
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wrong = lock(&self.wrong);
         let before = wrong.get(&ip).copied().filter(|w| now < w.since + WINDOW);
         if let Some(Wrong { count: MOST_WRONG.., since }) = before {
             return Err(NotLetIn::TooMany(since + WINDOW - now));
@@ -100,12 +101,12 @@ impl Access {
     /// All digests are compared, and each in constant time: how long it takes tells nothing.
     fn of(&self, now: Instant, digest: &[u8; 32]) -> Option<Role> {
         let mut found = None;
-        for token in self.tokens.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for token in read(&self.tokens).iter() {
             if bool::from(token.digest.ct_eq(digest)) {
                 found = Some(token.role);
             }
         }
-        for session in self.sessions.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for session in lock(&self.sessions).iter() {
             if bool::from(session.digest.ct_eq(digest)) && now < session.until {
                 found = Some(session.role);
             }
@@ -123,7 +124,7 @@ impl Access {
         role: Role,
     ) -> Result<(String, Duration), getrandom::Error> {
         let token = new_token()?;
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = lock(&self.sessions);
         sessions.retain(|session| now < session.until);
         if sessions.len() >= MOST_SESSIONS {
             sessions.remove(0);

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -24,6 +24,7 @@ use crate::admin::trace::{HomerCounts, Redactor, Traces};
 use crate::admin::views::{Dated, ParkedList};
 use crate::admin::webhook::HookCounts;
 use crate::clock::Clock;
+use crate::lock::lock;
 use crate::sip::BanView;
 
 /// The engine answers at once; if it does not within this time, it hangs.
@@ -125,7 +126,7 @@ impl Desk {
     /// Tells an event to whoever wants it.
     pub(super) fn tell(&self, kind: &'static str, view: &impl Serialize) -> Arc<Event> {
         let event = self.feed.tell(kind, view);
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner).tell(&event);
+        lock(&self.hooks).tell(&event);
         event
     }
 

@@ -2,13 +2,14 @@
 //! makes the house remember more than a fixed number.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::admin::event::Event;
+use crate::lock::lock;
 
 /// So many events are kept for those who come back.
 const KEPT: usize = 1_024;
@@ -39,7 +40,7 @@ impl Feed {
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Arc<Event>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
 
     /// Tells everybody.

@@ -2,8 +2,8 @@
 //! thread that carries calls.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::admin::routes;
 use crate::admin::tap::Batch;
 use crate::admin::trace::{Homer, Seen};
 use crate::config::{AdminSettings, RecordSettings, TraceSettings};
+use crate::lock::{lock, read, write};
 
 const MIB: usize = 1 << 20;
 /// By then the streams of a call that has ended have told what they were like.
@@ -91,7 +92,7 @@ async fn serve(
     }
     // What was told last is still written down and sent.
     work.finishing.join_all().await;
-    let hooks = std::mem::take(&mut *desk.hooks.lock().unwrap_or_else(PoisonError::into_inner));
+    let hooks = std::mem::take(&mut *lock(&desk.hooks));
     hooks.end().await;
     drop(local);
 }
@@ -106,7 +107,7 @@ fn said(which: &str, served: io::Result<()>) {
 async fn finish(desk: Arc<Desk>, mut record: RecordView) {
     if let Some(call) = record.call_id.clone() {
         tokio::time::sleep(LAST_WORD).await;
-        record.streams = desk.records.lock().unwrap_or_else(PoisonError::into_inner).streams(&call);
+        record.streams = lock(&desk.records).streams(&call);
         if record.streams.is_empty()
             && let Ok(Reply::Streams { streams }) =
                 desk.ask(Command::Streams { call: Some(call) }).await
@@ -115,7 +116,7 @@ async fn finish(desk: Arc<Desk>, mut record: RecordView) {
         }
     }
     let event = desk.tell("record", &record);
-    let mut file = desk.record_file.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut file = lock(&desk.record_file);
     if let Some(Err(error)) = file.as_mut().map(|file| file.write(&event.json)) {
         tracing::error!(park = record.park, "records.file: a record is not written: {error}");
     }
@@ -149,15 +150,11 @@ impl Work {
         self.see(seen);
         for (at, told) in &told {
             self.keep(told);
-            self.desk
-                .outcomes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .hear(at.since(Moment::ZERO), told);
+            lock(&self.desk.outcomes).hear(at.since(Moment::ZERO), told);
             if let Some((kind, view)) = event::of(self.desk.clock, *at, told) {
                 self.desk.tell(kind, &view);
             }
-            let mut records = self.desk.records.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut records = lock(&self.desk.records);
             if let Some(record) = records.hear(self.desk.clock, *at, told) {
                 self.finishing.spawn(finish(Arc::clone(&self.desk), record));
             }
@@ -172,21 +169,21 @@ impl Work {
             _ => return,
         };
         if let Some(call) = &told.call {
-            let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut traces = lock(&self.desk.traces);
             traces.parked(call, parked);
         }
     }
 
     fn admin(&mut self, settings: AdminSettings) {
         let AdminSettings { tokens, open_metrics, records, webhooks, .. } = settings;
-        self.desk.hooks.lock().unwrap_or_else(PoisonError::into_inner).set(&webhooks);
+        lock(&self.desk.hooks).set(&webhooks);
         self.records(records.as_ref());
         self.desk.access.reload(tokens);
         self.desk.open_metrics.store(open_metrics, Ordering::Relaxed);
     }
 
     fn records(&self, settings: Option<&RecordSettings>) {
-        let mut file = self.desk.record_file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.desk.record_file);
         if file.as_ref().map(RecordFile::settings) == settings {
             return;
         }
@@ -199,9 +196,9 @@ impl Work {
 
     fn trace(&mut self, settings: &TraceSettings) {
         let TraceSettings { memory, redact_names, hep } = settings;
-        let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut traces = lock(&self.desk.traces);
         traces.set_limit(*memory as usize * MIB);
-        let mut redactor = self.desk.redactor.write().unwrap_or_else(PoisonError::into_inner);
+        let mut redactor = write(&self.desk.redactor);
         redactor.set_names(*redact_names);
         if self.homer.as_ref().map(Homer::settings) == hep.as_ref() {
             return;
@@ -217,12 +214,12 @@ impl Work {
 
     fn see(&mut self, seen: Vec<Seen>) {
         if let Some(homer) = &mut self.homer {
-            let redactor = self.desk.redactor.read().unwrap_or_else(PoisonError::into_inner);
+            let redactor = read(&self.desk.redactor);
             for seen in &seen {
                 homer.send(seen, &redactor, self.desk.clock);
             }
         }
-        let mut traces = self.desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut traces = lock(&self.desk.traces);
         if !traces.is_off() {
             for seen in seen {
                 traces.see(seen);

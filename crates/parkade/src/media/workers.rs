@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::{io, iter};
 
@@ -12,6 +12,7 @@ use base::Chance;
 use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
 use crate::config::MediaIo;
+use crate::lock::lock;
 use crate::media::counts::{MediaCounts, Published};
 use crate::media::forwarder::Forwarder;
 use crate::media::past::Past;
@@ -214,7 +215,7 @@ impl Drop for MediaWorkers {
 fn shared(notify: impl Fn(MediaNotice) + Send + 'static) -> Notify {
     let notify = Mutex::new(notify);
     Arc::new(move |notice| {
-        let notify = notify.lock().unwrap_or_else(PoisonError::into_inner);
+        let notify = lock(&notify);
         notify(notice);
     })
 }

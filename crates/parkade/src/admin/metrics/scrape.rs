@@ -1,7 +1,6 @@
 //! All metrics, put together when somebody reads them.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
@@ -15,6 +14,7 @@ use crate::admin::metrics::tally::Kind;
 use crate::admin::metrics::text::{Labels, Page};
 use crate::admin::problem::Problem;
 use crate::admin::tap::Way;
+use crate::lock::lock;
 use crate::sip::Turned;
 
 /// All metrics as text.
@@ -131,7 +131,7 @@ fn lots(page: &mut Page, board: &Board) {
 }
 
 fn outcomes(page: &mut Page, desk: &Desk) {
-    let outcomes = desk.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+    let outcomes = lock(&desk.outcomes);
     let counts = outcomes.counts.iter();
     let counts = counts.map(|((asked, outcome), count)| {
         (labels([("asked", asked), ("outcome", outcome)]), *count)
@@ -230,7 +230,7 @@ fn operators(page: &mut Page, desk: &Desk) {
     let sent = sent
         .map(|(outcome, count)| (labels([("outcome", outcome)]), count.load(Ordering::Relaxed)));
     page.counters(("parkade_hep_packets", "Messages for Homer."), sent);
-    let traces = desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+    let traces = lock(&desk.traces);
     page.gauge(("parkade_trace_bytes", "Memory that traces take, about."), traces.bytes());
     page.gauge(("parkade_trace_calls", "Calls of which something is kept."), traces.len());
     let missed = &desk.missed;

@@ -1,6 +1,6 @@
 //! What was said in a call.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +13,7 @@ use crate::admin::desk::Desk;
 use crate::admin::problem::Problem;
 use crate::admin::routes::body::Asked;
 use crate::admin::trace::{Seen, TraceView, pcap};
+use crate::lock::{lock, read};
 
 /// Which call is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,7 +31,7 @@ pub(super) async fn trace(
     Asked(Which { call_id }): Asked<Which>,
 ) -> Result<Json<TraceView>, Problem> {
     let (messages, left_out) = messages(&desk, &call_id)?;
-    let redactor = desk.redactor.read().unwrap_or_else(PoisonError::into_inner);
+    let redactor = read(&desk.redactor);
     Ok(Json(TraceView::of(&call_id, messages.iter(), left_out, &redactor, desk.clock)))
 }
 
@@ -42,7 +43,7 @@ pub(super) async fn file(
     Asked(Which { call_id }): Asked<Which>,
 ) -> Result<Response, Problem> {
     let (messages, _) = messages(&desk, &call_id)?;
-    let redactor = desk.redactor.read().unwrap_or_else(PoisonError::into_inner);
+    let redactor = read(&desk.redactor);
     let file = pcap(messages.iter(), &redactor, desk.clock).map_err(|error| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no file can be made: {error}"))
     })?;
@@ -54,7 +55,7 @@ pub(super) async fn file(
 }
 
 fn messages(desk: &Desk, call_id: &str) -> Result<(Vec<Seen>, u64), Problem> {
-    let traces = desk.traces.lock().unwrap_or_else(PoisonError::into_inner);
+    let traces = lock(&desk.traces);
     if traces.is_off() {
         let detail = "no messages are kept here; write memory under [trace]";
         return Err(Problem::new(StatusCode::CONFLICT, detail));

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use rtp_flow::Passed;
 use rustc_hash::FxHashMap;
 
+use crate::lock::lock;
 use crate::media::kernel::elements::{
     by_element, by_key, elements, put_in_order, to_element, to_key,
 };
@@ -340,9 +341,4 @@ impl Turn {
         }
         self.before.entry(asked).or_insert(before);
     }
-}
-
-/// What is locked is whole at every step: a panic elsewhere does not matter.
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

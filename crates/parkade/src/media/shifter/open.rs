@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use aya::maps::{HashMap, Map, MapData, MapError};
@@ -18,6 +18,7 @@ use nix::time::{ClockId, clock_gettime};
 use rtp_flow::{Passed, Sent, Shift};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::lock::lock;
 use crate::media::kernel::{Bytes, Family, NotHere, Rtnetlink, Way, WayOrder};
 use crate::media::shifter::links::{Link, link, towards};
 use crate::media::shifter::slots::{Gone, Slots};
@@ -166,9 +167,8 @@ impl Shifter {
         state.open.values().filter_map(one).collect()
     }
 
-    /// What is locked is whole at every step: a panic elsewhere does not matter.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
