@@ -1,8 +1,10 @@
 //! How much there is, and how much there was.
 
+use std::collections::BTreeMap;
+
 use base::Side;
 
-use crate::calls::{Leg, Usage};
+use crate::calls::Usage;
 use crate::command::{CallsIn, Counts, LegStage, LegsIn, Metrics, PairsOf};
 use crate::house::House;
 use crate::operator::calls::{stage_of, states};
@@ -62,17 +64,10 @@ pub(super) fn metrics(house: &House) -> Metrics {
 }
 
 fn legs(house: &House) -> Vec<LegsIn> {
-    let stages = [LegStage::Early, LegStage::Ringing, LegStage::Up, LegStage::Ending];
-    let mut found = Vec::new();
-    for side in [Side::Phones, Side::Pbx] {
-        for stage in stages {
-            let is_so =
-                |leg: &Leg| leg.usage == Usage::Call && leg.side == side && stage_of(leg) == stage;
-            let legs = house.legs.iter().filter(|(_, leg)| is_so(leg)).count();
-            if legs > 0 {
-                found.push(LegsIn { side: side.to_string(), stage, legs });
-            }
-        }
+    let mut counted: BTreeMap<(Side, LegStage), usize> = BTreeMap::new();
+    for (_, leg) in house.legs.iter().filter(|(_, leg)| leg.usage == Usage::Call) {
+        *counted.entry((leg.side, stage_of(leg))).or_default() += 1;
     }
-    found
+    let listed = counted.into_iter();
+    listed.map(|((side, stage), legs)| LegsIn { side: side.to_string(), stage, legs }).collect()
 }
