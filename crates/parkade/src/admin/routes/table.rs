@@ -41,9 +41,11 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/api/counts", get(house::counts))
         .route("/api/bans", get(bans::list))
         .route("/events", get(events::events))
-        .route("/metrics", get(metrics::metrics))
         .route("/api/role", get(steer::role))
         .route_layer(from_fn_with_state((Arc::clone(&desk), Role::View), admit));
+    let counted = Router::new()
+        .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn_with_state((Arc::clone(&desk), Role::View), admit_to_metrics));
     let steered = Router::new()
         .route("/api/parked/{park}", delete(deeds::hang_up))
         .route("/api/parked/{park}/retrieve", post(deeds::retrieve))
@@ -63,7 +65,8 @@ pub(in crate::admin) fn all(desk: Arc<Desk>) -> Router {
         .route("/live", get(health::live))
         .route("/ready", get(health::ready))
         .route("/openapi.json", get(openapi::openapi));
-    seen.merge(steered)
+    seen.merge(counted)
+        .merge(steered)
         .merge(open)
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_that_way)
@@ -97,6 +100,19 @@ async fn admit(
     }
 }
 
+/// Lets everybody through where that is configured, else those who may.
+async fn admit_to_metrics(
+    asked: State<(Arc<Desk>, Role)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (desk, _) = &asked.0;
+    if desk.open_metrics.load(Ordering::Relaxed) {
+        return next.run(request).await;
+    }
+    admit(asked, request, next).await
+}
+
 /// As what it is let in.
 fn role(desk: &Desk, needed: Role, request: &Request) -> Result<Role, Box<Response>> {
     let ip = match request.extensions().get::<Peer>() {
@@ -104,9 +120,6 @@ fn role(desk: &Desk, needed: Role, request: &Request) -> Result<Role, Box<Respon
         Some(Peer::Remote(ip)) => *ip,
         None => return Err(Box::new(Problem::ending().into_response())),
     };
-    if request.uri().path() == "/metrics" && desk.open_metrics.load(Ordering::Relaxed) {
-        return Ok(Role::View);
-    }
     let refused = match desk.access.role(Instant::now(), ip, bearer(request.headers())) {
         Ok(role) if role >= needed => return Ok(role),
         Ok(role) => {
