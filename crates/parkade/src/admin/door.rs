@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
 
 use crate::admin::peer::Peer;
 
@@ -161,8 +162,10 @@ async fn converse(
 ) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED));
-    let routes = routes.layer(axum::Extension(peer));
-    let service = TowerToHyperService::new(tower_service_of(routes));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.clone().call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HASTE)
@@ -170,15 +173,4 @@ async fn converse(
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     // Whoever goes in the middle is no concern of ours.
     let _ = pin!(served).await;
-}
-
-fn tower_service_of(
-    routes: Router,
-) -> impl tower_service::Service<
-    Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send,
-> + Clone {
-    routes.into_service::<Incoming>()
 }
