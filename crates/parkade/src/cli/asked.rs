@@ -51,16 +51,8 @@ fn show<T: DeserializeOwned>(
 /// A parameter of a URL, which may hold anything.
 fn with(path: &str, name: &str, value: Option<&str>) -> String {
     let Some(value) = value else { return path.to_owned() };
-    let escaped: String = value
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    format!("{path}?{name}={escaped}")
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+    format!("{path}?{query}")
 }
 
 /// Lists the parked calls.
