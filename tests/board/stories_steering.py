@@ -67,6 +67,9 @@ def _steers(report, scene, jane, alices):
         browser.until("it is being recalled", f"{STATE} === 'recalling'")
         check("Recall rings 103" in words(browser, "703"), words(browser, "703"))
         until("103 was rung", lambda: len(james.rung) > before)
+        opened = scene.browser("view")
+        shows(opened, "703")
+        check("Recall rings 103" in words(opened, "703"), f"a board that is opened now says: {words(opened, '703')}")
     with report.step("a call is moved, and its card is where it was moved to"):
         james.answers = True
         scene.park(james, "704")

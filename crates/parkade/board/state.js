@@ -52,7 +52,7 @@ function listed(view, lot, before, now) {
     ...identity(view),
     since,
     state: view.state,
-    who: before?.state === view.state ? before.who : null,
+    who: view.who ?? null,
     attempt: view.attempt ?? 0,
     recallAt,
     recallFrom: again ?? Math.max(began, since),

@@ -3,7 +3,7 @@
 //! feeds the engine one input at a time and does what it wants done; media runs on threads of its
 //! own. Configuration is TOML, checked whole before anything is bound ([`check`], [`Problems`]).
 //! - `cli`: the command line; `config`: settings; `profiles`: phones' kinds as a list; `logging`: one
-//!   line per fact; `host`: what the machine can do; `lock`: locks that
+//!   line per fact; `host`: what the machine can do; `hostile`: what text from outside must not hold; `lock`: locks that
 //!   outlive a panic;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
 //! - `admin`: what operators see and steer, on a thread of its own; `shell`: the task that holds it all
@@ -18,6 +18,7 @@ mod config;
 mod console;
 mod demo;
 mod host;
+mod hostile;
 mod limits;
 mod lock;
 mod logging;

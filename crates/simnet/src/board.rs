@@ -111,6 +111,7 @@ impl Card {
             recall_in_s: None,
             attempt: 0,
             state: ParkedState::Parked,
+            who: None,
             call_id: told.call.clone().unwrap_or_default(),
         };
         Some(Card { view, recall_at: after(now, *recall_in) })
@@ -118,26 +119,35 @@ impl Card {
 
     fn take(&mut self, now: Moment, fact: &Fact) {
         let view = &mut self.view;
+        let becomes = |state, who: &str| (state, Some(who.to_owned()));
         match fact {
-            Fact::Claimed { .. } => view.state = ParkedState::Claimed,
+            Fact::Claimed { by, .. } => {
+                (view.state, view.who) = becomes(ParkedState::Claimed, by);
+            }
             Fact::Moved { of, group, retrieve, recall_in, .. } => {
                 (view.slot, view.group) = (of.slot.clone(), group.clone());
                 view.retrieve = retrieve.clone();
                 self.recall_at = after(now, *recall_in);
             }
-            Fact::Delivering { .. } => view.state = ParkedState::Delivering,
-            Fact::Released { .. } => view.state = ParkedState::Parked,
-            Fact::Recalling { attempt, .. } => {
-                (view.state, view.attempt) = (ParkedState::Recalling, *attempt);
+            Fact::Delivering { to, .. } => {
+                (view.state, view.who) = becomes(ParkedState::Delivering, to);
+            }
+            Fact::Released { .. } => (view.state, view.who) = (ParkedState::Parked, None),
+            Fact::Recalling { to, attempt, .. } => {
+                (view.state, view.who) = becomes(ParkedState::Recalling, to);
+                view.attempt = *attempt;
                 self.recall_at = None;
             }
             Fact::Waiting { recall_in, attempt, .. } => {
-                (view.state, view.attempt) = (ParkedState::Parked, *attempt);
+                (view.state, view.who) = (ParkedState::Parked, None);
+                view.attempt = *attempt;
                 self.recall_at = after(now, *recall_in);
             }
             Fact::RecallUnanswered { then, .. } => {
-                let stays = then == "stay";
-                view.state = if stays { ParkedState::Parked } else { ParkedState::Recalling };
+                (view.state, view.who) = match then.as_str() {
+                    "stay" => (ParkedState::Parked, None),
+                    then => becomes(ParkedState::Recalling, then),
+                };
                 self.recall_at = None;
             }
             _ => {}

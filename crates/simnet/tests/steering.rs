@@ -7,7 +7,7 @@ mod shared;
 use std::time::Duration;
 
 use park_core::{Anchor, Asked, CallView, Command, Fact, OwnSettings, PlaceSettings, Reply};
-use shared::orders::{at, end, ms, order, parked, seconds};
+use shared::orders::{at, deliver, end, ms, order, parked, seconds};
 use shared::with_sales;
 use simnet::{World, stories};
 
@@ -63,6 +63,21 @@ stories! {
         w.talking("anna", "ben").nothing_parked();
         w.was_told(|fact| matches!(fact, Fact::Recalling { attempt: 1, .. }));
         w.was_told(|fact| matches!(fact, Fact::Retrieved { recall: true, .. }));
+    }
+
+    fn the_list_says_who_is_rung_for_a_call_and_only_while_they_ring(w) {
+        parked(w);
+        assert_eq!(w.parked_calls()[0].who, None);
+        recall(w, "701");
+        w.rings_soon("ben");
+        assert_eq!(w.parked_calls()[0].who.as_deref(), Some("101"));
+        w.decline("ben", 486).settle();
+        assert_eq!(w.parked_calls()[0].who, None);
+        deliver(w, "701", "carl");
+        w.rings_soon("carl");
+        assert_eq!(w.parked_calls()[0].who.as_deref(), Some("102"));
+        w.answer("carl").settle();
+        w.talking("anna", "carl").nothing_parked();
     }
 
     fn a_call_that_is_never_recalled_is_recalled_when_an_operator_wants_it(w) {

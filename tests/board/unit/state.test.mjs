@@ -93,12 +93,21 @@ test("an event about a call that nobody knows, or of a kind that nobody knows, c
 
 test("events that the list knew already end in what the list says", () => {
   const events = [parked(), event("claimed", 5, { by: "105" }), event("released", 6), event("recalling", 300, { to: "103", attempt: 1 })];
-  const listed = list([view({ state: "recalling", attempt: 1, recall_at: null, recall_in_s: null })]);
+  const listed = list([view({ state: "recalling", who: "103", attempt: 1, recall_at: null, recall_in_s: null })]);
   const before = snapshot(NOTHING, listed, NO_GROUPS, AT + 301_000);
   const same = told(before, events);
   assert.deepEqual([call(same).state, call(same).who, call(same).recallAt], ["recalling", "103", null]);
   const gone = told(snapshot(NOTHING, list([]), NO_GROUPS, AT), [...events, event("retrieved", 310, { by: "103" })]);
   assert.equal(gone.calls.size, 0);
+});
+
+test("a board that is opened while phones ring knows which, and while somebody takes a call, who", () => {
+  for (const [state, who] of [["recalling", "103, 104"], ["delivering", "105"], ["claimed", "+33176000002"], ["parked", null]]) {
+    const opened = snapshot(NOTHING, list([view({ state, who })]), NO_GROUPS, AT);
+    assert.deepEqual([call(opened).state, call(opened).who], [state, who]);
+    const again = snapshot(opened, list([view({ state: "recalling", who: "106" })]), NO_GROUPS, AT);
+    assert.equal(call(again).who, "106");
+  }
 });
 
 test("a list puts right whatever was missed, and a park that does not stand is not shown", () => {

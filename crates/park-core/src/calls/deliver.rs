@@ -39,7 +39,7 @@ pub(crate) fn deliver(house: &mut House, key: ParkedKey, to: &str) -> Result<(),
         return Err(refusal);
     }
     if let Some(call) = house.lots.get_mut(key) {
-        call.delivery = Some(Delivery { legs });
+        call.delivery = Some(Delivery { to: to.into(), legs });
     }
     house.alarms.set(Alarm::Ring(key), house.at + ring_time);
     let to = to.to_owned();

@@ -63,7 +63,7 @@ pub(crate) fn due(house: &mut House, key: ParkedKey) {
 
 fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]) {
     let Some(call) = house.lots.get_mut(key) else { return };
-    call.recall = Recall::Ringing { legs: SmallVec::new() };
+    call.recall = Recall::Ringing { to: to.into(), legs: SmallVec::new() };
     let ring = call.policy.recall.ring;
     let marked = call.policy.recall.prefix.replace("{slot}", call.id.slot.as_str());
     tell_attempt(house, key, to);
@@ -72,16 +72,15 @@ fn ring_all(house: &mut House, key: ParkedKey, to: &str, bindings: &[BindingKey]
         // A phone that cannot be rung for want of a port does not keep the others from ringing.
         let rung = ring::one(house, key, *binding, &marked);
         if let (Ok(leg), Some(call)) = (rung, house.lots.get_mut(key))
-            && let Recall::Ringing { legs } = &mut call.recall
+            && let Recall::Ringing { legs, .. } = &mut call.recall
         {
             legs.push(leg);
         }
     }
     house.alarms.set(Alarm::Ring(key), house.at + ring);
-    let none = house
-        .lots
-        .get(key)
-        .is_some_and(|call| matches!(&call.recall, Recall::Ringing { legs } if legs.is_empty()));
+    let none = house.lots.get(key).is_some_and(
+        |call| matches!(&call.recall, Recall::Ringing { legs, .. } if legs.is_empty()),
+    );
     if none {
         attempt_over(house, key);
     }

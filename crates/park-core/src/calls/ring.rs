@@ -173,7 +173,7 @@ pub(crate) fn leg_over(house: &mut House, key: LegKey, parked: ParkedKey) {
     }
     let (legs, recall) = match (&mut call.delivery, &mut call.recall) {
         (Some(delivery), _) => (&mut delivery.legs, false),
-        (None, Recall::Ringing { legs }) => (legs, true),
+        (None, Recall::Ringing { legs, .. }) => (legs, true),
         _ => return,
     };
     legs.retain(|leg| *leg != key);
@@ -200,7 +200,7 @@ pub(crate) fn rung_out(house: &mut House, key: ParkedKey) {
 pub(crate) fn call_off(house: &mut House, key: ParkedKey, keep: Option<LegKey>) {
     let Some(call) = house.lots.get_mut(key) else { return };
     let mut ringing = call.delivery.take().map(|delivery| delivery.legs).unwrap_or_default();
-    if let Recall::Ringing { legs } = &mut call.recall {
+    if let Recall::Ringing { legs, .. } = &mut call.recall {
         ringing.append(legs);
         // Should the retrieve fail that stopped it, the recall goes on.
         call.recall = Recall::Overdue;

@@ -38,6 +38,10 @@ pub struct ParkedView {
     pub attempt: u32,
     /// What becomes of it.
     pub state: ParkedState,
+    /// Who takes it, or is rung for it, or where the PBX is asked to bring it: an extension, or several with commas
+    /// between them; the same as the events say.
+    #[serde(default)]
+    pub who: Option<String>,
     /// The Call-ID of the parkee's leg.
     pub call_id: String,
 }

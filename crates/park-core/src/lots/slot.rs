@@ -52,6 +52,7 @@ pub(crate) struct Claim {
 /// The phones of an extension that an operator has rung to take a call.
 #[derive(Debug)]
 pub(crate) struct Delivery {
+    pub(crate) to: Box<str>,
     pub(crate) legs: SmallVec<[LegKey; 4]>,
 }
 
@@ -71,8 +72,8 @@ pub(crate) enum Recall {
     Waiting,
     /// The time came while somebody was taking the call; if they fail, the recall begins.
     Overdue,
-    /// Phones ring.
-    Ringing { legs: SmallVec<[LegKey; 4]> },
+    /// Phones ring, those of `to`.
+    Ringing { to: Box<str>, legs: SmallVec<[LegKey; 4]> },
     /// The PBX was asked to take the parkee elsewhere.
     HandingOver { to: String, last: bool },
     /// No recall, or no more.

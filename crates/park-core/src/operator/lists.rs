@@ -1,6 +1,6 @@
 //! What waits, who is registered and who has subscribed, as lists.
 
-use crate::calls;
+use crate::calls::{self, Leg};
 use crate::command::{BindingView, GroupView, ParkedState, ParkedView, SubscriptionView};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, ParkedKey};
@@ -28,6 +28,7 @@ fn parked_view(house: &House, key: ParkedKey, call: &ParkedCall) -> ParkedView {
         recall_in_s: house.alarms.at(Alarm::Recall(key)).map(|at| at.since(house.at).as_secs()),
         attempt: call.attempt,
         state: state_of(call),
+        who: who(house, call),
         call_id: calls::call_id(house, call.leg),
     }
 }
@@ -40,6 +41,18 @@ pub(super) fn state_of(call: &ParkedCall) -> ParkedState {
         _ if call.delivery.is_some() => ParkedState::Delivering,
         (None, Recall::Ringing { .. } | Recall::HandingOver { .. }) => ParkedState::Recalling,
         (None, _) => ParkedState::Parked,
+    }
+}
+
+/// Who takes a parked call, or is rung for it.
+fn who(house: &House, call: &ParkedCall) -> Option<String> {
+    match (&call.claim, &call.delivery, &call.recall) {
+        _ if !call.stands() => None,
+        (Some(claim), ..) => house.legs.get(claim.by).map(Leg::name),
+        (None, Some(delivery), _) => Some(delivery.to.to_string()),
+        (None, None, Recall::Ringing { to, .. }) => Some(to.to_string()),
+        (None, None, Recall::HandingOver { to, .. }) => Some(to.clone()),
+        (None, None, Recall::Waiting | Recall::Overdue | Recall::Over) => None,
     }
 }
 

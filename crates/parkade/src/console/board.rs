@@ -8,10 +8,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState};
 
 use crate::admin::{Dated, ParkedList};
-use crate::console::plain::{clock, plain, short, who};
+use crate::console::plain::{clock, plain, short, state, who};
 
 /// How wide the bar of the time to a recall is.
 const BAR: usize = 12;
+/// How wide what becomes of a call is, with an extension.
+const STATE: usize = 16;
 
 /// What is shown.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Board {
             Constraint::Fill(1),
             Constraint::Length(9),
             Constraint::Length(BAR as u16 + 9),
-            Constraint::Length(11),
+            Constraint::Length(STATE as u16),
         ];
         let heads = ["SLOT", "PARKEE", "PARKER", "PARKED", "RECALL", "STATE"];
         let table = Table::new(rows, widths)
@@ -123,7 +125,7 @@ fn row(dated: &Dated) -> Row<'static> {
         Cell::new(short(&call.parker, 20)),
         Cell::new(clock(call.parked_for_s)),
         Cell::new(recall).style(Style::new().fg(colour)),
-        Cell::new(call.state.word()),
+        Cell::new(short(&state(call), STATE)),
     ])
     .style(style)
 }
@@ -165,6 +167,7 @@ mod tests {
             recall_in_s: left,
             attempt: 0,
             state,
+            who: (state == ParkedState::Recalling).then(|| "103\u{202e}".into()),
             call_id: "a@b".into(),
         };
         Dated { call, parked_at: String::new(), recall_at: None }
@@ -202,7 +205,7 @@ mod tests {
         assert!(text.contains("office  pbx.example  2 parked, 1 of 20 slots taken"), "{text}");
         assert!(text.contains("Jane ?[2J? <0301234>"), "{text}");
         assert!(text.contains("█████████··· 3:45"), "{text}");
-        assert!(text.contains("recalling"), "{text}");
+        assert!(text.contains("recalling 103?"), "{text}");
     }
 
     #[test]

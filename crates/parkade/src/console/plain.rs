@@ -1,15 +1,12 @@
 //! Text from outside, made harmless for a terminal.
 
+use park_core::ParkedView;
+
+use crate::hostile::is_hostile;
+
 /// The text without what a terminal takes as orders, or what changes the direction of reading.
 pub(super) fn plain(text: &str) -> String {
-    let harmless = |c: char| match c {
-        // Marks, embeddings, overrides and isolates of direction (Unicode, UAX #9); line separators.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
-        '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{61c}' => '?',
-        c if c.is_control() => '?',
-        c => c,
-    };
-    text.chars().map(harmless).collect()
+    text.chars().map(|c| if is_hostile(c) { '?' } else { c }).collect()
 }
 
 /// The same, cut to so many characters.
@@ -40,14 +37,26 @@ pub(super) fn who(name: Option<&str>, number: &str) -> String {
     }
 }
 
+/// What becomes of a parked call, and by whom: `parked`, `recalling 103`.
+pub(super) fn state(call: &ParkedView) -> String {
+    match &call.who {
+        Some(who) => format!("{} {}", call.state.word(), plain(who)),
+        None => call.state.word().to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::HOSTILE;
 
     #[test]
     fn names_from_outside_give_no_orders_and_do_not_turn_the_line_around() {
         assert_eq!(plain("Jane\x1b[2J\r\n\u{202e}x\u{200f}\u{9b}"), "Jane?[2J???x??");
-        assert_eq!(plain("Zoë 明"), "Zoë 明");
+        assert_eq!(plain("Zoë 明 👨‍👩‍👧"), "Zoë 明 👨‍👩‍👧");
+        let shown = plain(HOSTILE);
+        assert_eq!(shown.chars().count(), HOSTILE.chars().count());
+        assert!(!shown.chars().any(is_hostile), "{shown:?}");
         assert_eq!(short("0123456789", 5), "0123…");
         assert_eq!(short("01234", 5), "01234");
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use park_core::{BindingView, CallView, LotView, ParkedView, StreamView};
 
 use crate::admin::{BanList, BindingList, CallList, ParkedList};
-use crate::console::plain::{clock, plain, who};
+use crate::console::plain::{clock, plain, state, who};
 use crate::sip::BanView;
 
 const HEADS: [&str; 8] =
@@ -166,7 +166,7 @@ fn row(call: &ParkedView) -> [String; 8] {
         call.group.clone().unwrap_or_else(|| "-".to_owned()),
         clock(call.parked_for_s),
         call.recall_in_s.map_or_else(|| "-".to_owned(), clock),
-        call.state.word().to_owned(),
+        state(call),
     ]
 }
 
@@ -202,13 +202,20 @@ mod tests {
             recall_in_s: Some(61),
             attempt: 0,
             state: ParkedState::Parked,
+            who: None,
             call_id: "x".into(),
         }
     }
 
     #[test]
     fn calls_stand_under_their_heads_and_names_give_no_orders_to_the_terminal() {
-        let text = parked_table(&list(&[call("105"), call("701")], &[]));
+        let rings = ParkedView {
+            state: ParkedState::Recalling,
+            who: Some("103, 104\n".into()),
+            recall_in_s: None,
+            ..call("701")
+        };
+        let text = parked_table(&list(&[call("105"), rings], &[]));
         let mut lines = text.lines();
         let head = lines.next().unwrap();
         assert!(head.starts_with("LOT     SLOT  PARKEE"), "{head}");
@@ -217,7 +224,8 @@ mod tests {
             first,
             "office  105   Jane ?[31m Caller <0301234>  103     -      1:05:09  1:01       parked"
         );
-        assert_eq!(lines.count(), 1);
+        assert!(lines.next().unwrap().ends_with("1:05:09  -          recalling 103, 104?"));
+        assert_eq!(lines.count(), 0);
     }
 
     #[test]
