@@ -172,6 +172,14 @@ def hostile(report, scene):
         check(browser.count("#ladder-text img") == 0, "a message is markup")
         browser.press("Escape")
         quiet(browser)
+    with report.step("the log has no control, no mark of direction and no line of theirs"):
+        scene.park(james, "707", display=f'"{names["703"]}"', user="eve%0d%0a%1b[2J\u202e")
+        log = scene.parkade.text()
+        check("eve" in log, "the log does not know who was parked last")
+        bad = {hex(ord(sign)) for sign in log if sign != "\n" and not sign.isprintable()}
+        check(not bad, f"the log holds {bad}")
+        forged = [line for line in log.splitlines() if not re.match(r"\d{4}-\d\d-\d\dT", line)]
+        check(not forged, f"lines that are not ours: {forged}")
 
 
 def restart(report, scene):

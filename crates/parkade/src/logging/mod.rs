@@ -2,6 +2,7 @@
 
 mod facts;
 mod flood;
+mod harmless;
 mod open;
 mod parked;
 
