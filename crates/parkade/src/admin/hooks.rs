@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_rustls::rustls::crypto::ring;
 
 use crate::admin::event::Event;
-use crate::admin::webhook::{Hook, HookCounts};
+use crate::admin::webhook::{Hook, HookCounts, causes};
 use crate::config::WebhookSettings;
 
 /// How long the last events may take when the program ends.
@@ -35,25 +35,29 @@ impl Hooks {
             if self.all.iter().any(|hook| hook.settings() == settings) {
                 continue;
             }
-            let Some(client) = self.client() else { return };
+            let Some(client) = self.client(settings) else { continue };
             let (run, counts) = (Arc::clone(&self.run), Arc::clone(&self.counts));
             self.all.push(Hook::open(settings.clone(), client, run, counts));
         }
     }
 
-    /// Made when it is first needed: it reads all certificates of the system.
-    fn client(&mut self) -> Option<reqwest::Client> {
-        if self.client.is_none() {
-            // Another one may be there already; then that serves.
-            let _ = ring::default_provider().install_default();
-            let made =
-                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
-            match made {
-                Ok(client) => self.client = Some(client),
-                Err(error) => tracing::error!("webhooks: nobody is told: {error}"),
-            }
+    /// What sends to that address: the same for all that trust whom the system trusts.
+    fn client(&mut self, settings: &WebhookSettings) -> Option<reqwest::Client> {
+        if let (None, Some(client)) = (&settings.ca, &self.client) {
+            return Some(client.clone());
         }
-        self.client.clone()
+        let client = match made(settings.ca.as_deref()) {
+            Ok(client) => client,
+            Err(error) => {
+                let url = &settings.url;
+                tracing::error!(%url, "webhook: it is not told: {}", causes(&error));
+                return None;
+            }
+        };
+        if settings.ca.is_none() {
+            self.client = Some(client.clone());
+        }
+        Some(client)
     }
 
     /// Tells those who want it.
@@ -74,4 +78,15 @@ impl Hooks {
             tracing::warn!(left, "webhooks: parkade ends before all events have been taken");
         }
     }
+}
+
+/// Made when it is first needed: it reads all certificates of the system.
+fn made(ca: Option<&[u8]>) -> reqwest::Result<reqwest::Client> {
+    // Another one may be there already; then that serves.
+    let _ = ring::default_provider().install_default();
+    let mut client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    if let Some(pem) = ca {
+        client = client.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
+    }
+    client.build()
 }

@@ -1,6 +1,8 @@
 //! Webhooks: events sent to addresses that want them, one after another, signed, and again after a
 //! while if they are not taken (Standard Webhooks).
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -13,6 +15,7 @@ use reqwest::{Client, StatusCode};
 use sha2::Sha256;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use tokio_rustls::rustls;
 
 use crate::admin::event::Event;
 use crate::config::WebhookSettings;
@@ -177,9 +180,48 @@ impl Sender {
         match request.send().await {
             Ok(answer) => judged(answer.status()),
             // The address may hold what is nobody's business.
-            Err(error) => Outcome::Later(error.without_url().to_string()),
+            Err(error) => Outcome::Later(not_sent(&error.without_url())),
         }
     }
+}
+
+/// Why nothing was sent, and what helps.
+fn not_sent(error: &reqwest::Error) -> String {
+    let why = causes(error);
+    match behind(error).any(is_of_no_authority) {
+        true => format!(
+            "{why}; give the authority that has signed it as ca = \"FILE\" of this [[webhook]]"
+        ),
+        false => why,
+    }
+}
+
+/// Whether the other end shows a certificate that nobody has signed whom we know.
+fn is_of_no_authority(error: &(dyn Error + 'static)) -> bool {
+    // Each layer of the client has made it an error of input and output again.
+    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return is_of_no_authority(inner);
+    }
+    let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    error.downcast_ref::<rustls::Error>() == Some(&unknown)
+}
+
+/// What has caused an error, and what that.
+fn behind<'e>(error: &'e dyn Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+/// An error with all that has caused it: what a client says first is only that it has failed.
+pub(super) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    for cause in behind(error) {
+        let cause = cause.to_string();
+        // Some repeat their cause themselves.
+        if !text.ends_with(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
 }
 
 fn judged(status: StatusCode) -> Outcome {

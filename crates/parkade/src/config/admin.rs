@@ -134,7 +134,7 @@ pub(super) fn read(root: &Table<'_, '_>, folder: &Path) -> AdminSettings {
     let open_metrics = table.flag("open_metrics").unwrap_or(false);
     let tokens = tokens(&table);
     table.close();
-    let webhooks = webhook::read(root);
+    let webhooks = webhook::read(root, folder);
     AdminSettings { socket, listen, tls, tokens, open_metrics, records: None, webhooks }
 }
 

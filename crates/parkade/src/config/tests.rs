@@ -100,6 +100,8 @@ fn the_example_in_full_has_no_problems_and_documents_every_key() {
     let text = example_in_full();
     let folder = tempfile::tempdir().unwrap();
     prompts(&folder.path().join("numbers"), Clip::signs().map(sign_name));
+    let authority = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(folder.path().join("crm-ca.pem"), authority).unwrap();
     let (_, problems, known) = examine(&text, folder.path(), None);
     assert_eq!(problems, []);
     let mut written = BTreeSet::new();

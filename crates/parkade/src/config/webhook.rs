@@ -1,7 +1,11 @@
 //! Webhooks: which addresses are told what, and how they know that it was us.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use crate::config::raw::{Table, listed};
 use crate::config::words;
@@ -57,6 +61,8 @@ pub struct WebhookSettings {
     pub secret: Vec<u8>,
     /// The kinds of events that it is told.
     pub events: Vec<String>,
+    /// Authorities by which its certificate may be signed, beside those that the system knows: certificates in PEM.
+    pub ca: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for WebhookSettings {
@@ -65,7 +71,7 @@ impl std::fmt::Debug for WebhookSettings {
     }
 }
 
-pub(super) fn read(root: &Table<'_, '_>) -> Vec<WebhookSettings> {
+pub(super) fn read(root: &Table<'_, '_>, folder: &Path) -> Vec<WebhookSettings> {
     let mut hooks = Vec::new();
     for table in root.tables("webhook") {
         let url = table.parsed("url", words::web_address);
@@ -77,6 +83,13 @@ pub(super) fn read(root: &Table<'_, '_>) -> Vec<WebhookSettings> {
             }
         };
         let events = table.all_parsed("events", known);
+        let ca = table.parsed("ca", |name| authorities(name, folder));
+        if ca.is_some() && url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+            table.doubt(
+                "ca",
+                "there is no certificate to be checked; write url = \"https://…\", or leave ca out",
+            );
+        }
         if !table.has("url") {
             table.doubt("url", "where are events sent to? write url = \"https://…\"");
         }
@@ -88,7 +101,7 @@ pub(super) fn read(root: &Table<'_, '_>) -> Vec<WebhookSettings> {
                 Some(events) => events.into_iter().map(|placed| placed.value).collect(),
                 None => USUAL_EVENTS.map(str::to_owned).to_vec(),
             };
-            hooks.push(WebhookSettings { url, secret, events });
+            hooks.push(WebhookSettings { url, secret, events, ca });
         }
         table.close();
     }
@@ -97,6 +110,19 @@ pub(super) fn read(root: &Table<'_, '_>) -> Vec<WebhookSettings> {
 
 const SECRET_WANTED: &str = "the secret by which events are signed is needed: whsec_ and 24 to 64 random \
                              bytes in base64, as from: echo whsec_$(head -c 32 /dev/urandom | base64)";
+
+/// What is in a file of authorities.
+fn authorities(name: &str, folder: &Path) -> Result<Vec<u8>, String> {
+    let wanted = "write the name of a file of certificates in PEM";
+    let pem = std::fs::read(folder.join(name));
+    let pem = pem.map_err(|error| format!("{name:?} cannot be read: {error}; {wanted}"))?;
+    let mut certificates = CertificateDer::pem_slice_iter(&pem);
+    match certificates.next() {
+        None => Err(format!("there is no certificate in {name:?}; {wanted}")),
+        Some(Err(error)) => Err(format!("{name:?}: {error}; {wanted}")),
+        Some(Ok(_)) => Ok(pem),
+    }
+}
 
 fn secret(text: &str) -> Result<Vec<u8>, String> {
     let wanted = || SECRET_WANTED.to_owned();
