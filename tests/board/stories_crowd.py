@@ -6,13 +6,15 @@ import time
 
 from processes import until
 from stories_seeing import HERE, check, of, mark, press, quiet, shows
+from webdriver import Browser
 
-# With a thousand calls on the board and twenty events a second, in milliseconds: no task of the page is longer; …
+# With a thousand calls on the board and twenty events a second, in milliseconds: no task of the page is longer, …
 LONGEST_TASK = 250
-# … 95 of a hundred pictures come no later than this after the one before, on a machine that plays the phones, the PBX
-# and the graphics card as well; …
+# … and 95 of a hundred pictures come no later than this after the one before. The machine plays the phones, the PBX and the
+# graphics card as well, and may be busy otherwise: by how much that stretches time, a page in another browser measures
+# that does the same work again and again, and the bounds are stretched with it.
 FRAME = 100
-# … and so much of a core the page takes at most, whatever else there is to do.
+# So much of a core the page takes at most, in time that it runs, whatever else there is to do.
 CORE = 0.5
 MANY = 1_000
 # A lot in which a call is soon due, and rings for long.
@@ -129,10 +131,47 @@ WATCH = """
 """
 
 
+# Work, and how long it takes.
+WORK = """
+    window.works = [];
+    const work = (rounds) => { let x = 1; for (let i = 0; i < rounds; i++) x = (x * 48271) % 2147483647; return x; };
+    window.timed = (rounds) => { const began = performance.now(); work(rounds); return performance.now() - began; };
+    timed(1e6);
+"""
+# What the yardstick does four times a second takes so many seconds of a core: about as long as the board works at once.
+WORK_CPU = 0.06
+
+
 def page_cpu(browser):
     """How many seconds of a core the page's own thread has taken so far."""
     metrics = browser.devtools("Performance.getMetrics", {})["metrics"]
     return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+
+class Yardstick:
+    """A page that does the same work again and again: by how much longer it takes than it runs, the machine is busy."""
+
+    def __init__(self, scene):
+        self.browser = Browser(scene.folder)
+        scene.browsers.append(self.browser)
+        self.browser.open("about:blank")
+        self.browser.devtools("Performance.enable", {"timeDomain": "threadTicks"})
+        self.browser.run(WORK)
+        before = page_cpu(self.browser)
+        self.browser.run("timed(1e7)")
+        self.rounds = int(1e7 * WORK_CPU / (page_cpu(self.browser) - before))
+
+    def begin(self):
+        """From now on."""
+        self.cpu = page_cpu(self.browser)
+        self.browser.run("setInterval(() => works.push(timed(arguments[0])), 250)".replace("arguments[0]", str(self.rounds)))
+
+    def stretched(self):
+        """By how much time was stretched: 95 of a hundred times no more than that, and at most."""
+        works = sorted(self.browser.run("return works"))
+        check(len(works) > 20, f"the yardstick has measured only {len(works)} times")
+        alone = 1000 * (page_cpu(self.browser) - self.cpu) / len(works)
+        return [max(1.0, taken / alone) for taken in (works[int(0.95 * len(works))], works[-1])]
 
 
 def thousand(report, scene):
@@ -157,7 +196,12 @@ def thousand(report, scene):
             number += 1
         told.append(4 * number)
 
-    with report.step(f"it stays smooth at twenty events a second: no task over {LONGEST_TASK} ms, 95 % of frames within {FRAME} ms, half a core"):
+    yardstick = Yardstick(scene)
+    with report.step(
+        f"it stays smooth at twenty events a second: no task over {LONGEST_TASK} ms, "
+        f"95 % of frames within {FRAME} ms, half a core"
+    ):
+        yardstick.begin()
         browser.run(WATCH)
         browser.devtools("Performance.enable", {"timeDomain": "threadTicks"})
         cpu = page_cpu(browser)
@@ -171,15 +215,17 @@ def thousand(report, scene):
         measured = browser.run("return { tasks: window.tasks, frames: window.frames }")
         tasks, frames = sorted(measured["tasks"]), sorted(measured["frames"])
         late, worst = frames[int(0.95 * len(frames))], frames[-1]
+        usual, most = yardstick.stretched()
         core = (page_cpu(browser) - cpu) / took
         print(
             f"   {told[0] / took:.0f} events/s; {len(frames)} frames, 95 % within {late:.0f} ms, longest {worst:.0f} ms; "
-            f"{len(tasks)} tasks of 50 ms and more, longest {max(tasks, default=0):.0f} ms; {100 * core:.0f} % of a core"
+            f"{len(tasks)} tasks of 50 ms and more, longest {max(tasks, default=0):.0f} ms; {100 * core:.0f} % of a core; "
+            f"time is stretched {usual:.1f} times in 95 % of the yardstick's works, at most {most:.1f} times"
         )
         check(told[0] / took > 15, f"only {told[0] / took:.1f} events/s came")
-        check(max(tasks, default=0) <= LONGEST_TASK, f"a task took {max(tasks, default=0):.0f} ms")
+        check(max(tasks, default=0) <= LONGEST_TASK * most, f"a task took {max(tasks, default=0):.0f} ms")
         check(core <= CORE, f"the page took {100 * core:.0f} % of a core")
-        check(late <= FRAME, f"a frame in twenty took {late:.0f} ms and more")
+        check(late <= FRAME * usual, f"a frame in twenty took {late:.0f} ms and more")
     with report.step("after all that it is right"):
         count = "return document.querySelectorAll('.card').length"
         until(f"there are {MANY} cards", lambda: browser.run(count) == MANY)
