@@ -120,3 +120,25 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::event::EventView;
+    use crate::admin::feed::Feed;
+
+    #[tokio::test]
+    async fn who_does_not_keep_up_is_let_go_and_the_others_hear_all() {
+        let feed = Feed::new("5f".into());
+        let listener =
+            || Listener { first: VecDeque::new(), live: feed.join(None).live, kinds: None };
+        let (mut slow, mut quick) = (listener(), listener());
+        for _ in 0..2_000 {
+            let event = feed.tell("parked", &EventView::default());
+            assert_eq!(quick.next().await, Some(event.frame.clone()));
+        }
+        assert_eq!(slow.next().await, None, "what has gone by is not kept for one that is slow");
+        drop(slow);
+        assert_eq!(feed.listeners(), 1);
+    }
+}
