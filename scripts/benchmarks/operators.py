@@ -1,7 +1,8 @@
 """`scripts/bench operators`: what those who look on cost. A device asks for a call that is not parked, twenty times a
 second: each time it is refused, and an event says so. Measured are the processor that the program takes for that with
 nobody listening and with many who do, and by how much the events reach them later than the refusal reaches the device;
-then how long lists and metrics take. The load has a core of its own. Prints a table in Markdown.
+then how long lists and metrics take with many parked calls; at last the engine's turns with everything on and with
+everything off (turns.py). The load has a core of its own. Prints tables in Markdown.
 """
 
 import argparse
@@ -22,6 +23,7 @@ sys.dont_write_bytecode = True
 from limits import files_allowed
 from load import Answerer, Caller
 from measured import LOAD, free_port, start_parkade
+from turns import compare
 
 PACE = 20  # events a second
 
@@ -115,42 +117,62 @@ def read(address, token, path):
         tcp.sendall(
             f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
         )
-        answer = b""
-        while said := tcp.recv(65536):
-            answer += said
+        answer = b"".join(iter(lambda: tcp.recv(1 << 18), b""))
     if not answer.startswith(b"HTTP/1.1 200"):
         raise SystemExit(f"{path} is refused: {answer[:300]!r}")
     return (time.monotonic() - begun) * 1e3
 
 
-def park_all(address, token, count, folder, measured):
-    """Sets so many calls up, and parks each of them by the API; the load that made them is to be stopped."""
-    caller = Caller(folder, measured, count, 200, 600_000)
-    door = http.client.HTTPConnection(*address, timeout=20)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+# So many talk at once while calls are parked: one that talks has four sockets, one that is parked two.
+BATCH = 1_000
 
-    def ask(method, path, body=None):
-        door.request(method, path, body and json.dumps(body), headers)
-        answer = door.getresponse()
+
+class Door:
+    """The HTTP door, asked on one connection."""
+
+    def __init__(self, address, token):
+        self.link = http.client.HTTPConnection(*address, timeout=20)
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def ask(self, method, path, body=None):
+        """What it answers."""
+        self.link.request(method, path, body and json.dumps(body), self.headers)
+        answer = self.link.getresponse()
         text = answer.read()
         if answer.status >= 300:
             raise SystemExit(f"{method} {path}: {answer.status} {text[:300]!r}")
         return json.loads(text) if text else None
 
-    end = time.monotonic() + count / 200 + 20
-    while True:
-        calls = [call for call in ask("GET", "/api/calls")["calls"] if call["state"] == "talking"]
-        if len(calls) >= count:
-            break
-        if time.monotonic() > end:
-            raise SystemExit(f"{len(calls)} of {count} calls are up")
-        time.sleep(0.5)
-    for number, call in enumerate(calls):
-        ask("POST", f"/api/calls/{call['id']}/park", {"slot": str(10_000 + number)})
-    found = len(ask("GET", "/api/parked")["parked"])
+
+def park_all(address, token, count, folder, measured, callers):
+    """Sets so many calls up, and parks each of them by the API; `callers` is the load that made them, to be stopped."""
+    door, parked = Door(address, token), 0
+    while parked < count:
+        batch = min(BATCH, count - parked)
+        callers.append(Caller(folder, measured, batch, 200, 3_600_000))
+        end = time.monotonic() + batch / 200 + 30
+        while True:
+            calls = [call for call in door.ask("GET", "/api/calls")["calls"] if call["state"] == "talking"]
+            if len(calls) >= batch:
+                break
+            if time.monotonic() > end:
+                raise SystemExit(f"{len(calls)} of {batch} calls are up, {parked} are parked")
+            time.sleep(0.5)
+        for call in calls:
+            door.ask("POST", f"/api/calls/{call['id']}/park", {"slot": str(10_000 + parked)})
+            parked += 1
+        # The parkers' ports rest before others may have them.
+        time.sleep(3)
+    found = len(door.ask("GET", "/api/parked")["parked"])
     if found != count:
         raise SystemExit(f"{found} of {count} calls are parked")
-    return caller
+
+
+def spread_out(measured):
+    """Lets the program have every core: nobody loads it now, and music for so many is more than one core's work."""
+    for pid in measured.processes():
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(thread), range(os.cpu_count()))
 
 
 def spread(values, unit):
@@ -163,7 +185,7 @@ def main():
                                         formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--parkade", default="target/release/parkade", help="the program to measure")
     arguments.add_argument("--listeners", type=int, default=200, help="how many listen (%(default)s)")
-    arguments.add_argument("--parked", type=int, default=2_000, help="how many calls are parked for the lists (%(default)s)")
+    arguments.add_argument("--parked", type=int, default=5_000, help="how many calls are parked for the lists (%(default)s)")
     arguments.add_argument("--quick", action="store_true", help="one short round instead of three")
     chosen = arguments.parse_args()
     rounds, seconds = (1, 5) if chosen.quick else (3, 15)
@@ -174,11 +196,11 @@ def main():
     token, configuration = made.stdout.split("\n", 1)
     address = ("127.0.0.1", free_port())
     admin = f'listen = "{address[0]}:{address[1]}"\n{configuration}'
-    files_allowed(chosen.parked * 4 + 2_000)
+    files_allowed(chosen.parked * 2 + BATCH * 4 + 2_000)
     answerer = Answerer(folder)
     slots = f"10000-{10_000 + chosen.parked}"
     measured = start_parkade(folder, answerer.port, chosen.parkade, "always", "Parkade", slots=slots, admin=admin)
-    caller = None
+    callers, turns = [], []
     try:
         device = Device(measured.port)
         device.ask()
@@ -194,7 +216,8 @@ def main():
             for tcp in listeners.heard:
                 tcp.close()
         print(f"{chosen.parked} calls are parked", file=sys.stderr, flush=True)
-        caller = park_all(address, token, chosen.parked, folder, measured)
+        park_all(address, token, chosen.parked, folder, measured, callers)
+        spread_out(measured)
         # Further apart than a list is shown again.
         lists, metrics = [], []
         for _ in range(20):
@@ -202,10 +225,15 @@ def main():
             lists.append(read(address, token, "/api/parked"))
             time.sleep(0.3)
             metrics.append(read(address, token, "/metrics"))
+        measured.stop()
+        for caller in callers:
+            caller.stop()
+        print("everything off, and on", file=sys.stderr, flush=True)
+        turns = compare(folder, answerer, chosen.parkade, token, configuration, *((2, 5) if chosen.quick else (7, 15)))
     finally:
         measured.stop()
         answerer.stop()
-        if caller:
+        for caller in callers:
             caller.stop()
         shutil.rmtree(folder, ignore_errors=True)
     late.sort()
@@ -216,8 +244,9 @@ def main():
     print(f"| … events that one of them has missed | {missed} of {rounds * seconds * PACE * chosen.listeners:,} |")
     print(f"| … from the request until it is told, half within, 99 % within | "
           f"{late[len(late) // 2] * 1e3:.1f} ms, {late[len(late) * 99 // 100] * 1e3:.1f} ms |")
-    print(f"| the list of {chosen.parked:,} parked calls | {spread(lists, ' ms')} |")
+    print(f"| the list of {chosen.parked:,} parked calls, all of whom hear music | {spread(lists, ' ms')} |")
     print(f"| all metrics, with those calls | {spread(metrics, ' ms')} |")
+    print("\n" + "\n".join(turns))
 
 
 if __name__ == "__main__":
