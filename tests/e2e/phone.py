@@ -52,7 +52,7 @@ def module_folder():
 class Phone(Softphone):
     """Extension `extension`, which sings `hertz` into every call."""
 
-    def __init__(self, program, folder, extension, hertz, proxy, domain, password=None, name=None):
+    def __init__(self, program, folder, extension, hertz, proxy, domain, password=None, name=None, authority=None):
         # One address for all phones: baresip binds its media sockets to no address, so that their packets come from
         # 127.0.0.1 wherever on loopback the phone says that it is, and Parkade rightly takes none of a stranger.
         self.address = "127.0.0.1"
@@ -68,6 +68,8 @@ class Phone(Softphone):
                     rate=RATE, control=self.control, modules=module_folder(),
                 )
             )
+            if authority:
+                out.write(f"sip_cafile {authority}\n")
         with open(os.path.join(folder, "accounts"), "w") as out:
             out.write(
                 ACCOUNT.format(

@@ -23,7 +23,7 @@ CONFIG = """\
 listen = ["udp:127.0.0.1:{phones}", "tcp:127.0.0.1:{phones}"]
 
 [pbx]
-target = ["sip:127.0.0.1:{pbx}"]
+target = ["{target}"]
 listen = ["udp:127.0.0.1:{trunk}", "tcp:127.0.0.1:{trunk}"]
 
 [media]
@@ -57,7 +57,7 @@ class Peers:
 class Scene:
     """The programs of one story."""
 
-    def __init__(self, peers, name, presence=False):
+    def __init__(self, peers, name, presence=False, tls=None):
         self.peers = peers
         self.folder = os.path.join(peers.folder, name)
         os.makedirs(self.folder)
@@ -70,10 +70,18 @@ class Scene:
         if presence:
             database = shutil.copytree(EMPTY_DATABASE, os.path.join(self.folder, "database"))
             more = ["-A", f'DATABASE="text://{database}"', "-A", f'OWN="sip:127.0.0.1:{self.pbx_port}"']
+        sockets = [f"udp:127.0.0.1:{self.pbx_port}", f"tcp:127.0.0.1:{self.pbx_port}"]
+        self.tls, self.target = tls, f"sip:127.0.0.1:{self.pbx_port}"
+        if tls:
+            # By TLS alone: what comes by another way would be seen.
+            sockets = [f"tls:127.0.0.1:{self.pbx_port}"]
+            self.target += ";transport=tls"
+            certificate, key = tls.pbx
+            more += ["-A", f'TLS_CERTIFICATE="{certificate}"', "-A", f'TLS_KEY="{key}"']
         self.pbx = Program(
             "Kamailio",
-            [peers.kamailio, "-f", peers.kamailio_config, "-l", f"udp:127.0.0.1:{self.pbx_port}", "-l",
-             f"tcp:127.0.0.1:{self.pbx_port}", "-DD", "-E", "-m", "32", "-M", "4", "-Y", self.folder, *more],
+            [peers.kamailio, "-f", peers.kamailio_config, *[word for one in sockets for word in ("-l", one)],
+             "-DD", "-E", "-m", "32", "-M", "8" if tls else "4", "-Y", self.folder, *more],
             os.path.join(self.folder, "kamailio.log"),
         )
 
@@ -85,10 +93,13 @@ class Scene:
         with open(config, "w") as out:
             out.write(
                 CONFIG.format(
-                    phones=self.phones_port, pbx=self.pbx_port, trunk=self.trunk_port, folder=self.folder,
+                    phones=self.phones_port, target=self.target, trunk=self.trunk_port, folder=self.folder,
                     first=MEDIA_PORTS[0], last=MEDIA_PORTS[1], recall_after=recall_after,
                 )
             )
+        if self.tls:
+            self.phones_tls, self.trunk_tls = free_port(), free_port()
+            self.tls.into(config, self.phones_tls, self.trunk_tls)
         self.config, self.binary = config, program
         self.parkade = Program("Parkade", [program, "run", "--config", config], os.path.join(self.folder, "parkade.log"))
         until("Parkade listens", lambda: takes_tcp("127.0.0.1", self.phones_port) or not self.parkade.runs())
@@ -98,9 +109,11 @@ class Scene:
     def phone(self, extension, transport="udp", password=None):
         """A phone that registers with whom the phones have to register."""
         folder = os.path.join(self.folder, f"phone-{extension}" + ("-wrong" if password else ""))
-        proxy = f"sip:127.0.0.1:{self.phones_port};transport={transport}"
+        port = self.phones_tls if transport == "tls" else self.phones_port
+        proxy = f"sip:127.0.0.1:{port};transport={transport}"
         name = NAMES[extension]
-        phone = Phone(self.peers.baresip, folder, extension, TONES[extension], proxy, DOMAIN, password, name)
+        authority = self.tls.authority if transport == "tls" else None
+        phone = Phone(self.peers.baresip, folder, extension, TONES[extension], proxy, DOMAIN, password, name, authority)
         self.phones[extension] = phone
         return phone
 

@@ -38,6 +38,8 @@ pub enum Transport {
     Udp,
     /// A stream; nothing is retransmitted.
     Tcp,
+    /// A stream of TLS over TCP (RFC 3261 §26.2.1).
+    Tls,
 }
 
 impl Transport {
@@ -46,6 +48,7 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
         }
     }
 
@@ -54,12 +57,33 @@ impl Transport {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        }
+    }
+
+    /// What a URI asks for: `sips` is TLS whatever its `transport` says (RFC 3261 §26.2.2). None if it
+    /// leaves the choice to others.
+    pub fn of_uri(is_sips: bool, transport: Option<&str>) -> Option<Transport> {
+        let is = |name: &str| transport.is_some_and(|text| text.eq_ignore_ascii_case(name));
+        match transport {
+            _ if is_sips || is("tls") => Some(Transport::Tls),
+            _ if is("tcp") => Some(Transport::Tcp),
+            Some(_) => Some(Transport::Udp),
+            None => None,
+        }
+    }
+
+    /// The port where none is said (RFC 3261 §19.1.2).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
         }
     }
 
     /// Whether the transport itself delivers or fails (RFC 3261 §17).
     pub fn is_reliable(self) -> bool {
-        self == Transport::Tcp
+        self != Transport::Udp
     }
 }
 

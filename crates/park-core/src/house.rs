@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use base::{Chance, Deadlines, Flow, Moment, Side};
+use base::{Chance, Deadlines, Flow, Moment, Side, Transport};
 use dialects::{Codes, Templates};
 use rtp_flow::{Leases, Plan};
 use sip_core::{Layer, ServerKey};
@@ -63,6 +63,14 @@ pub(crate) fn codes_of(lot: &LotSettings) -> Codes {
     }
 }
 
+/// The port counts: a PBX on the same machine has the same address.
+fn is_our_port(uri: &SipUri<'_>, flow: &Flow) -> bool {
+    let asked = Transport::of_uri(uri.is_sips(), uri.param("transport"));
+    // A phone with its account over TLS may leave that out of its URIs.
+    let usual = asked.unwrap_or(flow.transport).default_port();
+    uri.port().unwrap_or(usual) == flow.local.port()
+}
+
 impl House {
     /// Tells a fact.
     pub(crate) fn tell(&mut self, call: Option<&str>, fact: Fact) {
@@ -106,11 +114,15 @@ impl House {
         media.or(signalling).unwrap_or(flow.local.ip())
     }
 
-    /// A Contact URI of ours with this user part.
-    pub(crate) fn contact(&self, flow: &Flow, user: &str) -> String {
+    /// A Contact URI of ours with this user part: `sips` if TLS was asked for all the way (RFC 3261
+    /// §8.1.1.8, §12.1.1), which a flow without TLS cannot promise.
+    pub(crate) fn contact(&self, flow: &Flow, user: &str, is_sips: bool) -> String {
         let address = self.address(flow);
-        let transport = if flow.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("sip:{user}@{address}{transport}")
+        match flow.transport {
+            Transport::Udp => format!("sip:{user}@{address}"),
+            Transport::Tls if is_sips => format!("sips:{user}@{address}"),
+            stream => format!("sip:{user}@{address};transport={}", stream.in_uri()),
+        }
     }
 
     /// Whether a URI's host is ours on either side, as seen by this flow.
@@ -118,9 +130,14 @@ impl House {
         let Some(ip) = uri.host_ip() else { return false };
         let ours =
             [Some(flow.local.ip()), self.settings.phones_advertise, self.settings.pbx_advertise];
-        // The port counts: a PBX on the same machine has the same address.
-        let port = uri.port().unwrap_or(5060);
-        ours.contains(&Some(ip)) && port == flow.local.port()
+        ours.contains(&Some(ip)) && is_our_port(uri, flow)
+    }
+
+    /// Whether a Route names us: by an address, or as our certificates do.
+    pub(crate) fn is_our_route(&self, uri: &SipUri<'_>, flow: &Flow) -> bool {
+        let is_it = |name: &String| name.eq_ignore_ascii_case(uri.host());
+        let by_name = || self.settings.names.iter().any(is_it) && is_our_port(uri, flow);
+        self.is_us(uri, flow) || by_name()
     }
 
     /// Answers a request ourselves.
@@ -153,6 +170,9 @@ impl House {
         }
         if let Some(types) = refusal.accept() {
             draft = draft.line(Name::Accept, types);
+        }
+        if let Some(warning) = refusal.warning() {
+            draft = draft.other("Warning", warning);
         }
         draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
         self.layer.respond(self.at, server, status, &draft.finish());

@@ -8,7 +8,8 @@ use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{
     ALLOW, Callee, Pass, PassKind, by_dial, by_invite, by_park_server, by_soft_key, find_by_ids,
-    has_call, held_call, meant_by_soft_key, only_sdp, open, reserve, start, uri_towards_pbx,
+    has_call, held_call, may_come, may_go, may_reach, meant_by_soft_key, only_sdp, open, reserve,
+    start, uri_towards_pbx,
 };
 use crate::contacts::Aor;
 use crate::house::House;
@@ -22,6 +23,9 @@ use crate::watches;
 /// Takes a request without a To tag.
 pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, flow: Flow) {
     let method = request.cseq().1.to_string();
+    if let Err(refusal) = may_come(house, request.uri(), &flow) {
+        return house.refuse(server, &request, &refusal);
+    }
     if method == "OPTIONS" && is_for_us(house, &request, &flow) {
         return answer_options(house, server, &request);
     }
@@ -78,10 +82,10 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
             Err((asked, refusal)) => return house.refuse_ask(server, &request, asked, &refusal),
         }
     }
-    let hops = house.uplink.hops(house.at);
-    if hops.is_empty() {
-        return house.refuse(server, &request, &Refusal::NoPbx);
-    }
+    let hops = match may_go(request.uri(), house.uplink.hops(house.at)) {
+        Ok(hops) => hops,
+        Err(refusal) => return house.refuse(server, &request, &refusal),
+    };
     let uri = uri_towards_pbx(house, &request, &flow, hops.first());
     go_through(house, server, request, flow, binding, Callee { hops, uri, binding: None });
 }
@@ -219,6 +223,9 @@ fn from_pbx(house: &mut House, server: ServerKey, request: Message, flow: Flow, 
     };
     let Some(bound) = house.contacts.get(binding) else { return };
     let (hops, uri) = (vec![bound.flow], bound.contact.to_string());
+    if let Err(refusal) = may_reach(request.uri(), &uri, &bound.flow) {
+        return house.refuse(server, &request, &refusal);
+    }
     go_through(house, server, request, flow, None, Callee { hops, uri, binding: Some(binding) });
 }
 

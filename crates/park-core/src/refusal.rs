@@ -65,6 +65,12 @@ pub(crate) enum Refusal {
     /// The PBX has no address.
     #[error("the PBX cannot be reached")]
     NoPbx,
+    /// A `sips` URI, where no TLS is spoken at all.
+    #[error("sips URIs need TLS, which is not configured here")]
+    NoSips,
+    /// A `sips` URI, where one of the hops has no TLS.
+    #[error("sips asks for TLS all the way: {0}")]
+    SipsNotAllowed(&'static str),
     /// Whatever else, with its own status.
     #[error("{1}")]
     Status(u16, Cow<'static, str>),
@@ -82,6 +88,8 @@ impl Refusal {
             Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
             Refusal::Media(_) => 488,
             Refusal::NotSdp => 415,
+            Refusal::NoSips => 416,
+            Refusal::SipsNotAllowed(_) => 480,
             Refusal::BadSdp(_) => 400,
             Refusal::NoPorts | Refusal::Draining | Refusal::TooMany | Refusal::NoPbx => 503,
             Refusal::Status(status, _) => *status,
@@ -91,6 +99,11 @@ impl Refusal {
     /// Which types of bodies would have done, where it was the type.
     pub(crate) fn accept(&self) -> Option<&'static str> {
         matches!(self, Refusal::NotSdp).then_some("application/sdp")
+    }
+
+    /// What a Warning says of it (RFC 5630 §6.3).
+    pub(crate) fn warning(&self) -> Option<&'static str> {
+        matches!(self, Refusal::SipsNotAllowed(_)).then_some("380 parkade \"SIPS Not Allowed\"")
     }
 
     /// When to try again, in seconds, where that helps.

@@ -7,21 +7,20 @@ use base::Flow;
 use sip_core::ServerKey;
 use sip_msg::{Edit, Message, Name, NameAddr, SipUri};
 
-use crate::calls::{Pass, PassKind, start, uri_towards_pbx};
+use crate::calls::{Pass, PassKind, is_sips, may_go, start, uri_towards_pbx};
 use crate::contacts::{Aor, Binding, token_of};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey};
 use crate::lamps::{self, NoticeLine};
 use crate::lots;
-use crate::refusal::Refusal;
 use crate::told::Fact;
 
 /// A phone registers.
 pub(crate) fn pass_on(house: &mut House, server: ServerKey, request: Message, flow: Flow) {
-    let hops = house.uplink.hops(house.at);
-    if hops.is_empty() {
-        return house.refuse(server, &request, &Refusal::NoPbx);
-    }
+    let hops = match may_go(request.uri(), house.uplink.hops(house.at)) {
+        Ok(hops) => hops,
+        Err(refusal) => return house.refuse(server, &request, &refusal),
+    };
     let uri = uri_towards_pbx(house, &request, &flow, hops.first());
     let mut pass = Pass::new(server, request, flow, PassKind::Register, hops);
     pass.uri = uri.into();
@@ -47,7 +46,8 @@ pub(crate) fn contacts_towards_pbx<'m>(
     let Some(aor) = aor(house, request, arrived) else { return edit };
     let own = |value: &str| match NameAddr::read(value) {
         Some(contact) if value.trim() != "*" => {
-            contact.with_uri(&house.contact(hop, &token(&aor, &contact, arrived)))
+            let token = token(&aor, &contact, arrived);
+            contact.with_uri(&house.contact(hop, &token, is_sips(contact.uri())))
         }
         _ => value.to_string(),
     };

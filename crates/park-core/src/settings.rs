@@ -57,6 +57,10 @@ pub struct Settings {
     pub pbx_trusted: Option<Vec<Network>>,
     /// From and To hosts become this one towards the PBX.
     pub rewrite_domain: Option<Domain>,
+    /// The names of ours that may stand in a Route, as our certificates have them.
+    pub names: Vec<String>,
+    /// Whether TLS is spoken at all, on either side.
+    pub speaks_tls: bool,
     /// Whether the PBX is told who has retrieved a call, so that the parkee's phone can show it.
     pub connected_line: bool,
     /// When media goes through us.
@@ -291,6 +295,8 @@ impl Default for Settings {
             pbx_targets: Vec::new(),
             pbx_trusted: None,
             rewrite_domain: None,
+            names: Vec::new(),
+            speaks_tls: false,
             connected_line: false,
             anchor: Anchor::Always,
             media_phones_advertise: None,

@@ -28,15 +28,17 @@ mod resolve;
 mod shell;
 mod signals;
 mod sip;
+mod tls;
 
 pub use admin::{CannotAsk, Steering};
 pub use cli::main;
 pub use config::{
-    AdminListen, AdminSettings, AdminTls, AdminToken, EVENT_KINDS, FastPath, HepSettings, Listen,
-    LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems, RecordSettings, Role,
+    AdminListen, AdminSettings, AdminToken, EVENT_KINDS, FastPath, HepSettings, Listen, LogFormat,
+    LogSettings, MediaIo, MediaSettings, Music, Problem, Problems, RecordSettings, Role,
     SecuritySettings, Settings, TraceSettings, USUAL_HTTP, WebhookSettings, check, default_sockets,
     defaults_with, load,
 };
 pub use logging::{LevelOfLog, Log};
 pub use shell::{CannotStart, Order, Program, run};
 pub use sip::CannotBind;
+pub use tls::{CertificateFiles, ClientCertificates, PeerSettings, TlsSettings};

@@ -179,11 +179,10 @@ pub(crate) fn contact_uri(message: &Message) -> Option<String> {
 /// Address and transport that a URI with a literal address says.
 pub(crate) fn uri_address(uri: &str) -> Option<(SocketAddr, Transport)> {
     let uri = SipUri::read(uri)?;
-    let transport = match uri.param("transport") {
-        Some(text) if text.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        _ => Transport::Udp,
-    };
-    Some((SocketAddr::new(uri.host_ip()?, uri.port().unwrap_or(5060)), transport))
+    let asked = Transport::of_uri(uri.is_sips(), uri.param("transport"));
+    let transport = asked.unwrap_or(Transport::Udp);
+    let port = uri.port().unwrap_or(transport.default_port());
+    Some((SocketAddr::new(uri.host_ip()?, port), transport))
 }
 
 /// The user part of a URI, decoded.

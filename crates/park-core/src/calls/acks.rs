@@ -4,7 +4,7 @@ use sip_core::{ClientKey, ServerKey};
 use sip_msg::{Edit, Message, Name, NameAddr, SipUri};
 
 use crate::calls::leg::{Waiting, With};
-use crate::calls::{dialled, media, own, parked, retrieve, route};
+use crate::calls::{dialled, media, own, parked, retrieve, route, sips};
 use crate::house::House;
 use crate::keys::LegKey;
 
@@ -75,7 +75,7 @@ fn pass_ack(
     }
     let Some(leg) = house.legs.get(to) else { return };
     if let Some(foreign) = request.get(Name::Contact).and_then(NameAddr::read) {
-        let own = house.contact(&leg.dialog.flow, &leg.token);
+        let own = sips::own_contact(house, leg);
         edit = edit.set(Name::Contact, foreign.with_uri(&own));
     }
     let hop = route::next_hop(leg);

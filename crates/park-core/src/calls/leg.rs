@@ -156,6 +156,8 @@ pub(crate) struct Leg {
     /// Its phone, or who is called by it, rings.
     pub(crate) rings: bool,
     pub(crate) dialog: Dialog,
+    /// It was opened with a `sips` URI: our Contact in it is one too.
+    pub(crate) is_sips: bool,
     pub(crate) with: With,
     /// Whose phone it is; none on the PBX's side.
     pub(crate) binding: Option<BindingKey>,
@@ -235,6 +237,7 @@ impl Leg {
             answered: None,
             rings: false,
             dialog,
+            is_sips: false,
             with: With::Nobody,
             binding: None,
             aor: None,

@@ -12,7 +12,7 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Message, Name, ReplacesId};
 
 use crate::calls::leg::{Progress, Stage, Usage, With};
-use crate::calls::{ids, park, progress, quirks, send, setup};
+use crate::calls::{ids, park, progress, quirks, send, setup, sips};
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey};
@@ -156,7 +156,7 @@ fn tell(
         leg.with = With::Telling(parker);
         leg.progress = Some(Progress::of(request.cseq().0));
         let token = leg.token.clone();
-        let own = house.contact(&flow, &token);
+        let own = house.contact(&flow, &token, sips::is_sips(request.uri()));
         draft = draft.line(Name::Contact, format!("<{own}>;{FEATURES}"));
     }
     for route in request.all(Name::RecordRoute) {

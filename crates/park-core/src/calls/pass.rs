@@ -12,7 +12,7 @@ use slotmap::SlotMap;
 
 use crate::calls::leg::{Invite, Stage};
 use crate::calls::media::{self, Before};
-use crate::calls::{ids, quirks, route, weave};
+use crate::calls::{ids, quirks, route, sips, weave};
 use crate::calls::{leaving, outcome};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
@@ -273,7 +273,7 @@ fn refer_event(house: &House, request: &Message, from: LegKey) -> Option<String>
 fn contact<'m>(house: &House, message: &Message, leg: LegKey, edit: Edit<'m>) -> Edit<'m> {
     let Some(leg) = house.legs.get(leg) else { return edit };
     let Some(foreign) = message.get(Name::Contact) else { return edit };
-    let own = house.contact(&leg.dialog.flow, &leg.token);
+    let own = sips::own_contact(house, leg);
     let value = match NameAddr::read(foreign) {
         Some(address) => address.with_uri(&own),
         None => format!("<{own}>"),

@@ -8,7 +8,7 @@ use sip_msg::{Compose, Direction, Message, Name};
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::retrieve::claimed;
-use crate::calls::{deliver, leaving, media, own, recall, retrieve, send};
+use crate::calls::{deliver, leaving, media, own, recall, retrieve, send, sips};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
 use crate::lots::Recall;
@@ -39,6 +39,7 @@ pub(crate) fn one(
     let token = house.chance.token(16);
     let mut leg = Leg::new(house.at, token, Side::Phones, Usage::Call, dialog);
     leg.dialog.set_target(&contact);
+    leg.is_sips = sips::is_sips(&contact);
     leg.binding = Some(binding);
     leg.aor = Some(aor);
     leg.with = With::Rung(key);

@@ -20,16 +20,14 @@ pub(crate) fn next_hop(leg: &Leg) -> Flow {
     let uri = first.as_ref().map_or(leg.dialog.target(), |route| route.uri());
     let Some(uri) = SipUri::read(uri) else { return flow };
     let Some(ip) = uri.host_ip() else { return flow };
-    let peer = SocketAddr::new(ip, uri.port().unwrap_or(5060));
-    let transport = match uri.param("transport") {
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(_) => Transport::Udp,
-        None => flow.transport,
-    };
+    let asked = Transport::of_uri(uri.is_sips(), uri.param("transport"));
+    let transport = asked.unwrap_or(flow.transport);
+    let peer = SocketAddr::new(ip, uri.port().unwrap_or(transport.default_port()));
     if (peer, transport) == (flow.peer, flow.transport) || ip.is_ipv4() != flow.local.is_ipv4() {
         return flow;
     }
-    // A stream that the PBX opened to us comes from a port on which it does not listen.
+    // A stream that the PBX opened to us comes from a port on which it does not listen. By TLS it is
+    // for requests of ours only where that was agreed, which the program knows (RFC 5923).
     let same_stream =
         transport == Transport::Tcp && flow.transport == transport && ip == flow.peer.ip();
     if same_stream && flow.conn.is_some() {
@@ -104,7 +102,9 @@ pub(crate) fn keep_foreign_routes<'m>(
     }
     let is_ours = |route: &&str| {
         NameAddr::read(route)
-            .and_then(|address| SipUri::read(address.uri()).map(|uri| house.is_us(&uri, arrived)))
+            .and_then(|address| {
+                SipUri::read(address.uri()).map(|uri| house.is_our_route(&uri, arrived))
+            })
             .unwrap_or(false)
     };
     let routes = request.values(Name::Route).skip_while(is_ours).map(Into::into).collect();

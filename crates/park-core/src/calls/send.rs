@@ -4,7 +4,7 @@ use base::Side;
 use sip_core::{ClientKey, Oversize};
 use sip_msg::{Compose, Message, Name};
 
-use crate::calls::route;
+use crate::calls::{route, sips};
 use crate::house::House;
 use crate::keys::{Errand, LegKey, Owner};
 
@@ -18,7 +18,7 @@ pub(crate) fn answer_in(house: &House, key: LegKey, request: &Message, status: u
     for route in request.all(Name::RecordRoute) {
         draft = draft.line(Name::RecordRoute, route);
     }
-    let own = house.contact(&leg.dialog.flow, &leg.token);
+    let own = sips::own_contact(house, leg);
     draft
         .line(Name::Contact, format!("<{own}>"))
         .line(Name::Allow, ALLOW)
@@ -37,7 +37,7 @@ pub(crate) fn send_own(
     errand: Errand,
 ) -> Option<ClientKey> {
     let leg = house.legs.get(key)?;
-    let own = house.contact(&leg.dialog.flow, &leg.token);
+    let own = sips::own_contact(house, leg);
     let hop = route::next_hop(leg);
     let draft = draft.line(Name::Contact, format!("<{own}>")).finish();
     let oversize = if hop.side == Side::Pbx { Oversize::TryTcp } else { Oversize::Stay };

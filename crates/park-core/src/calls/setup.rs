@@ -6,7 +6,7 @@ use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Identity, Leg, Usage, With};
 use crate::calls::pass::{Pass, PassKind};
-use crate::calls::{pass, route, weave};
+use crate::calls::{pass, route, sips, weave};
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey, PassKey};
 
@@ -68,6 +68,7 @@ pub(crate) fn caller_leg(
     let token = house.chance.token(16);
     let mut leg = Leg::new(house.at, token, arrived.side, usage, Dialog::heard(request, arrived));
     leg.who = Identity::of(request);
+    leg.is_sips = sips::is_sips(request.uri());
     leg.takes_update = allows_update(request);
     owned_by(house, &mut leg, binding);
     house.legs.insert(leg)
@@ -96,6 +97,7 @@ fn callee_leg(
     let mut leg = Leg::new(house.at, token, side, usage, dialog);
     leg.who = request.get(Name::To).and_then(Identity::read).unwrap_or_default();
     leg.dialog.set_target(&callee.uri);
+    leg.is_sips = sips::is_sips(&callee.uri);
     owned_by(house, &mut leg, callee.binding);
     house.legs.insert(leg)
 }

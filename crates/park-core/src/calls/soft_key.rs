@@ -10,7 +10,7 @@ use sip_core::{Dialog, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name};
 
 use crate::calls::leg::{Leg, Usage};
-use crate::calls::{info, park, quirks};
+use crate::calls::{info, park, quirks, sips};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lamps;
@@ -67,7 +67,7 @@ pub(crate) fn park(
     };
     let mut dialog = Dialog::heard(request, flow);
     dialog.local.set_tag(&house.chance.token(10));
-    let own = house.contact(&flow, "park");
+    let own = house.contact(&flow, "park", sips::is_sips(request.uri()));
     let draft = Compose::response_to(request, 202, None)
         .to_tag(dialog.local.tag().unwrap_or_default())
         .line(Name::Contact, format!("<{own}>"))
@@ -149,7 +149,7 @@ fn send(
         false => format!("active;expires={MONITORED_S}"),
     };
     let flow = monitor.dialog.flow;
-    let own = house.contact(&flow, "park");
+    let own = house.contact(&flow, "park", sips::is_sips(monitor.dialog.target()));
     let draft = monitor
         .dialog
         .request("NOTIFY")

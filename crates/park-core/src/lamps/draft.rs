@@ -7,6 +7,7 @@ use dialects::{
 };
 use sip_msg::{Compose, Draft, Name};
 
+use crate::calls::is_sips;
 use crate::house::House;
 use crate::keys::{BindingKey, ParkedKey};
 use crate::lamps::line::News;
@@ -45,7 +46,7 @@ pub(super) fn draft(
     let (call_id, tag) = line.ids.get_or_insert_with(|| (call_id.into(), tag.into())).clone();
     let binding = house.contacts.get(key)?;
     let (aor, flow) = (&binding.aor, binding.flow);
-    let own = house.contact(&flow, "park");
+    let own = house.contact(&flow, "park", is_sips(&binding.contact));
     let mut draft = Compose::request("NOTIFY", &binding.contact)
         .line(Name::From, format!("<sip:park@{}>;tag={tag}", aor.domain))
         .line(Name::To, format!("<sip:{}@{}>", aor.extension, aor.domain))
@@ -112,7 +113,7 @@ pub(crate) fn status_refer(
     let bound = house.contacts.get(key)?;
     let (aor, flow) = (&bound.aor, bound.flow);
     let id = format!("{part}@{}", aor.domain);
-    let own = house.contact(&flow, "park");
+    let own = house.contact(&flow, "park", is_sips(&bound.contact));
     let draft = Compose::request("REFER", &bound.contact)
         .line(Name::From, format!("<sip:park@{}>;tag={tag}", aor.domain))
         .line(Name::To, format!("<sip:{}@{}>", aor.extension, aor.domain))

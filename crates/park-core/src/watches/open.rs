@@ -6,7 +6,7 @@ use base::Flow;
 use sip_core::{Dialog, NotOurs, ServerKey};
 use sip_msg::{Compose, Message, Name, SipUri};
 
-use crate::calls::event_of;
+use crate::calls::{event_of, is_sips};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, WatchKey};
 use crate::lots;
@@ -117,7 +117,7 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
     watch.over = (expires == 0).then_some("timeout");
     let (token, flow) = (watch.token.to_string(), watch.dialog.flow);
     let tag = watch.dialog.local.tag().unwrap_or_default().to_string();
-    let contact = house.contact(&flow, &token);
+    let contact = house.contact(&flow, &token, is_sips(request.uri()));
     let mut draft = Compose::response_to(request, 200, None)
         .to_tag(&tag)
         .line(Name::Contact, format!("<{contact}>"))

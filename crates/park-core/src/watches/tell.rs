@@ -7,6 +7,7 @@ use dialects::{DialogStyle, Profile, idle_appearances};
 use sip_core::Oversize;
 use sip_msg::Name;
 
+use crate::calls::is_sips;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Owner, WatchKey};
@@ -138,7 +139,7 @@ fn tell_as_seen(house: &mut House, key: WatchKey, view: &mut Option<View>) {
     // A phone that has lost its connection registers anew, long before it refreshes this.
     let bound = watch.binding().and_then(|key| house.contacts.get(key)).map(|bound| bound.flow);
     let flow = bound.unwrap_or(watch.dialog.flow);
-    let contact = house.contact(&flow, &watch.token);
+    let contact = house.contact(&flow, &watch.token, is_sips(watch.dialog.target()));
     let Some(watch) = house.watches.get_mut(key) else { return };
     watch.closing = watch.over.is_some();
     watch.may_be_lit |= !view.ids.is_empty();

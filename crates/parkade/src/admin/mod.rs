@@ -25,7 +25,7 @@ pub use ask::CannotAsk;
 pub(crate) use ask::{Asker, understood};
 pub(crate) use desk::Desk;
 pub(crate) use door::{HttpDoor, LocalDoor};
-pub(crate) use metrics::Figures;
+pub(crate) use metrics::{Figures, TlsFigures};
 pub(crate) use operators::{Doors, Operators};
 pub use order::Steering;
 pub(crate) use order::{AdminOrder, ReloadAsked};

@@ -7,6 +7,7 @@ use crate::cli::ends::{FAILED, bad, tell};
 use crate::config::{Problem, Problems, load};
 use crate::host;
 use crate::media::{MusicProblem, bad_prompts};
+use crate::tls::Identity;
 
 /// Tells all problems of a configuration.
 pub(crate) fn check(file: &Path) -> ExitCode {
@@ -22,6 +23,9 @@ pub(crate) fn check(file: &Path) -> ExitCode {
                 return bad(&Problems { file: file.display().to_string(), list });
             }
             tell(&format!("{}: no problems\n", file.display()));
+            for own in settings.tls.certificates.iter().filter_map(|f| Identity::load(f).ok()) {
+                tell(&format!("certificate {}: {}\n", own.file.display(), own.facts));
+            }
             ExitCode::SUCCESS
         }
         Err(problems) => bad(&problems),

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::config::raw::Table;
 use crate::config::records::RecordSettings;
 use crate::config::webhook::{self, WebhookSettings};
-use crate::config::words;
+use crate::config::{tls, words};
+use crate::tls::CertificateFiles;
 
 /// Where the HTTP door is if the operator says nothing: on loopback, so that nobody else is let in.
 pub const USUAL_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5088);
@@ -24,7 +25,7 @@ pub struct AdminSettings {
     /// The HTTP door.
     pub listen: AdminListen,
     /// How it is encrypted; needed where it is not on loopback.
-    pub tls: Option<AdminTls>,
+    pub tls: Option<CertificateFiles>,
     /// Who may come in by HTTP.
     pub tokens: Vec<AdminToken>,
     /// Whether metrics are given without a token.
@@ -44,15 +45,6 @@ pub enum AdminListen {
     At(SocketAddr),
     /// Nowhere.
     Off,
-}
-
-/// A certificate and its key, in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminTls {
-    /// The certificate, then those that it needs.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
 }
 
 /// What its holder may do.
@@ -108,19 +100,7 @@ pub(super) fn read(root: &Table<'_, '_>, folder: &Path) -> AdminSettings {
         table.doubt("socket", "write a path that begins with /");
     }
     let listen = table.parsed("listen", words::admin_listen).unwrap_or(AdminListen::Usual);
-    let file = |key| table.text(key).map(|text| folder.join(text.value));
-    let tls = match (file("certificate"), file("key")) {
-        (Some(certificate), Some(key)) => Some(AdminTls { certificate, key }),
-        (None, None) => None,
-        (Some(_), None) => {
-            table.doubt("certificate", "its private key is missing; write key = \"FILE\"");
-            None
-        }
-        (None, Some(_)) => {
-            table.doubt("key", "its certificate is missing; write certificate = \"FILE\"");
-            None
-        }
-    };
+    let tls = tls::files(&table, folder);
     if let AdminListen::At(address) = listen
         && !address.ip().is_loopback()
         && !table.has("certificate")

@@ -14,8 +14,11 @@ use toml::de::DeTable;
 
 use crate::config::problem::{Problem, Problems};
 use crate::config::raw::{Doubts, Table};
-use crate::config::settings::{FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings};
-use crate::config::{admin, dialect, lots, profiles, records, security, trace, words};
+use crate::config::settings::{
+    FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings, usual_sockets,
+};
+use crate::config::{admin, dialect, lots, profiles, records, security, tls, trace, words};
+use crate::tls::TlsSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -68,8 +71,13 @@ pub(super) fn examine(
     let root = Table::root(&doubts, tree.get_ref());
     let mut settings = Settings::default();
     media(&root, &mut settings, folder);
-    phones(&root, &mut settings);
-    pbx(&root, &mut settings, target);
+    let (tls, names) = tls::read(&root, folder);
+    (settings.tls, settings.engine.names) = (tls, names);
+    (settings.phones_listen, settings.pbx_listen) = usual_sockets(settings.tls.is_there());
+    phones(&root, &mut settings, folder);
+    pbx(&root, &mut settings, target, folder);
+    let listen = settings.phones_listen.iter().chain(&settings.pbx_listen);
+    settings.engine.speaks_tls = listen.clone().any(|l| l.transport == Transport::Tls);
     settings.engine.lots = lots::read(&root, &mut settings.media.music, folder);
     park(&root, &mut settings.engine);
     dialect::read(&root, &mut settings.engine);
@@ -87,9 +95,10 @@ pub(super) fn examine(
     (settings, problems, known)
 }
 
-fn phones(root: &Table<'_, '_>, settings: &mut Settings) {
+fn phones(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     let table = root.table("phones");
-    listen(&table, &mut settings.phones_listen);
+    listen(&table, &mut settings.phones_listen, &settings.tls);
+    settings.tls.phones = tls::peer(&table, folder);
     settings.engine.phones_advertise = table.parsed("advertise", words::advertised);
     if let Some(trusted) = table.all_parsed("trusted", words::network) {
         settings.engine.phones_trusted = trusted.into_iter().map(|n| n.value).collect();
@@ -97,11 +106,18 @@ fn phones(root: &Table<'_, '_>, settings: &mut Settings) {
     table.close();
 }
 
-fn listen(table: &Table<'_, '_>, sockets: &mut Vec<Listen>) {
+fn listen(table: &Table<'_, '_>, sockets: &mut Vec<Listen>, tls: &TlsSettings) {
     let Some(read) = table.all_parsed("listen", words::listen) else { return };
     for (at, one) in read.iter().enumerate() {
         if read[..at].iter().any(|other| clash(one.value, other.value)) {
             table.doubt_at(one.span.clone(), "listen", "this socket is there twice");
+        }
+        if one.value.transport == Transport::Tls && !tls.is_there() {
+            let what = format!(
+                "{} needs a certificate; write certificate = \"FILE\" and key = \"FILE\" under [tls]",
+                one.value
+            );
+            table.doubt_at(one.span.clone(), "listen", what);
         }
     }
     if table.is_empty_list("listen") {
@@ -118,9 +134,13 @@ fn clash(a: Listen, b: Listen) -> bool {
     a.transport == b.transport && x.port() == y.port() && x.port() != 0 && alike
 }
 
-fn pbx(root: &Table<'_, '_>, settings: &mut Settings, target: Option<&str>) {
+fn pbx(root: &Table<'_, '_>, settings: &mut Settings, target: Option<&str>, folder: &Path) {
     let table = root.table("pbx");
-    listen(&table, &mut settings.pbx_listen);
+    listen(&table, &mut settings.pbx_listen, &settings.tls);
+    settings.tls.pbx = tls::peer(&table, folder);
+    if let Some(list) = table.all_parsed("fingerprints", tls::fingerprint) {
+        settings.tls.pbx.fingerprints = list.into_iter().map(|one| one.value).collect();
+    }
     let written = table.all_parsed("target", words::target);
     settings.engine.connected_line = table.flag("connected_line").unwrap_or(false);
     let named = written.as_ref().is_some_and(|list| !list.is_empty());
@@ -172,17 +192,23 @@ fn clashes(settings: &Settings) -> Vec<(String, String)> {
 /// Why none of our sockets leads to this target, if so.
 fn out_of_reach(target: &str, listen: &[Listen]) -> Option<String> {
     let uri = SipUri::read(target)?;
-    let wanted = uri.param("transport").map(str::to_ascii_lowercase);
-    let transport = match (wanted.as_deref(), uri.host_ip(), uri.port()) {
-        (Some("tcp"), ..) => Transport::Tcp,
+    let asked = Transport::of_uri(uri.is_sips(), uri.param("transport"));
+    let transport = match (asked, uri.host_ip(), uri.port()) {
+        (Some(asked), ..) => asked,
         (None, None, None) => return None,
         _ => Transport::Udp,
     };
     let fits = |l: &&Listen| l.transport == transport;
     if !listen.iter().any(|l| fits(&l)) {
         let name = transport.in_uri();
+        let remedy = match transport {
+            Transport::Tls => {
+                "; write certificate and key under [tls], and where pbx.listen is written add \"tls:0.0.0.0:5081\" to it"
+            }
+            _ => "",
+        };
         return Some(format!(
-            "{target:?} is reached by {name}, but pbx.listen has no {name} socket"
+            "{target:?} is reached by {name}, but pbx.listen has no {name} socket{remedy}"
         ));
     }
     let ip = uri.host_ip()?;

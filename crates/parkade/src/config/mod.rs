@@ -13,11 +13,12 @@ mod security;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod trace;
 mod webhook;
 mod words;
 
-pub use admin::{AdminListen, AdminSettings, AdminTls, AdminToken, Role, USUAL_HTTP};
+pub use admin::{AdminListen, AdminSettings, AdminToken, Role, USUAL_HTTP};
 pub(crate) use admin::{ROLES, digest_text};
 pub use check::{check, defaults_with, load};
 pub use problem::{Problem, Problems};

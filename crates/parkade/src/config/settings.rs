@@ -10,6 +10,7 @@ use base::Transport;
 use crate::config::admin::AdminSettings;
 use crate::config::security::SecuritySettings;
 use crate::config::trace::TraceSettings;
+use crate::tls::TlsSettings;
 
 /// All that one run of the program needs to know. Whoever holds it may trust it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub grace: Duration,
     /// Logs.
     pub log: LogSettings,
+    /// Certificates of ours, and who is believed.
+    pub tls: TlsSettings,
     /// What is kept of the messages that went by.
     pub trace: TraceSettings,
     /// What strangers may do.
@@ -138,19 +141,30 @@ pub fn default_sockets() -> Vec<PathBuf> {
     std::iter::once(system).chain(own).collect()
 }
 
+/// The sockets of both sides where the operator says nothing: the phones', then the PBX's.
+pub(super) fn usual_sockets(with_tls: bool) -> (Vec<Listen>, Vec<Listen>) {
+    let any = |transport, port| Listen {
+        transport,
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
+    };
+    let of = |port| {
+        let tls = with_tls.then(|| any(Transport::Tls, port + 1));
+        [any(Transport::Udp, port), any(Transport::Tcp, port)].into_iter().chain(tls).collect()
+    };
+    (of(5060), of(5080))
+}
+
 impl Default for Settings {
     /// What holds where the operator says nothing; the PBX's address has no default.
     fn default() -> Settings {
-        let any = |transport, port| Listen {
-            transport,
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port),
-        };
+        let (phones_listen, pbx_listen) = usual_sockets(false);
         Settings {
-            phones_listen: vec![any(Transport::Udp, 5060), any(Transport::Tcp, 5060)],
-            pbx_listen: vec![any(Transport::Udp, 5080), any(Transport::Tcp, 5080)],
+            phones_listen,
+            pbx_listen,
             media: MediaSettings::default(),
             admin: AdminSettings::default(),
             grace: Duration::from_secs(60),
+            tls: TlsSettings::default(),
             log: LogSettings { level: tracing::Level::INFO, format: LogFormat::Text },
             trace: TraceSettings::default(),
             security: SecuritySettings::default(),

@@ -1,6 +1,7 @@
 //! The example file against the defaults, and what must be refused.
 
 mod lots;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,6 +33,15 @@ fn example_in_full() -> String {
     let lines = EXAMPLE.lines().map(|line| in_force(line).unwrap_or_else(|| line.to_owned()));
     let text: Vec<String> = lines.collect();
     text.join("\n").replace("\"lobby.flac\"", "\"builtin\"")
+}
+
+/// A certificate for these names with its key, in a folder that may be new.
+fn certificate(folder: &Path, certificate: &str, key: &str, names: &[&str]) {
+    std::fs::create_dir_all(folder).unwrap();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(folder.join(certificate), made.cert.pem()).unwrap();
+    std::fs::write(folder.join(key), made.signing_key.serialize_pem()).unwrap();
 }
 
 /// A folder with prompts, of which the config looks at the names only.
@@ -102,6 +112,12 @@ fn the_example_in_full_has_no_problems_and_documents_every_key() {
     prompts(&folder.path().join("numbers"), Clip::signs().map(sign_name));
     let authority = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     std::fs::write(folder.path().join("crm-ca.pem"), authority).unwrap();
+    let tls = folder.path().join("tls");
+    certificate(&tls, "fullchain.pem", "privkey.pem", &["sip.example"]);
+    certificate(&tls, "other.pem", "other.key", &["other.example"]);
+    for ca in ["phones-ca.pem", "pbx-ca.pem"] {
+        std::fs::copy(tls.join("other.pem"), tls.join(ca)).unwrap();
+    }
     let (_, problems, known) = examine(&text, folder.path(), None);
     assert_eq!(problems, []);
     let mut written = BTreeSet::new();

@@ -12,14 +12,16 @@ use crate::config::admin::AdminListen;
 use crate::config::raw::listed;
 use crate::config::settings::{Listen, Music, SOUND_FILES};
 
-/// `udp:0.0.0.0:5060`, `tcp:[::]:5060`.
+/// `udp:0.0.0.0:5060`, `tcp:[::]:5060`, `tls:0.0.0.0:5061`.
 pub(super) fn listen(text: &str) -> Result<Listen, String> {
-    let wanted = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, an IPv6 address in [ ]";
+    let wanted =
+        "write udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT, an IPv6 address in [ ]";
     let (transport, address) =
         text.split_once(':').ok_or_else(|| format!("{text:?} has no transport; {wanted}"))?;
     let transport = match transport {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
+        "tls" => Transport::Tls,
         _ => return Err(format!("{text:?} has an unknown transport; {wanted}")),
     };
     match address.parse::<SocketAddr>() {
@@ -89,19 +91,20 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
 
 /// A SIP URI of the PBX.
 pub(super) fn target(text: &str) -> Result<String, String> {
-    let wanted = "write sip:HOST, sip:HOST:PORT or sip:HOST;transport=tcp";
-    if text.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("sips:")) {
-        return Err(format!("{text:?} asks for TLS, which is not spoken here; {wanted}"));
-    }
+    let wanted = "write sip:HOST, sip:HOST:PORT, sip:HOST;transport=tcp, sip:HOST;transport=tls or sips:HOST";
     let uri = SipUri::read(text).ok_or_else(|| format!("{text:?} is no SIP URI; {wanted}"))?;
     let host = uri.host();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if host.is_empty() || (uri.host_ip().is_none() && !host.chars().all(plain)) {
         return Err(format!("{text:?} has no readable host; {wanted}"));
     }
+    let is_one_of = |t: &str, all: &[&str]| all.iter().any(|one| t.eq_ignore_ascii_case(one));
     match uri.param("transport") {
         None => {}
-        Some(t) if t.eq_ignore_ascii_case("udp") || t.eq_ignore_ascii_case("tcp") => {}
+        Some(t) if uri.is_sips() && is_one_of(t, &["udp"]) => {
+            return Err(format!("{text:?} asks for TLS and for UDP; {wanted}"));
+        }
+        Some(t) if is_one_of(t, &["udp", "tcp", "tls"]) => {}
         Some(t) => return Err(format!("transport {t:?} is not spoken here; {wanted}")),
     }
     Ok(text.to_owned())

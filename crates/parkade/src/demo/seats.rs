@@ -66,6 +66,7 @@ impl Who {
             address: sip,
             proxy,
             transport: Transport::Udp,
+            is_sips: false,
             rtp_base: rtp.port(),
             frequency: frequency(seat),
             password,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use base::Moment;
+use base::{Flow, Moment};
 use park_core::{Fact, Told};
 use rtp_flow::Quality;
 use tracing::{debug, error, info, warn};
@@ -27,6 +27,7 @@ pub(crate) struct FactLog {
     silent: Flood,
     streams: Flood,
     bans: Flood,
+    secured: Flood,
     bugs: Flood,
 }
 
@@ -40,6 +41,7 @@ impl FactLog {
             silent: Flood::of(10),
             streams: Flood::of(10),
             bans: Flood::of(10),
+            secured: Flood::of(5),
             bugs: Flood::of(10),
         }
     }
@@ -161,6 +163,14 @@ impl FactLog {
         }
     }
 
+    /// Writes that a stream could not be encrypted.
+    pub(crate) fn not_secured(&mut self, at: Moment, flow: &Flow, what: &str) {
+        if let Some(left_out) = self.secured.admit(at) {
+            let (side, peer) = (flow.side, flow.peer);
+            warn!(%side, %peer, left_out = some(left_out), "no TLS with {peer}: {what}");
+        }
+    }
+
     /// Writes how much was left out, once a flood is over.
     pub(crate) fn sweep(&mut self, at: Moment) {
         let floods = [
@@ -171,6 +181,7 @@ impl FactLog {
             ("silent", &mut self.silent),
             ("streams closed", &mut self.streams),
             ("banned", &mut self.bans),
+            ("no TLS", &mut self.secured),
             ("bugs", &mut self.bugs),
         ];
         for (kind, flood) in floods {

@@ -103,6 +103,7 @@ fn naptr(record: &NAPTR) -> Option<Naptr> {
     let transport = match service.as_str() {
         "SIP+D2U" => Transport::Udp,
         "SIP+D2T" => Transport::Tcp,
+        "SIPS+D2T" => Transport::Tls,
         _ => return None,
     };
     record.flags.eq_ignore_ascii_case(b"s").then(|| Naptr {

@@ -10,9 +10,6 @@ use crate::resolve::memory::Memory;
 use crate::resolve::names::{Failure, Kind, Names, Naptr, Question, Record, Srv};
 use crate::resolve::order::in_order;
 
-/// The port where none is said (RFC 3261 §19.1.2).
-const DEFAULT_PORT: u16 = 5060;
-
 /// However long the DNS says that something holds.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -38,14 +35,12 @@ pub(super) fn literal(uri: &str) -> Option<Hop> {
     let uri = SipUri::read(uri)?;
     let ip = uri.host_ip()?;
     let transport = asked_transport(&uri).unwrap_or(Transport::Udp);
-    Some((transport, SocketAddr::new(ip.to_canonical(), uri.port().unwrap_or(DEFAULT_PORT))))
+    let port = uri.port().unwrap_or(transport.default_port());
+    Some((transport, SocketAddr::new(ip.to_canonical(), port)))
 }
 
 fn asked_transport(uri: &SipUri<'_>) -> Option<Transport> {
-    uri.param("transport").map(|t| match t.eq_ignore_ascii_case("tcp") {
-        true => Transport::Tcp,
-        false => Transport::Udp,
-    })
+    Transport::of_uri(uri.is_sips(), uri.param("transport"))
 }
 
 /// All hops of a URI.
@@ -64,12 +59,14 @@ pub(super) async fn walk(
             (Some(port), transport) => {
                 walk.domain_itself(transport.unwrap_or(Transport::Udp), &host, port).await;
             }
+            // The scheme has said that it is TLS, and not how it is carried.
+            (None, _) if read.is_sips() => walk.domain(&host, &[Transport::Tls]).await,
             (None, Some(transport)) => {
                 if !walk.service(transport, &service_name(transport, &host)).await {
-                    walk.domain_itself(transport, &host, DEFAULT_PORT).await;
+                    walk.domain_itself(transport, &host, transport.default_port()).await;
                 }
             }
-            (None, None) => walk.domain(&host).await,
+            (None, None) => walk.domain(&host, &[Transport::Udp, Transport::Tcp]).await,
         }
     }
     if walk.walked.trouble.is_none() {
@@ -86,7 +83,10 @@ fn in_full(host: &str) -> String {
 }
 
 fn service_name(transport: Transport, domain: &str) -> String {
-    format!("_sip._{}.{domain}", transport.in_uri())
+    match transport {
+        Transport::Tls => format!("_sips._tcp.{domain}"),
+        plain => format!("_sip._{}.{domain}", plain.in_uri()),
+    }
 }
 
 struct Walk<'w, N: Names> {
@@ -135,8 +135,10 @@ impl<N: Names> Walk<'_, N> {
         self.note(trouble);
     }
 
-    /// Neither port nor transport is said: the domain says both (§4.1).
-    async fn domain(&mut self, domain: &str) {
+    /// Neither port nor transport is said: the domain says both (§4.1). Where it says nothing it is one
+    /// of `usual`; whoever asks for TLS gets nothing else.
+    async fn domain(&mut self, domain: &str, usual: &[Transport]) {
+        let may_be = |way: &Naptr| usual != [Transport::Tls] || way.transport == Transport::Tls;
         let mut ways = match self.ask(Kind::Naptr, domain).await {
             Ok(records) => all_naptr(records),
             Err(trouble) => return self.lose(trouble),
@@ -144,16 +146,16 @@ impl<N: Names> Walk<'_, N> {
         // The name, so that the order is the same however the records come.
         ways.sort_by(|a, b| rank(a).cmp(&rank(b)));
         let mut found = false;
-        for way in ways {
+        for way in ways.into_iter().filter(may_be) {
             found |= self.service(way.transport, &way.replacement).await;
         }
         if !found && !self.is_lost {
-            for transport in [Transport::Udp, Transport::Tcp] {
-                found |= self.service(transport, &service_name(transport, domain)).await;
+            for transport in usual {
+                found |= self.service(*transport, &service_name(*transport, domain)).await;
             }
         }
-        if !found {
-            self.domain_itself(Transport::Udp, domain, DEFAULT_PORT).await;
+        if let (false, Some(transport)) = (found, usual.first()) {
+            self.domain_itself(*transport, domain, transport.default_port()).await;
         }
     }
 
@@ -294,6 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn tls_has_services_and_a_port_of_its_own_and_who_asks_for_it_gets_nothing_else() {
+        let mut table = table();
+        assert_eq!(hops(&table, "sips:pbx.example"), ["tls 192.0.2.1:5061"]);
+        assert_eq!(hops(&table, "sip:pbx.example;transport=tls"), ["tls 192.0.2.1:5061"]);
+        assert_eq!(hops(&table, "sips:pbx.example:5071"), ["tls 192.0.2.1:5071"]);
+        table.srv("_sips._tcp.pbx.example.", &[server(1, "b.example.", 5063)]);
+        assert_eq!(hops(&table, "sips:pbx.example"), ["tls 192.0.2.11:5063"]);
+        assert_eq!(hops(&table, "sip:pbx.example;transport=tls"), ["tls 192.0.2.11:5063"]);
+        let ways = [naptr(10, Transport::Udp, "udp.srv."), naptr(20, Transport::Tls, "tls.srv.")];
+        table.naptr("pbx.example.", &ways);
+        table.srv("udp.srv.", &[server(1, "b.example.", 5060)]);
+        table.srv("tls.srv.", &[server(1, "b.example.", 5065)]);
+        assert_eq!(hops(&table, "sips:pbx.example"), ["tls 192.0.2.11:5065"]);
+        let all = ["udp 192.0.2.11:5060", "tls 192.0.2.11:5065"];
+        assert_eq!(hops(&table, "sip:pbx.example"), all);
+    }
+
+    #[test]
     fn without_naptr_the_servers_of_both_transports_are_asked_for_then_the_address() {
         let mut table = table();
         assert_eq!(hops(&table, "sip:pbx.example"), ["udp 192.0.2.1:5060"]);
@@ -431,6 +451,9 @@ mod tests {
         assert_eq!(literal("sip:[2001:db8::1]:5070"), udp("[2001:db8::1]:5070"));
         let tcp = Some((Transport::Tcp, "192.0.2.50:5061".parse().unwrap()));
         assert_eq!(literal("sip:192.0.2.50:5061;transport=TCP"), tcp);
+        let tls = |text: &str| Some((Transport::Tls, text.parse().unwrap()));
+        assert_eq!(literal("sips:192.0.2.50"), tls("192.0.2.50:5061"));
+        assert_eq!(literal("sip:192.0.2.50:5071;transport=tls"), tls("192.0.2.50:5071"));
         assert_eq!(literal("sip:pbx.example"), None);
     }
 }

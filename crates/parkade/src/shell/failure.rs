@@ -28,6 +28,9 @@ pub enum CannotStart {
         /// Why.
         error: io::Error,
     },
+    /// A certificate or a key cannot be used.
+    #[error("tls: {0}")]
+    Tls(String),
     /// The media workers cannot be started, or the music cannot be loaded.
     #[error("media: {0}")]
     Media(String),

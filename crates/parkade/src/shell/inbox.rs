@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::resolve::Found;
 use crate::shell::order::Order;
 use crate::sip::{Ends, StreamEvent};
+use crate::tls::Tls;
 
 /// Alarms go off at these beats if nothing else comes before. SIP's shortest timer is 500 ms, and a
 /// busy house has thousands of alarms a second: a wake-up for each would cost more than the calls.
@@ -41,6 +42,8 @@ pub(super) enum Next {
     Admin(AdminOrder),
     /// From the operator.
     Order(Order),
+    /// From who looks after the files of TLS.
+    Tls(Option<Box<Tls>>),
 }
 
 /// Where everything but datagrams arrives.
@@ -51,6 +54,7 @@ pub(super) struct Inbox {
     pub(super) found: mpsc::UnboundedReceiver<Found>,
     pub(super) admin: mpsc::Receiver<AdminOrder>,
     pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) tls: mpsc::UnboundedReceiver<Option<Tls>>,
     pub(super) sleep: Pin<Box<Sleep>>,
     /// For when `sleep` is set.
     pub(super) armed: Option<Moment>,
@@ -93,6 +97,9 @@ impl Inbox {
         }
         if let Poll::Ready(Some(order)) = self.admin.poll_recv(cx) {
             return Poll::Ready(Next::Admin(order));
+        }
+        if let Poll::Ready(Some(tls)) = self.tls.poll_recv(cx) {
+            return Poll::Ready(Next::Tls(tls.map(Box::new)));
         }
         if let Poll::Ready(Some(event)) = self.streams.poll_recv(cx) {
             return Poll::Ready(Next::Stream(event));

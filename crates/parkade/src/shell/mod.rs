@@ -1,6 +1,7 @@
 //! The shell around the engine: everything that comes in goes to it one by one, and what it wants
 //! done is done here.
 
+mod certificates;
 mod ending;
 mod failure;
 mod inbox;

@@ -17,12 +17,14 @@ use crate::config::{
 };
 use crate::limits::{raise_open_files, take_small_pages};
 use crate::resolve::Resolver;
+use crate::shell::certificates::Certificates;
 use crate::shell::failure::CannotStart;
 use crate::shell::inbox::Inbox;
 use crate::shell::media::Media;
 use crate::shell::order::Order;
 use crate::shell::task::Task;
 use crate::sip::Ends;
+use crate::tls::Tls;
 
 /// How many events of streams, or orders, may wait.
 const MOST_WAITING: usize = 1024;
@@ -58,7 +60,12 @@ impl Program {
         let phones = settings.phones_listen.iter().map(|l| (Side::Phones, *l));
         let wanted: Vec<_> =
             phones.chain(settings.pbx_listen.iter().map(|l| (Side::Pbx, *l))).collect();
-        let ends = Ends::bind(&wanted, stream_events)?;
+        let tls = Tls::load(&settings.tls).map_err(CannotStart::Tls)?;
+        if let Some(tls) = &tls {
+            tls.tell();
+            tls.warn();
+        }
+        let ends = Ends::bind(&wanted, stream_events, tls)?;
         let doors = open_doors(&settings.admin)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
         let media = Media::start(&settings, notices)?;
@@ -76,6 +83,7 @@ impl Program {
         let first = (settings.admin.clone(), settings.trace.clone());
         settings.engine.first_version = first_version(SystemTime::now());
         let engine = Engine::new(settings.engine.clone(), chance, clock.now());
+        let (certificates_told, certificates_read) = mpsc::unbounded_channel();
         let inbox = Inbox {
             streams,
             media: media_notices,
@@ -83,10 +91,22 @@ impl Program {
             admin: admin_orders,
             // Nobody orders anything before the program is served.
             orders: mpsc::channel(1).1,
+            tls: certificates_read,
             sleep: Box::pin(tokio::time::sleep_until(Instant::now() + Duration::from_secs(1))),
             armed: None,
         };
-        let task = Task::new(engine, clock, ends, inbox, resolver, media, tap, settings, level);
+        let task = Task::new(
+            engine,
+            clock,
+            ends,
+            inbox,
+            resolver,
+            media,
+            tap,
+            settings,
+            level,
+            Certificates::new(certificates_told),
+        );
         Ok(Program { task, doors, desk, first, batches })
     }
 

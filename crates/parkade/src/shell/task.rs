@@ -1,7 +1,6 @@
 //! The engine's task: one input in, outputs out until idle, then the next one.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use base::{ConnId, Flow, Moment, Side, Transport};
@@ -10,6 +9,7 @@ use park_core::{Command, Counts, Engine, Input, Output, Reply};
 use rtp_flow::MediaNotice;
 use rustc_hash::FxHashMap;
 use sd_notify::NotifyState;
+use sip_msg::SipUri;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -19,12 +19,14 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::{FactLog, LevelOfLog};
 use crate::resolve::{Found, Resolver};
+use crate::shell::certificates::{self, Certificates};
 use crate::shell::ending::{Ending, Step};
 use crate::shell::inbox::{Inbox, Next};
 use crate::shell::media::Media;
 use crate::shell::order::Order;
 use crate::shell::reload::merge;
-use crate::sip::{Ends, Guard, StreamEvent, Verdict};
+use crate::sip::{Ended, Ends, Guard, StreamEvent, Verdict};
+use crate::tls::Tls;
 
 /// How long the first port pairs may take before the program goes on without them.
 const FIRST_PORTS: Duration = Duration::from_secs(2);
@@ -56,6 +58,7 @@ pub(super) struct Task {
     /// Whose message is being handled.
     heard: Option<Flow>,
     level: Option<LevelOfLog>,
+    certificates: Certificates,
     settings: Settings,
     answers: FxHashMap<u64, oneshot::Sender<Reply>>,
     last_ticket: u64,
@@ -81,6 +84,7 @@ impl Task {
         tap: Tap,
         settings: Settings,
         level: Option<LevelOfLog>,
+        certificates: Certificates,
     ) -> Task {
         Task {
             engine,
@@ -94,6 +98,7 @@ impl Task {
             guard: Guard::new(settings.security.clone()),
             heard: None,
             level,
+            certificates,
             ending: Ending::with_grace(settings.grace),
             settings,
             answers: FxHashMap::default(),
@@ -114,6 +119,9 @@ impl Task {
     pub(super) async fn serve(mut self, orders: mpsc::Receiver<Order>) {
         self.inbox.orders = orders;
         self.ends.accept_streams();
+        certificates::warn(&self.settings.tls);
+        self.ends.believe(&self.settings.tls.pbx.fingerprints);
+        self.certificates.watch(&self.settings.tls, false);
         self.drain(self.clock.now());
         self.settle();
         self.first_ports().await;
@@ -171,6 +179,7 @@ impl Task {
                 self.end(step);
             }
             Next::Order(Order::Reload(settings)) => self.reload(*settings),
+            Next::Tls(tls) => self.new_certificates(tls.map(|tls| *tls)),
         }
     }
 
@@ -277,11 +286,13 @@ impl Task {
 
     fn stream(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Accepted { side, local, peer, stream } => {
-                self.accepted(side, local, peer, stream);
+            StreamEvent::Accepted { side, transport, local, peer, stream } => {
+                self.accepted(Flow { side, transport, local, peer, conn: None }, stream);
             }
+            StreamEvent::Secured { conn, shown } => self.ends.streams.secured(conn, shown),
+            StreamEvent::Alias { conn, port } => self.ends.streams.alias(conn, port),
             StreamEvent::Sip { flow, bytes } => self.said(flow, bytes),
-            StreamEvent::Closed { conn, unsent, why } => self.closed(conn, &unsent, why.as_deref()),
+            StreamEvent::Closed { conn, unsent, ended } => self.closed(conn, &unsent, &ended),
         }
     }
 
@@ -292,7 +303,7 @@ impl Task {
             Verdict::Pass => self.turn(Input::Sip { flow, bytes }),
             Verdict::Turn(why) => {
                 if let Some(conn) = flow.conn
-                    && self.ends.closed(conn).is_some()
+                    && self.ends.streams.closed(conn, None).is_some()
                 {
                     self.facts.stream_ended(at, flow.peer, why.as_str());
                     self.turn(Input::Closed { conn });
@@ -308,21 +319,30 @@ impl Task {
         }
     }
 
-    fn accepted(&mut self, side: Side, local: SocketAddr, peer: SocketAddr, stream: TcpStream) {
+    fn accepted(&mut self, flow: Flow, stream: TcpStream) {
         let (at, engine) = (self.clock.now(), &self.engine);
-        let flow = Flow { side, transport: Transport::Tcp, local, peer, conn: None };
-        let open = (self.ends.streams(), self.ends.streams_from(peer.ip()));
         let standing = |flow: &Flow, uri: Option<&str>| engine.standing(flow, uri);
-        match self.guard.admit_connection(at, &flow, open, standing) {
-            Ok(()) => self.ends.take_stream(flow, stream),
-            Err(why) => self.facts.stream_ended(at, peer, why),
+        let open = (self.ends.streams.open(), self.ends.streams.len_from(flow.peer.ip()));
+        let admitted = self.guard.admit_connection(at, &flow, open, standing);
+        let taken = admitted.and_then(|()| self.ends.streams.accept(flow, stream));
+        if let Err(why) = taken {
+            self.facts.stream_ended(at, flow.peer, why);
         }
     }
 
-    fn closed(&mut self, conn: ConnId, unsent: &[Flow], why: Option<&str>) {
-        let peer = self.ends.closed(conn);
-        if let (Some(peer), Some(why)) = (peer, why) {
-            self.facts.stream_ended(self.clock.now(), peer, why);
+    fn closed(&mut self, conn: ConnId, unsent: &[Flow], ended: &Ended) {
+        let at = self.clock.now();
+        let failed = match ended {
+            Ended::NotSecured(failed) => Some(failed.failure),
+            Ended::Quietly | Ended::For(_) => None,
+        };
+        let flow = self.ends.streams.closed(conn, failed);
+        match (flow, ended) {
+            (Some(flow), Ended::For(why)) => self.facts.stream_ended(at, flow.peer, why),
+            (Some(flow), Ended::NotSecured(failed)) => {
+                self.facts.not_secured(at, &flow, &failed.what);
+            }
+            _ => {}
         }
         self.turn(Input::Closed { conn });
         for (i, flow) in unsent.iter().enumerate() {
@@ -334,6 +354,11 @@ impl Task {
 
     fn found(&mut self, found: Found) {
         let at = self.clock.now();
+        let target = self.settings.engine.pbx_targets.get(found.target);
+        if let Some(uri) = target.and_then(|uri| SipUri::read(uri)) {
+            let there = found.hops.iter().map(|(_, peer)| *peer).collect();
+            self.ends.learn(found.target, uri.host(), there);
+        }
         let ends = &mut self.ends;
         let flow = |(transport, peer)| ends.flow_to(at, Side::Pbx, transport, peer);
         let hops = found.hops.into_iter().filter_map(flow).collect();
@@ -352,7 +377,8 @@ impl Task {
                 let figures = Figures {
                     counted: self.tap.counted(),
                     waiting: self.pending.len() + self.inbox.waiting(),
-                    streams: self.ends.streams(),
+                    streams: self.ends.streams.len(Transport::Tcp),
+                    tls: certificates::figures(&self.ends),
                     media: self.media.counts(),
                     guard: self.guard.counts(self.clock.now()),
                 };
@@ -404,6 +430,16 @@ impl Task {
         }
     }
 
+    /// The files of TLS have been read anew. Connections that are open stay as they are.
+    fn new_certificates(&mut self, tls: Option<Tls>) {
+        let names = tls.as_ref().map(Tls::names).unwrap_or_default();
+        self.ends.streams.set_tls(tls);
+        if names != self.settings.engine.names {
+            self.settings.engine.names = names;
+            self.turn(Input::Reload(Box::new(self.settings.engine.clone())));
+        }
+    }
+
     fn reload(&mut self, new: Settings) {
         tell_system(&[NotifyState::Reloading]);
         let (merged, left) = merge(&self.settings, new);
@@ -417,6 +453,10 @@ impl Task {
         self.ending.set_grace(merged.grace);
         self.guard.reload(merged.security.clone());
         self.tap.settings(&merged.admin, &merged.trace);
+        // The files are read beside the engine; what is read from them comes back.
+        self.certificates.watch(&merged.tls, true);
+        certificates::warn(&merged.tls);
+        self.ends.believe(&merged.tls.pbx.fingerprints);
         self.turn(Input::Reload(Box::new(merged.engine.clone())));
         self.settings = merged;
         tracing::info!("settings reloaded");

@@ -25,7 +25,7 @@ pub(super) fn open(listen: Listen, alone: bool) -> io::Result<Socket> {
     let domain = Domain::for_address(listen.address);
     let socket = match listen.transport {
         Transport::Udp => Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?,
-        Transport::Tcp => Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?,
+        Transport::Tcp | Transport::Tls => Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?,
     };
     socket.set_nonblocking(true)?;
     if listen.address.is_ipv6() {
@@ -42,7 +42,7 @@ pub(super) fn open(listen: Listen, alone: bool) -> io::Result<Socket> {
             }
             socket.bind(&listen.address.into())?;
         }
-        Transport::Tcp => {
+        Transport::Tcp | Transport::Tls => {
             socket.set_reuse_address(true)?;
             socket.bind(&listen.address.into())?;
             socket.listen(BACKLOG)?;

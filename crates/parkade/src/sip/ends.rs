@@ -3,17 +3,19 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use base::{ConnId, Flow, Moment, Side, Transport};
+use base::{Flow, Moment, Side, Transport};
 use bytes::Bytes;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::config::Listen;
 use crate::sip::bind;
 use crate::sip::event::StreamEvent;
+use crate::sip::peers::Peers;
 use crate::sip::route::Routes;
-use crate::sip::streams::Streams;
+use crate::sip::streams::{Streams, Way};
 use crate::sip::udp::{UdpEnds, serves};
+use crate::tls::Tls;
 
 /// A socket that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,31 +34,33 @@ pub struct CannotBind {
 pub(crate) struct Ends {
     /// The UDP ones.
     pub(crate) udp: UdpEnds,
-    streams: Streams,
-    listeners: Vec<(Side, TcpListener)>,
+    /// The streams.
+    pub(crate) streams: Streams,
+    listeners: Vec<(Side, Transport, TcpListener)>,
     /// All that are bound, with concrete ports; IPv4 before IPv6.
     bound: Vec<(Side, Listen)>,
     routes: Routes,
+    peers: Peers,
+    /// The certificates of the PBX that are believed as they are.
+    fingerprints: Vec<[u8; 32]>,
     events: mpsc::Sender<StreamEvent>,
 }
 
 impl Ends {
-    /// How many connections are open.
-    pub(crate) fn streams(&self) -> usize {
-        self.streams.len()
-    }
-
-    /// Binds everything. `events` is where streams tell what happens.
+    /// Binds everything. `events` is where streams tell what happens; TLS is spoken with `tls`.
     pub(crate) fn bind(
         wanted: &[(Side, Listen)],
         events: mpsc::Sender<StreamEvent>,
+        tls: Option<Tls>,
     ) -> Result<Ends, CannotBind> {
         let mut ends = Ends {
             udp: UdpEnds::new(),
-            streams: Streams::new(events.clone()),
+            streams: Streams::new(events.clone(), tls),
             listeners: Vec::new(),
             bound: Vec::new(),
             routes: Routes::default(),
+            peers: Peers::default(),
+            fingerprints: Vec::new(),
             events,
         };
         let mut wanted = wanted.to_vec();
@@ -81,8 +85,8 @@ impl Ends {
         let address = bind::bound(&socket)?;
         match listen.transport {
             Transport::Udp => self.udp.add(side, address, UdpSocket::from_std(socket.into())?),
-            Transport::Tcp => {
-                self.listeners.push((side, TcpListener::from_std(socket.into())?));
+            stream @ (Transport::Tcp | Transport::Tls) => {
+                self.listeners.push((side, stream, TcpListener::from_std(socket.into())?));
             }
         }
         Ok(address)
@@ -95,34 +99,39 @@ impl Ends {
 
     /// Begins to accept streams.
     pub(crate) fn accept_streams(&mut self) {
-        for (side, listener) in self.listeners.drain(..) {
-            tokio::spawn(accept(side, listener, self.events.clone()));
+        for (side, transport, listener) in self.listeners.drain(..) {
+            tokio::spawn(accept(side, transport, listener, self.events.clone()));
         }
     }
 
-    /// How many connections an address has open.
-    pub(crate) fn streams_from(&self, ip: IpAddr) -> usize {
-        self.streams.len_from(ip)
+    /// From now on these certificates of the PBX are believed as they are.
+    pub(crate) fn believe(&mut self, fingerprints: &[[u8; 32]]) {
+        self.fingerprints = fingerprints.to_vec();
     }
 
-    /// Takes an accepted stream.
-    pub(crate) fn take_stream(&mut self, flow: Flow, stream: TcpStream) {
-        self.streams.accept(flow, stream);
-    }
-
-    /// Strikes out a stream that has ended; tells whose it was.
-    pub(crate) fn closed(&mut self, conn: ConnId) -> Option<SocketAddr> {
-        self.streams.closed(conn)
+    /// A target of the PBX, with this host in its URI, has been found to be there.
+    pub(crate) fn learn(&mut self, target: usize, host: &str, at: Vec<SocketAddr>) {
+        self.peers.learn(target, host, at);
     }
 
     /// Sends by this flow; hands back the flows that lead nowhere.
     pub(crate) fn send(&mut self, flow: Flow, bytes: Bytes) -> Vec<Flow> {
         match flow.transport {
             Transport::Udp => self.udp.send(flow, bytes),
-            Transport::Tcp => {
-                let source = self.source(&flow);
-                if self.streams.send(flow, source, bytes) { Vec::new() } else { vec![flow] }
+            Transport::Tcp | Transport::Tls => {
+                let way = self.way(&flow);
+                if self.streams.send(flow, way, bytes) { Vec::new() } else { vec![flow] }
             }
+        }
+    }
+
+    fn way(&self, flow: &Flow) -> Way {
+        let is_known = flow.conn.is_some_and(|conn| self.streams.is_open(conn));
+        let is_to_be_shown = flow.transport == Transport::Tls && !is_known;
+        Way {
+            source: self.source(flow),
+            hosts: if is_to_be_shown { self.peers.hosts(flow.peer) } else { Vec::new() },
+            fingerprints: if is_to_be_shown { self.fingerprints.clone() } else { Vec::new() },
         }
     }
 
@@ -130,7 +139,7 @@ impl Ends {
     /// has one, any port.
     fn source(&self, flow: &Flow) -> SocketAddr {
         let concrete = self.bound.iter().any(|(side, l)| {
-            *side == flow.side && l.transport == Transport::Tcp && l.address.ip() == flow.local.ip()
+            (*side, l.transport) == (flow.side, flow.transport) && l.address.ip() == flow.local.ip()
         });
         let ip = match flow.peer.ip() {
             _ if concrete => flow.local.ip(),
@@ -167,7 +176,12 @@ impl Ends {
     }
 }
 
-async fn accept(side: Side, listener: TcpListener, events: mpsc::Sender<StreamEvent>) {
+async fn accept(
+    side: Side,
+    transport: Transport,
+    listener: TcpListener,
+    events: mpsc::Sender<StreamEvent>,
+) {
     let port = listener.local_addr().map(|a| a.port()).unwrap_or_default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -178,7 +192,7 @@ async fn accept(side: Side, listener: TcpListener, events: mpsc::Sender<StreamEv
         let Ok(own) = stream.local_addr() else { continue };
         let local = SocketAddr::new(own.ip().to_canonical(), port);
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let told = StreamEvent::Accepted { side, local, peer, stream };
+        let told = StreamEvent::Accepted { side, transport, local, peer, stream };
         if events.send(told).await.is_err() {
             return;
         }

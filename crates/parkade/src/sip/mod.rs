@@ -1,11 +1,14 @@
-//! SIP sockets: UDP and TCP, towards the phones and towards the PBX.
+//! SIP sockets: UDP, TCP and TLS, towards the phones and towards the PBX.
 
+mod alias;
 mod batch;
 mod bind;
 mod ends;
 mod event;
 mod guard;
 mod icmp;
+mod opening;
+mod peers;
 mod route;
 mod stream;
 mod streams;
@@ -15,5 +18,6 @@ mod udp;
 pub(crate) use bind::UDP_ROOM;
 pub use ends::CannotBind;
 pub(crate) use ends::Ends;
-pub(crate) use event::StreamEvent;
+pub(crate) use event::{Ended, StreamEvent};
 pub(crate) use guard::{BanView, Guard, GuardCounts, News, Turned, Verdict};
+pub(crate) use streams::Handshakes;

@@ -1,19 +1,23 @@
-//! One stream connection: bytes in cut into messages, messages out in order, and when to let go.
+//! One stream connection: bytes in cut into messages, messages out in order, and when to let go. It is
+//! the same for plain and for encrypted ones.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base::{ConnId, Flow};
 use bytes::Bytes;
 use sip_msg::{Framed, Framer};
-use tokio::io::Interest;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
-use crate::sip::event::StreamEvent;
+use crate::sip::alias;
+use crate::sip::event::{Ended, StreamEvent};
+use crate::tls::Facts;
 
 /// What the peer must have made of a connection in this time: a first message, the rest of a message
 /// begun, or room for what we send (64 × T1, RFC 3261 §17.1.1.2).
@@ -22,14 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(32);
 /// A phone may keep silent between two registrations, and its connection is how it is reached.
 const IDLE: Duration = Duration::from_secs(2 * 3600);
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(4);
-
 /// How many messages may wait at once for one peer.
 pub(super) const MOST_WAITING: usize = 256;
 
 /// The answer to a keep-alive (RFC 5626 §3.5.1).
 const PONG: Bytes = Bytes::from_static(b"\r\n");
+
+/// The first bytes of a handshake of TLS: a record of that type, of version 3.
+const HELLO: [u8; 2] = [22, 3];
 
 /// A message and the flow with which it was given; none for what the connection itself sends.
 type Outgoing = (Option<Flow>, Bytes);
@@ -39,57 +43,51 @@ type Outgoing = (Option<Flow>, Bytes);
 pub(super) struct Carried {
     /// The flow by which its messages come; `conn` is set.
     pub(super) flow: Flow,
+    /// What the other end has shown of itself.
+    pub(super) shown: Option<Facts>,
     /// What is to be sent.
     pub(super) orders: mpsc::Receiver<(Flow, Bytes)>,
     /// Where to tell what happens.
     pub(super) events: mpsc::Sender<StreamEvent>,
 }
 
-/// Connects from `source` (its port 0) to the peer of the flow, and carries the connection.
-pub(super) async fn connect(source: SocketAddr, conn: ConnId, carried: Carried) {
-    match timeout(CONNECT, connected(source, carried.flow.peer)).await {
-        Ok(Ok(stream)) => carry(stream, conn, carried).await,
-        Ok(Err(error)) => end(conn, carried, Vec::new(), Some(error.to_string())).await,
-        Err(_) => end(conn, carried, Vec::new(), Some("no answer".to_owned())).await,
-    }
-}
-
-async fn connected(source: SocketAddr, peer: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.bind(source)?;
-    socket.connect(peer).await
-}
-
 /// Carries a connection until either end closes it.
-pub(super) async fn carry(stream: TcpStream, conn: ConnId, mut carried: Carried) {
-    // Small messages must not wait for one another; a refusal costs only speed.
-    let _ = stream.set_nodelay(true);
+pub(super) async fn carry(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    conn: ConnId,
+    mut carried: Carried,
+) {
+    let now = Instant::now();
     let mut pipe = Pipe {
         framer: Framer::new(),
         waiting: VecDeque::new(),
         unnamed: Vec::new(),
         written: 0,
+        is_unflushed: false,
+        has_begun: false,
         spoken: false,
-        heard_at: Instant::now(),
-        moved_at: Instant::now(),
+        alias: None,
+        heard_at: now,
+        moved_at: now,
     };
-    let why = loop {
-        match pipe.step(&stream, &mut carried).await {
+    let ended = loop {
+        match pipe.step(&mut stream, &mut carried).await {
             Ok(()) => {}
-            Err(why) => break why,
+            Err(ended) => break ended,
         }
     };
     let waiting = pipe.waiting.into_iter().filter_map(|(flow, _)| flow);
-    end(conn, carried, pipe.unnamed.into_iter().chain(waiting).collect(), why).await;
+    end(conn, carried, pipe.unnamed.into_iter().chain(waiting).collect(), ended).await;
 }
 
-async fn end(conn: ConnId, mut carried: Carried, mut unsent: Vec<Flow>, why: Option<String>) {
+/// Tells that a connection is over.
+pub(super) async fn end(conn: ConnId, mut carried: Carried, mut unsent: Vec<Flow>, ended: Ended) {
     carried.orders.close();
     while let Ok((flow, _)) = carried.orders.try_recv() {
         unsent.push(flow);
     }
     // Nobody is left to tell when the program ends.
-    let _ = carried.events.send(StreamEvent::Closed { conn, unsent, why }).await;
+    let _ = carried.events.send(StreamEvent::Closed { conn, unsent, ended }).await;
 }
 
 /// The state of one connection.
@@ -102,47 +100,55 @@ struct Pipe {
     unnamed: Vec<Flow>,
     /// How much of the first waiting message is written.
     written: usize,
+    /// Whether something that was written may still lie in the stream itself.
+    is_unflushed: bool,
+    /// Whether anything has come.
+    has_begun: bool,
     /// Whether the peer has ever said a whole message.
     spoken: bool,
+    /// The port of the peer's for which this connection is an alias.
+    alias: Option<u16>,
     /// When the last message was whole, or the first byte after it came.
     heard_at: Instant,
     /// When something last went out, or nothing was waiting.
     moved_at: Instant,
 }
 
-/// Why a connection ends; none if that is not worth a line.
-type Ended = Option<String>;
-
 impl Pipe {
-    async fn step(&mut self, stream: &TcpStream, carried: &mut Carried) -> Result<(), Ended> {
-        let interest = match self.waiting.is_empty() {
-            true => Interest::READABLE,
-            false => Interest::READABLE | Interest::WRITABLE,
-        };
+    async fn step(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        carried: &mut Carried,
+    ) -> Result<(), Ended> {
+        let (deadline, has_room) = (self.deadline(), self.waiting.len() < MOST_WAITING);
         tokio::select! {
-            ready = stream.ready(interest) => {
-                let ready = ready.map_err(ended_by)?;
-                if ready.is_writable() {
-                    self.write(stream)?;
-                }
-                if ready.is_readable() || ready.is_read_closed() || ready.is_error() {
-                    self.read(stream, carried).await?;
+            moved = poll_fn(|cx| self.poll(cx, stream)) => moved?,
+            order = carried.orders.recv(), if has_room => {
+                let (flow, bytes) = order.ok_or(Ended::Quietly)?;
+                self.take(flow, bytes, carried.flow.conn);
+            }
+            // What was written meanwhile may have put it off.
+            () = sleep_until(deadline) => {
+                if Instant::now() >= self.deadline() {
+                    return Err(self.overdue());
                 }
             }
-            order = carried.orders.recv(), if self.waiting.len() < MOST_WAITING => {
-                let (flow, bytes) = order.ok_or(None)?;
-                if self.waiting.is_empty() {
-                    self.moved_at = Instant::now();
-                }
-                if flow.conn != carried.flow.conn && !self.unnamed.contains(&flow) {
-                    self.unnamed.push(flow);
-                }
-                self.waiting.push_back((Some(flow), bytes));
-                self.write(stream)?;
-            }
-            () = sleep_until(self.deadline()) => return Err(self.overdue()),
         }
-        Ok(())
+        self.deliver(carried).await
+    }
+
+    fn take(&mut self, flow: Flow, bytes: Bytes, own: Option<ConnId>) {
+        if !self.has_to_write() {
+            self.moved_at = Instant::now();
+        }
+        if flow.conn != own && !self.unnamed.contains(&flow) {
+            self.unnamed.push(flow);
+        }
+        self.waiting.push_back((Some(flow), bytes));
+    }
+
+    fn has_to_write(&self) -> bool {
+        self.is_unflushed || !self.waiting.is_empty()
     }
 
     /// Whether a message has begun. Up to three bytes may be line ends between messages.
@@ -155,81 +161,126 @@ impl Pipe {
             true => self.heard_at.max(self.moved_at) + IDLE,
             false => self.heard_at + PATIENCE,
         };
-        if self.waiting.is_empty() { heard } else { heard.min(self.moved_at + PATIENCE) }
+        if self.has_to_write() { heard.min(self.moved_at + PATIENCE) } else { heard }
     }
 
     fn overdue(&self) -> Ended {
-        let why = match (self.waiting.is_empty(), self.is_midway(), self.spoken) {
-            (false, ..) => "does not take what is sent",
+        let why = match (self.has_to_write(), self.is_midway(), self.spoken) {
+            (true, ..) => "does not take what is sent",
             (_, true, _) => "does not end its message",
             (_, _, false) => "says nothing",
-            _ => return None,
+            _ => return Ended::Quietly,
         };
-        Some(why.to_owned())
+        Ended::For(why.to_owned())
     }
 
-    fn write(&mut self, stream: &TcpStream) -> Result<(), Ended> {
+    /// Writes what waits, and reads what has come; ready when there is more to be done.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Poll<Result<(), Ended>> {
+        let wrote = self.poll_write(cx, stream)?;
+        // Not kept while waiting, so a silent connection costs no buffer.
+        let mut room = [0u8; 16 * 1024];
+        let mut room = ReadBuf::new(&mut room);
+        match Pin::new(stream).poll_read(cx, &mut room) {
+            Poll::Pending if wrote => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(ended_by(&error))),
+            Poll::Ready(Ok(())) => Poll::Ready(self.heard(room.filled())),
+        }
+    }
+
+    /// Writes what the stream takes; tells whether any message has gone.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<bool, Ended> {
+        let mut wrote = false;
         while let Some((_, bytes)) = self.waiting.front() {
-            match stream.try_write(&bytes[self.written..]) {
-                Ok(count) => {
+            match Pin::new(&mut *stream).poll_write(cx, &bytes[self.written..]) {
+                Poll::Ready(Ok(count)) => {
                     self.moved_at = Instant::now();
+                    self.is_unflushed = true;
                     self.written += count;
                     if self.written == bytes.len() {
                         self.written = 0;
                         self.waiting.pop_front();
+                        wrote = true;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(ended_by(error)),
+                Poll::Ready(Err(error)) => return Err(ended_by(&error)),
+                Poll::Pending => return Ok(wrote),
             }
         }
+        if self.is_unflushed {
+            match Pin::new(stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.is_unflushed = false,
+                Poll::Ready(Err(error)) => return Err(ended_by(&error)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(wrote)
+    }
+
+    /// Bytes have come; none is the end.
+    fn heard(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+        if bytes.is_empty() {
+            return Err(Ended::Quietly);
+        }
+        if !self.has_begun && bytes.starts_with(&HELLO) {
+            let why = "it speaks TLS to a socket without; TLS is for the sockets with tls:";
+            return Err(Ended::For(why.to_owned()));
+        }
+        self.has_begun = true;
+        if !self.is_midway() {
+            self.heard_at = Instant::now();
+        }
+        self.framer.push(bytes);
         Ok(())
     }
 
-    async fn read(&mut self, stream: &TcpStream, carried: &Carried) -> Result<(), Ended> {
-        if !self.take(stream)? {
-            return Ok(());
-        }
+    /// Hands on the messages that are whole.
+    async fn deliver(&mut self, carried: &Carried) -> Result<(), Ended> {
         while let Some(framed) = self.framer.next() {
             self.heard_at = Instant::now();
             match framed {
                 Framed::Message(bytes) => {
                     self.spoken = true;
+                    self.agree(carried, &bytes).await?;
                     let told = StreamEvent::Sip { flow: carried.flow, bytes };
-                    carried.events.send(told).await.map_err(|_| None)?;
+                    carried.events.send(told).await.map_err(|_| Ended::Quietly)?;
                 }
                 Framed::KeepAlive => {
                     if self.waiting.len() < MOST_WAITING {
                         self.waiting.push_back((None, PONG));
-                        self.write(stream)?;
                     }
                 }
-                Framed::Garbage(why) => return Err(Some(why.to_string())),
+                Framed::Garbage(why) => return Err(Ended::For(why.to_string())),
             }
         }
         Ok(())
     }
 
-    /// Takes what lies there; tells whether there was anything.
-    fn take(&mut self, stream: &TcpStream) -> Result<bool, Ended> {
-        // Not kept while waiting, so a silent connection costs no buffer.
-        let mut room = [0u8; 16 * 1024];
-        match stream.try_read(&mut room) {
-            Ok(0) => Err(None),
-            Ok(count) => {
-                if !self.is_midway() {
-                    self.heard_at = Instant::now();
-                }
-                self.framer.push(&room[..count]);
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(ended_by(error)),
+    /// Tells it when the other end wants to have requests by this connection (RFC 5923 §5).
+    async fn agree(&mut self, carried: &Carried, message: &Bytes) -> Result<(), Ended> {
+        let Some(shown) = &carried.shown else { return Ok(()) };
+        let agreed = alias::wanted(shown, message);
+        if agreed.is_none() || agreed == self.alias {
+            return Ok(());
         }
+        self.alias = agreed;
+        let (Some(conn), Some(port)) = (carried.flow.conn, agreed) else { return Ok(()) };
+        carried.events.send(StreamEvent::Alias { conn, port }).await.map_err(|_| Ended::Quietly)
     }
 }
 
-fn ended_by(error: io::Error) -> Ended {
-    // A reset is how many phones hang up.
-    (error.kind() != io::ErrorKind::ConnectionReset).then(|| error.to_string())
+fn ended_by(error: &io::Error) -> Ended {
+    match error.kind() {
+        // A reset is how many phones hang up; so is going without a word of TLS.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Ended::Quietly,
+        _ => Ended::For(error.to_string()),
+    }
 }

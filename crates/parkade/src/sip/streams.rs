@@ -1,51 +1,116 @@
 //! The book of stream connections: which are open, to whom, and how many one peer may have.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 
-use base::{ConnId, Flow, Side};
+use base::{ConnId, Flow, Side, Transport};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::sip::event::StreamEvent;
-use crate::sip::stream::{self, Carried, MOST_WAITING};
+use crate::sip::opening;
+use crate::sip::stream::{Carried, MOST_WAITING};
+use crate::tls::{Facts, Failure, Secure, Tls};
 
 /// While there are so many connections we open none.
 const MOST: usize = 16_384;
 
+/// How many may be in the middle of a handshake: each costs a signature, and who stalls has time.
+const MOST_HANDSHAKES: usize = 1024;
+
+/// How many of one IP address.
+const MOST_HANDSHAKES_FROM_ONE: usize = 256;
+
+/// What became of handshakes: on which side, who connected to whom, and what came of it.
+pub(crate) type Handshakes = BTreeMap<(Side, &'static str, &'static str), u64>;
+
 /// One open connection, or one that is being opened.
 #[derive(Debug)]
 struct Open {
-    side: Side,
-    peer: SocketAddr,
+    flow: Flow,
+    /// Whether the other end has opened it.
+    inbound: bool,
+    /// Whether it is still to be encrypted.
+    is_shaking: bool,
+    /// What the other end has shown of itself.
+    shown: Option<Facts>,
     orders: mpsc::Sender<(Flow, Bytes)>,
 }
+
+/// A peer, as requests are sent to it.
+type Peer = (Side, Transport, SocketAddr);
 
 /// All stream connections.
 #[derive(Debug)]
 pub(crate) struct Streams {
     open: FxHashMap<ConnId, Open>,
-    by_peer: FxHashMap<(Side, SocketAddr), ConnId>,
+    by_peer: FxHashMap<Peer, ConnId>,
+    /// Connections of others that stand for one to this address of theirs (RFC 5923).
+    aliases: FxHashMap<Peer, ConnId>,
     from_one: FxHashMap<IpAddr, usize>,
+    shaking: FxHashMap<IpAddr, usize>,
+    handshakes: Handshakes,
+    tls: Option<Tls>,
     last: u64,
     events: mpsc::Sender<StreamEvent>,
 }
 
+/// How a new connection is to be opened.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// From where; its port is 0.
+    pub(crate) source: SocketAddr,
+    /// For which of these hosts the certificate must be, if it is to be encrypted.
+    pub(crate) hosts: Vec<String>,
+    /// The certificates that are believed as they are.
+    pub(crate) fingerprints: Vec<[u8; 32]>,
+}
+
 impl Streams {
-    pub(crate) fn new(events: mpsc::Sender<StreamEvent>) -> Streams {
+    pub(crate) fn new(events: mpsc::Sender<StreamEvent>, tls: Option<Tls>) -> Streams {
         Streams {
             open: FxHashMap::default(),
             by_peer: FxHashMap::default(),
+            aliases: FxHashMap::default(),
             from_one: FxHashMap::default(),
+            shaking: FxHashMap::default(),
+            handshakes: Handshakes::new(),
+            tls,
             last: 0,
             events,
         }
     }
 
+    /// From now on, certificates are these.
+    pub(crate) fn set_tls(&mut self, tls: Option<Tls>) {
+        self.tls = tls;
+    }
+
+    /// What is presented and believed now.
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Whether this connection is open, or being opened.
+    pub(crate) fn is_open(&self, conn: ConnId) -> bool {
+        self.open.contains_key(&conn)
+    }
+
+    /// How many are open of this transport.
+    pub(crate) fn len(&self, transport: Transport) -> usize {
+        self.open.values().filter(|open| open.flow.transport == transport).count()
+    }
+
+    /// What became of handshakes.
+    pub(crate) fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
     /// How many are open.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.len()
     }
 
@@ -54,62 +119,147 @@ impl Streams {
         self.from_one.get(&ip).copied().unwrap_or(0)
     }
 
-    /// Takes a connection that somebody has opened to us, and whom the guard has let in.
-    pub(crate) fn accept(&mut self, flow: Flow, stream: TcpStream) {
-        let (conn, carried) = self.enter(flow);
-        tokio::spawn(stream::carry(stream, conn, carried));
+    /// Takes a connection that somebody has opened to us, and whom the guard has let in. Tells why not,
+    /// if it is not taken.
+    pub(crate) fn accept(&mut self, flow: Flow, stream: TcpStream) -> Result<(), &'static str> {
+        let ip = flow.peer.ip();
+        let mut tls = None;
+        if flow.transport == Transport::Tls {
+            let config = self.tls.as_ref().ok_or("there is no certificate any more")?;
+            tls = Some(config.server(flow.side).clone());
+            let of_all: usize = self.shaking.values().sum();
+            let of_one = self.shaking.get(&ip).copied().unwrap_or_default();
+            if of_all >= MOST_HANDSHAKES || of_one >= MOST_HANDSHAKES_FROM_ONE {
+                self.count(flow.side, true, "too-many");
+                return Err("too many TLS handshakes at once");
+            }
+        }
+        let (conn, carried) = self.enter(flow, true);
+        tokio::spawn(opening::accepted(stream, tls, conn, carried));
+        Ok(())
     }
 
     /// Sends by this flow: by its connection, else by another one to the same peer, else by a new
-    /// one from `source`. Tells whether it was taken.
-    pub(crate) fn send(&mut self, flow: Flow, source: SocketAddr, bytes: Bytes) -> bool {
-        let known = flow.conn.filter(|conn| self.open.contains_key(conn));
-        let conn = known.or_else(|| self.by_peer.get(&(flow.side, flow.peer)).copied());
-        let Some(open) = conn.and_then(|conn| self.open.get(&conn)) else {
-            if self.open.len() >= MOST {
-                return false;
-            }
-            let (conn, carried) = self.enter(flow);
-            let taken =
-                self.open.get(&conn).is_some_and(|o| o.orders.try_send((flow, bytes)).is_ok());
-            tokio::spawn(stream::connect(source, conn, carried));
-            return taken;
-        };
-        open.orders.try_send((flow, bytes)).is_ok()
+    /// one. Tells whether it was taken.
+    pub(crate) fn send(&mut self, flow: Flow, way: Way, bytes: Bytes) -> bool {
+        let Some(conn) = self.known(&flow, &way) else { return self.send_anew(flow, way, bytes) };
+        let open = self.open.get(&conn);
+        open.is_some_and(|open| open.orders.try_send((flow, bytes)).is_ok())
     }
 
-    fn enter(&mut self, flow: Flow) -> (ConnId, Carried) {
+    /// The open connection by which this flow goes.
+    fn known(&self, flow: &Flow, way: &Way) -> Option<ConnId> {
+        let peer = (flow.side, flow.transport, flow.peer);
+        let is_open = |conn: &ConnId| self.open.contains_key(conn);
+        let by_alias = || {
+            let conn = self.aliases.get(&peer)?;
+            let shown = self.open.get(conn)?.shown.as_ref()?;
+            // It must be whom we would have asked for (RFC 5923 §8.2).
+            way.hosts.iter().any(|host| shown.is_for(host)).then_some(*conn)
+        };
+        let by_peer = || self.by_peer.get(&peer).copied().or_else(by_alias);
+        flow.conn.filter(is_open).or_else(by_peer)
+    }
+
+    fn send_anew(&mut self, flow: Flow, way: Way, bytes: Bytes) -> bool {
+        let secure = match (flow.transport, flow.side, &self.tls) {
+            (Transport::Tls, Side::Pbx, Some(tls)) => Some(Secure {
+                config: tls.to_pbx.clone(),
+                hosts: way.hosts,
+                fingerprints: way.fingerprints,
+            }),
+            // A phone is reached by the connection that it has opened: nobody could say who it is
+            // that answers there.
+            (Transport::Tls, ..) => return false,
+            _ => None,
+        };
+        if self.open.len() >= MOST {
+            return false;
+        }
+        let (conn, carried) = self.enter(flow, false);
+        let taken = self.open.get(&conn).is_some_and(|o| o.orders.try_send((flow, bytes)).is_ok());
+        tokio::spawn(opening::connect(way.source, secure, conn, carried));
+        taken
+    }
+
+    fn enter(&mut self, flow: Flow, inbound: bool) -> (ConnId, Carried) {
         self.last += 1;
         let conn = ConnId(self.last);
         let (orders, taken) = mpsc::channel(MOST_WAITING);
-        self.open.insert(conn, Open { side: flow.side, peer: flow.peer, orders });
-        self.by_peer.insert((flow.side, flow.peer), conn);
+        let is_shaking = flow.transport == Transport::Tls;
+        self.open.insert(conn, Open { flow, inbound, is_shaking, shown: None, orders });
+        // Who has connected from there by TLS need not be who listens there.
+        let is_whom = !(inbound && flow.side == Side::Pbx && flow.transport == Transport::Tls);
+        if is_whom {
+            self.by_peer.insert((flow.side, flow.transport, flow.peer), conn);
+        }
         *self.from_one.entry(flow.peer.ip()).or_default() += 1;
+        if is_shaking && inbound {
+            *self.shaking.entry(flow.peer.ip()).or_default() += 1;
+        }
         let flow = Flow { conn: Some(conn), ..flow };
-        (conn, Carried { flow, orders: taken, events: self.events.clone() })
+        (conn, Carried { flow, shown: None, orders: taken, events: self.events.clone() })
     }
 
-    /// Strikes out a connection that has ended; tells whose it was.
-    pub(crate) fn closed(&mut self, conn: ConnId) -> Option<SocketAddr> {
+    /// Notes that a connection is encrypted now, and what the other end has shown of itself.
+    pub(crate) fn secured(&mut self, conn: ConnId, shown: Option<Facts>) {
+        let Some(open) = self.open.get_mut(&conn) else { return };
+        open.is_shaking = false;
+        open.shown = shown;
+        let (side, inbound, ip) = (open.flow.side, open.inbound, open.flow.peer.ip());
+        if inbound {
+            less(&mut self.shaking, ip);
+        }
+        self.count(side, inbound, "done");
+    }
+
+    /// Notes that a connection of the PBX's stands for one to this port of its.
+    pub(crate) fn alias(&mut self, conn: ConnId, port: u16) {
+        let Some(open) = self.open.get(&conn) else { return };
+        let Flow { side, transport, peer, .. } = open.flow;
+        self.aliases.insert((side, transport, SocketAddr::new(peer.ip(), port)), conn);
+    }
+
+    /// Strikes out a connection that has ended, and why if it was never encrypted; tells whose it was.
+    pub(crate) fn closed(&mut self, conn: ConnId, failed: Option<Failure>) -> Option<Flow> {
         let open = self.open.remove(&conn)?;
-        if let Entry::Occupied(entry) = self.by_peer.entry((open.side, open.peer))
+        let Flow { side, transport, peer, .. } = open.flow;
+        if let Entry::Occupied(entry) = self.by_peer.entry((side, transport, peer))
             && *entry.get() == conn
         {
             entry.remove();
         }
-        if let Entry::Occupied(mut entry) = self.from_one.entry(open.peer.ip()) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
+        if open.shown.is_some() {
+            self.aliases.retain(|_, other| *other != conn);
         }
-        Some(open.peer)
+        less(&mut self.from_one, peer.ip());
+        if open.is_shaking && open.inbound {
+            less(&mut self.shaking, peer.ip());
+        }
+        if let Some(failure) = failed {
+            self.count(side, open.inbound, failure.as_str());
+        }
+        Some(open.flow)
+    }
+
+    fn count(&mut self, side: Side, inbound: bool, outcome: &'static str) {
+        let way = if inbound { "in" } else { "out" };
+        *self.handshakes.entry((side, way, outcome)).or_default() += 1;
+    }
+}
+
+/// Counts one less, down to nothing.
+fn less(counts: &mut FxHashMap<IpAddr, usize>, ip: IpAddr) {
+    if let Entry::Occupied(mut entry) = counts.entry(ip) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use base::Transport;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
@@ -120,12 +270,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer = listener.local_addr().unwrap();
         let (events, mut told) = mpsc::channel(8);
-        let mut streams = Streams::new(events);
+        let mut streams = Streams::new(events, None);
         let source: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let (side, transport) = (Side::Pbx, Transport::Tcp);
         let flow = Flow { side, transport, local: source, peer, conn: None };
         for request in ["first", "second"] {
-            assert!(streams.send(flow, source, Bytes::from(request)));
+            let way = Way { source, hosts: Vec::new(), fingerprints: Vec::new() };
+            assert!(streams.send(flow, way, Bytes::from(request)));
         }
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut heard = [0; 11];
@@ -136,6 +287,6 @@ mod tests {
             panic!("it is closed");
         };
         assert_eq!(unsent, [flow]);
-        assert_eq!(streams.closed(conn), Some(peer));
+        assert_eq!(streams.closed(conn, None), Some(flow));
     }
 }

@@ -49,7 +49,7 @@ impl Pbx {
     }
 
     fn subscribed(&mut self, now: Moment, server: ServerKey, request: &Message, flow: Flow) {
-        let contact = format!("sip:presence@{}", self.settings.address);
+        let contact = self.contact_as("presence");
         let dialog = Dialog::got(request, flow, self.chance.token(8), &contact);
         let expires = request.expires().unwrap_or(3600);
         let answer = Compose::response_to(request, 200, None)
@@ -167,7 +167,7 @@ impl Pbx {
                 .line(Name::To, format!("<sip:{user}@{domain}>"))
                 .line(Name::CallId, format!("x{}", self.chance.token(10)))
                 .line(Name::CSeq, format!("3 {method}"))
-                .line(Name::Contact, format!("<sip:pbx@{}>", self.settings.address));
+                .line(Name::Contact, format!("<{}>", self.contact_as("pbx")));
             for line in lines {
                 if let Some((name, value)) = line.split_once(':') {
                     request = request.other(name.trim(), value.trim());

@@ -1,7 +1,7 @@
 //! The PBX as a stateful, record-routing, forking proxy (RFC 3261 §16): Call-ID, tags and CSeq are
 //! the same on both sides of it.
 
-use base::{Flow, Moment};
+use base::{Flow, Moment, Transport};
 use sip_core::{ClientKey, ServerKey};
 use sip_msg::{Edit, Message, Name, SipUri};
 
@@ -101,7 +101,11 @@ impl Pbx {
             .set_all(Name::Route, rest)
             .set(Name::MaxForwards, hops.to_string());
         if begins && matches!(request.cseq().1, "INVITE" | "SUBSCRIBE" | "REFER") {
-            let mut recorded = vec![format!("<sip:{own};lr>")];
+            let transport = match self.settings.transport {
+                Transport::Udp => String::new(),
+                stream => format!(";transport={}", stream.in_uri()),
+            };
+            let mut recorded = vec![format!("<sip:{own}{transport};lr>")];
             recorded.extend(request.values(Name::RecordRoute).map(str::to_owned));
             return edit.set_all(Name::RecordRoute, recorded);
         }

@@ -27,6 +27,8 @@ pub struct PbxSettings {
     pub domain: String,
     /// Its address.
     pub address: SocketAddr,
+    /// By which transport it is reached.
+    pub transport: Transport,
     /// Its kind.
     pub style: Style,
     /// Whether REGISTER and INVITE need credentials.
@@ -52,6 +54,7 @@ impl PbxSettings {
         PbxSettings {
             domain: domain.to_owned(),
             address,
+            transport: Transport::Udp,
             style: Style::BackToBack,
             digest: false,
             longest_registration: 3600,
@@ -240,7 +243,16 @@ impl Pbx {
     }
 
     pub(super) fn contact(&self, leg: LegNo) -> String {
-        format!("sip:{}@{}", leg.0, self.settings.address)
+        self.contact_as(&leg.0.to_string())
+    }
+
+    /// A Contact URI of its own with this user.
+    pub(super) fn contact_as(&self, user: &str) -> String {
+        let PbxSettings { address, transport, .. } = &self.settings;
+        match transport {
+            Transport::Udp => format!("sip:{user}@{address}"),
+            stream => format!("sip:{user}@{address};transport={}", stream.in_uri()),
+        }
     }
 
     pub(super) fn send(

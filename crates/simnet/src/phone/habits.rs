@@ -22,6 +22,8 @@ pub struct Account {
     pub proxy: SocketAddr,
     /// By which transport.
     pub transport: Transport,
+    /// Whether its Contact is a `sips` URI (RFC 5630).
+    pub is_sips: bool,
     /// The first of its RTP ports (even), on the address's IP.
     pub rtp_base: u16,
     /// The tone that it sends, in hertz.

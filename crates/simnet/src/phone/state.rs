@@ -1,6 +1,6 @@
 //! All that a phone remembers.
 
-use base::{Chance, Deadlines, Flow, Moment, Side};
+use base::{Chance, Deadlines, Flow, Moment, Side, Transport};
 use sip_core::{Layer, Oversize, Timing};
 use sip_msg::{Draft, Message};
 
@@ -151,9 +151,13 @@ impl Phone {
 
     /// Its Contact URI.
     pub(super) fn contact(&self) -> String {
-        let suffix = if self.account.transport.is_reliable() { ";transport=tcp" } else { "" };
         let said = self.habits.says_address.unwrap_or(self.account.address);
-        format!("sip:{}@{said}{suffix}", self.account.user)
+        let user = &self.account.user;
+        match self.account.transport {
+            _ if self.account.is_sips => format!("sips:{user}@{said}"),
+            Transport::Udp => format!("sip:{user}@{said}"),
+            stream => format!("sip:{user}@{said};transport={}", stream.in_uri()),
+        }
     }
 
     /// Its From value, without tag.

@@ -50,6 +50,18 @@ impl World {
         self.pbx_settings(|pbx| pbx.style = Style::Proxy)
     }
 
+    /// The PBX speaks TLS with the house.
+    pub fn pbx_by_tls(&mut self) -> &mut World {
+        self.pbx_settings(|pbx| pbx.transport = Transport::Tls);
+        let target = format!("sip:{};transport=tls", self.map.pbx);
+        self.with_tls().settings(|settings| settings.pbx_targets = vec![target])
+    }
+
+    /// The house speaks TLS.
+    pub fn with_tls(&mut self) -> &mut World {
+        self.settings(|settings| settings.speaks_tls = true)
+    }
+
     /// Everybody speaks IPv6.
     pub fn on_ipv6(&mut self) -> &mut World {
         self.map = Map::v6();
@@ -168,6 +180,7 @@ impl World {
             address,
             proxy: if is_phone { self.map.phones_side } else { self.map.pbx },
             transport: Transport::Udp,
+            is_sips: false,
             rtp_base: 10_000,
             frequency: frequency(self.seats.len()),
             password: self.pbx_settings.password_of(user),

@@ -201,10 +201,12 @@ impl World {
 
     fn resolve(&mut self, target: usize, uri: &str) {
         let known = self.names.get(uri).cloned();
-        let found = known.or_else(|| uri_address(uri).map(|(address, _)| vec![address]));
+        let literal = uri_address(uri);
+        let transport = literal.map_or(Transport::Udp, |(_, transport)| transport);
+        let found = known.or_else(|| literal.map(|(address, _)| vec![address]));
         let hops = found.unwrap_or_default().into_iter().map(|peer| Flow {
             side: Side::Pbx,
-            transport: Transport::Udp,
+            transport,
             local: self.map.pbx_side,
             peer,
             conn: None,
@@ -261,7 +263,7 @@ impl World {
             self.fail(&format!("the house sends from {} on the side of {}", flow.local, flow.side));
         }
         let checked = self.invariants.sent(flow.local, flow.peer, &message);
-        if flow.transport == Transport::Tcp {
+        if flow.transport.is_reliable() {
             let at = self.seat_at(flow.peer);
             let listens =
                 flow.peer == self.map.pbx || at.is_some_and(|at| self.seats[at].takes_tcp);
@@ -289,7 +291,9 @@ impl World {
         let counts = self.house_side(from).is_some() || self.house_side(to).is_some();
         let conn = match transport {
             Transport::Udp => None,
-            Transport::Tcp => Some(conn.unwrap_or_else(|| self.connection(from, to))),
+            Transport::Tcp | Transport::Tls => {
+                Some(conn.unwrap_or_else(|| self.connection(from, to)))
+            }
         };
         let bytes = message.bytes().clone();
         let parcel = Parcel { from, to, carries: Carries::Sip(transport, conn), bytes };

@@ -159,7 +159,8 @@ impl<O: Copy> Servers<O> {
             Some(Method::Invite) => Machine::Invite(InviteServer::start()),
             _ => Machine::NonInvite(NonInviteServer::start()),
         };
-        let (way_back, listening_port) = (via::way_back(flow, &via), via::listening_port(&via));
+        let (way_back, listening_port) =
+            (via::way_back(flow, &via), via::listening_port(flow.transport, &via));
         let asked = Some(Box::new(Asked { request, source: flow.peer }));
         let server = Server { owner: None, machine, way_back, listening_port, asked, answer: None };
         ServerKey(self.table.insert(print, server))
@@ -169,7 +170,7 @@ impl<O: Copy> Servers<O> {
         let Some(server) = self.table.get_mut(key.0) else { return };
         desk.counts.absorbed += 1;
         // A sender that has connected anew waits on its new connection.
-        if flow.transport.is_reliable() && server.way_back.transport.is_reliable() {
+        if flow.transport.is_reliable() && server.way_back.transport == flow.transport {
             server.way_back = flow;
         }
         if server.step(desk, key, at, ServerEvent::Again) == ServerAct::Resend {

@@ -3,28 +3,27 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use base::{Flow, Transport};
+use base::{Flow, Side, Transport};
 use sip_msg::{Message, Name, Via, via_seen_from};
 use smallvec::SmallVec;
 
 use super::branch::Branch;
 
-/// The port of a Via that names none (RFC 3261 §18.2.2).
-const DEFAULT_PORT: u16 = 5060;
-
 /// The Via of a request of ours, as a value. Datagrams ask for `rport`: the answer then comes
-/// through whatever translates addresses on the way.
+/// through whatever translates addresses on the way. A PBX may send its requests by a TLS connection
+/// that we opened (`alias`, RFC 5923 §5); phones are reached by theirs.
 pub(super) fn of_ours(flow: &Flow, branch: Branch) -> String {
     let transport = flow.transport.in_via();
     let branch = branch.text();
     let port = flow.local.port();
-    let rport = match flow.transport {
-        Transport::Udp => ";rport",
-        Transport::Tcp => "",
+    let wish = match (flow.transport, flow.side) {
+        (Transport::Udp, _) => ";rport",
+        (Transport::Tls, Side::Pbx) => ";alias",
+        (Transport::Tcp | Transport::Tls, _) => "",
     };
     match flow.local.ip() {
-        IpAddr::V4(ip) => format!("SIP/2.0/{transport} {ip}:{port};branch={branch}{rport}"),
-        IpAddr::V6(ip) => format!("SIP/2.0/{transport} [{ip}]:{port};branch={branch}{rport}"),
+        IpAddr::V4(ip) => format!("SIP/2.0/{transport} {ip}:{port};branch={branch}{wish}"),
+        IpAddr::V6(ip) => format!("SIP/2.0/{transport} [{ip}]:{port};branch={branch}{wish}"),
     }
 }
 
@@ -45,14 +44,14 @@ pub(super) fn way_back(flow: Flow, via: &Via<'_>) -> Flow {
     if via.rport().is_some() || !from_where_it_says {
         return flow;
     }
-    let peer = SocketAddr::new(flow.peer.ip(), via.port().unwrap_or(DEFAULT_PORT));
+    let peer = SocketAddr::new(flow.peer.ip(), listening_port(flow.transport, via));
     Flow { peer, ..flow }
 }
 
 /// The port at which the sender listens for a new connection, should the one that it used be closed
 /// before the answer (RFC 3261 §18.2.2).
-pub(super) fn listening_port(via: &Via<'_>) -> u16 {
-    via.port().unwrap_or(DEFAULT_PORT)
+pub(super) fn listening_port(transport: Transport, via: &Via<'_>) -> u16 {
+    via.port().unwrap_or(transport.default_port())
 }
 
 /// Whether what was sent by `sent` was sent by `failed`. What went without a connection of its own

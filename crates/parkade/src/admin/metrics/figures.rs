@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::admin::metrics::histogram::Histogram;
 use crate::admin::metrics::tally::SipTally;
 use crate::media::MediaCounts;
-use crate::sip::GuardCounts;
+use crate::sip::{GuardCounts, Handshakes};
 
 /// How long a turn of the engine may take, in seconds: the bounds of the buckets.
 const TURNS: [f64; 12] =
@@ -32,6 +32,17 @@ impl Counted {
     }
 }
 
+/// What TLS is like.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFigures {
+    /// Connections that are open.
+    pub(crate) connections: usize,
+    /// What became of handshakes.
+    pub(crate) handshakes: Handshakes,
+    /// Our certificates by their file, and until when each holds, in seconds since 1970.
+    pub(crate) certificates: Vec<(String, u64)>,
+}
+
 /// The same at one moment, and what only the task can see.
 #[derive(Debug, Clone)]
 pub(crate) struct Figures {
@@ -39,8 +50,10 @@ pub(crate) struct Figures {
     pub(crate) counted: Counted,
     /// How many inputs wait for the engine.
     pub(crate) waiting: usize,
-    /// Connections that are open.
+    /// TCP connections that are open.
     pub(crate) streams: usize,
+    /// The encrypted ones.
+    pub(crate) tls: TlsFigures,
     /// What the media workers have counted.
     pub(crate) media: MediaCounts,
     /// What was turned away at the door.

@@ -8,7 +8,7 @@ mod scrape;
 mod tally;
 mod text;
 
-pub(crate) use figures::{Counted, Figures};
+pub(crate) use figures::{Counted, Figures, TlsFigures};
 pub(super) use outcomes::Outcomes;
 pub(super) use scrape::scrape;
 pub(super) use text::CONTENT_TYPE;

@@ -175,9 +175,25 @@ fn sip(page: &mut Page, figures: &Figures) {
     page.counters(("parkade_sip_responses", "SIP responses, repetitions included."), responses);
     page.counters(("parkade_sip_keep_alives", "Keep-alives, and what is no SIP."), others);
     page.gauge(("parkade_sip_connections", "Open TCP connections."), figures.streams);
+    tls(page, figures);
     page.gauge(("parkade_engine_waiting", "Inputs that wait for the engine."), figures.waiting);
     let turns = "How long the engine takes for one input, with all that follows from it.";
     page.histogram(("parkade_engine_turn_seconds", turns), &figures.counted.turns);
+}
+
+fn tls(page: &mut Page, figures: &Figures) {
+    let tls = &figures.tls;
+    page.gauge(("parkade_tls_connections", "Open TLS connections."), tls.connections);
+    let handshakes = tls.handshakes.iter().map(|((side, way, outcome), count)| {
+        let side = side.to_string();
+        (labels([("side", side.as_str()), ("way", way), ("outcome", outcome)]), *count)
+    });
+    let what = "TLS handshakes by who connected (in: to us) and what came of it.";
+    page.counters(("parkade_tls_handshakes", what), handshakes);
+    let until = tls.certificates.iter();
+    let until = until.map(|(file, until)| (labels([("file", file.as_str())]), *until as f64));
+    let what = "When each certificate of ours expires, in seconds since 1970.";
+    page.gauges(("parkade_tls_certificate_expires_seconds", what), until);
 }
 
 fn media(page: &mut Page, figures: &Figures) {

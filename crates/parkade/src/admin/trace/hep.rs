@@ -113,7 +113,8 @@ fn packet(seen: &Seen, payload: &[u8], settings: &HepSettings, at: SystemTime) -
         text.extend_from_slice(value);
     };
     let protocol = match seen.flow.transport {
-        Transport::Tcp => TCP,
+        // What was seen is what is in it.
+        Transport::Tcp | Transport::Tls => TCP,
         Transport::Udp => UDP,
     };
     match (from.ip(), to.ip()) {

@@ -47,7 +47,7 @@ pub(crate) fn pcap<'s>(
         let mut packet = Vec::with_capacity(bytes.len() + 60);
         let written = match seen.flow.transport {
             Transport::Udp => ip.udp(from.port(), to.port()).write(&mut packet, bytes),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let acknowledged = *sent.entry((to, from)).or_insert(1);
                 let number = sent.entry((from, to)).or_insert(1);
                 let segment = ip.tcp(from.port(), to.port(), *number, WINDOW);
