@@ -12,6 +12,7 @@ use crate::cli::ends::{bad, failed, tell};
 use crate::cli::line::Place;
 use crate::config::{Role, default_sockets, load};
 use crate::console;
+use crate::hostile::harmless_json;
 
 /// Whom to ask.
 fn asker(place: Place) -> Result<Asker, ExitCode> {
@@ -35,7 +36,7 @@ fn show<T: DeserializeOwned>(
         Err(code) => return code,
     };
     let text: Result<String, CannotAsk> = if json {
-        asker.read(path).map(|body| format!("{}\n", String::from_utf8_lossy(&body)))
+        asker.read(path).map(|body| format!("{}\n", harmless_json(&String::from_utf8_lossy(&body))))
     } else {
         asker.get(path).map(|list| table(&list))
     };

@@ -1,14 +1,14 @@
 //! Lines of the log into which nobody outside can write what is no text: no line of their own, no order to a terminal, no
 //! change of direction. What would be one is seen as an escape.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, FormatFields, Writer};
 use tracing_subscriber::fmt::writer::MakeWriter;
 
-use crate::hostile::is_hostile;
+use crate::hostile::{harmless_json, is_hostile};
 
 /// The fields of a line of text, the message among them.
 #[derive(Debug)]
@@ -55,18 +55,7 @@ pub(super) struct JsonLine<W>(W);
 
 impl<W: io::Write> io::Write for JsonLine<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let mut line = String::with_capacity(text.len());
-        for c in text.chars() {
-            if c != '\n' && is_hostile(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string does not fail.
-                    let _ = write!(line, "\\u{unit:04x}");
-                }
-            } else {
-                line.push(c);
-            }
-        }
+        let line = harmless_json(&String::from_utf8_lossy(bytes));
         self.0.write_all(line.as_bytes())?;
         Ok(bytes.len())
     }
