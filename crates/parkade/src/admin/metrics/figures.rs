@@ -7,9 +7,12 @@ use crate::admin::metrics::tally::SipTally;
 use crate::media::MediaCounts;
 use crate::sip::{GuardCounts, Handshakes};
 
-/// How long a turn of the engine may take, in seconds: the bounds of the buckets.
-const TURNS: [f64; 12] =
-    [10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 100e-3];
+/// How long a turn of the engine may take, in seconds: the bounds of the buckets. They are close together where the
+/// slowest of a hundred lies, so that it is seen when that changes.
+const TURNS: [f64; 17] = [
+    10e-6, 25e-6, 50e-6, 75e-6, 100e-6, 125e-6, 150e-6, 200e-6, 250e-6, 350e-6, 500e-6, 1e-3,
+    2.5e-3, 5e-3, 10e-3, 25e-3, 100e-3,
+];
 
 /// What the engine's task has counted since it began.
 #[derive(Debug, Clone)]
