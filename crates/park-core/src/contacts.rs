@@ -182,6 +182,18 @@ impl Contacts {
         self.by_aor.get(aor).cloned().unwrap_or_default()
     }
 
+    /// Of an extension that has more bindings than `most`, the one that ends first; not `newest`.
+    pub(crate) fn too_many(
+        &self,
+        aor: &Aor,
+        newest: BindingKey,
+        most: usize,
+    ) -> Option<BindingKey> {
+        let keys = self.by_aor.get(aor).filter(|keys| keys.len() > most)?;
+        let others = keys.iter().copied().filter(|key| *key != newest);
+        others.min_by_key(|key| self.bindings.get(*key).map(|binding| binding.expires))
+    }
+
     /// Whether the extension has a binding.
     pub(crate) fn knows(&self, aor: &Aor) -> bool {
         self.by_aor.contains_key(aor)

@@ -23,7 +23,7 @@ use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
 use crate::watches::Watches;
 use crate::words::{Input, Output};
-use crate::{lamps, operator, reception, register, watches};
+use crate::{caps, lamps, operator, reception, register, watches};
 
 /// The whole signalling of Parkade as one machine.
 pub struct Engine {
@@ -180,6 +180,9 @@ fn hear(house: &mut House, flow: Flow, bytes: Bytes) {
             let uri = message.is_request().then(|| message.uri());
             if uri.is_some() && standing::of(house, &flow, uri) == Standing::Foreign {
                 return house.drop_message(flow.peer, "not the PBX, on its side");
+            }
+            if uri.is_some_and(|uri| caps::is_overrun(house, &flow, uri)) {
+                return house.drop_message(flow.peer, "too many transactions");
             }
             let heard = house.layer.hear(house.at, flow, message);
             take(house, heard);

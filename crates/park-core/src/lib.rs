@@ -7,11 +7,13 @@
 //! - `lots` settles who gets a slot and who gets a call;
 //! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
 //! - `operator` does what operators order, and reads what they ask for;
+//! - `caps` says how much there may be of everything;
 //! - `standing` tells who speaks before a message is read;
 //! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
 mod calls;
+mod caps;
 mod command;
 mod contacts;
 mod engine;
@@ -32,6 +34,7 @@ mod uplink;
 mod watches;
 mod words;
 
+pub use caps::Caps;
 pub use command::{
     BindingView, CallState, CallView, CallsIn, Command, Counts, GroupView, LegMedia, LegStage,
     LegView, LegsIn, LotView, Malformed, Metrics, NoticesTold, PairsOf, ParkedState, ParkedView,

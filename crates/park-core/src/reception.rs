@@ -11,6 +11,7 @@ use crate::calls::{
     has_call, held_call, may_come, may_go, may_reach, meant_by_soft_key, only_sdp, open, reserve,
     start, uri_towards_pbx,
 };
+use crate::caps;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey, ParkedKey};
@@ -259,7 +260,10 @@ fn go_through(
         "INVITE" | "SUBSCRIBE" if house.draining => {
             house.refuse(server, &request, &Refusal::Draining);
         }
-        "INVITE" | "SUBSCRIBE" | "REFER" => open(house, server, request, flow, caller, callee),
+        "INVITE" | "SUBSCRIBE" | "REFER" => match caps::room_for_legs(house) {
+            Ok(()) => open(house, server, request, flow, caller, callee),
+            Err(refusal) => house.refuse(server, &request, &refusal),
+        },
         _ => {
             let mut pass = Pass::new(server, request, flow, PassKind::Plain, callee.hops);
             pass.uri = callee.uri.into();

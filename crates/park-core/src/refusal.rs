@@ -62,6 +62,9 @@ pub(crate) enum Refusal {
     /// The phone has as many subscriptions as it may have.
     #[error("this phone has too many subscriptions")]
     TooMany,
+    /// There is as much as there may be.
+    #[error("too many {0}")]
+    Busy(&'static str),
     /// The PBX has no address.
     #[error("the PBX cannot be reached")]
     NoPbx,
@@ -91,7 +94,8 @@ impl Refusal {
             Refusal::NoSips => 416,
             Refusal::SipsNotAllowed(_) => 480,
             Refusal::BadSdp(_) => 400,
-            Refusal::NoPorts | Refusal::Draining | Refusal::TooMany | Refusal::NoPbx => 503,
+            Refusal::NoPorts | Refusal::Draining | Refusal::NoPbx => 503,
+            Refusal::TooMany | Refusal::Busy(_) => 503,
             Refusal::Status(status, _) => *status,
         }
     }
@@ -109,7 +113,7 @@ impl Refusal {
     /// When to try again, in seconds, where that helps.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
-            Refusal::Draining | Refusal::TooMany => Some(30),
+            Refusal::Draining | Refusal::TooMany | Refusal::Busy(_) => Some(30),
             Refusal::NoPorts | Refusal::NoPbx => Some(5),
             _ => None,
         }

@@ -8,6 +8,7 @@ use sip_core::ServerKey;
 use sip_msg::{Edit, Message, Name, NameAddr, SipUri};
 
 use crate::calls::{Pass, PassKind, is_sips, may_go, start, uri_towards_pbx};
+use crate::caps;
 use crate::contacts::{Aor, Binding, token_of};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey};
@@ -21,6 +22,9 @@ pub(crate) fn pass_on(house: &mut House, server: ServerKey, request: Message, fl
         Ok(hops) => hops,
         Err(refusal) => return house.refuse(server, &request, &refusal),
     };
+    if let Err(refusal) = caps::room_for_binding(house, &flow) {
+        return house.refuse(server, &request, &refusal);
+    }
     let uri = uri_towards_pbx(house, &request, &flow, hops.first());
     let mut pass = Pass::new(server, request, flow, PassKind::Register, hops);
     pass.uri = uri.into();
@@ -117,11 +121,16 @@ pub(crate) fn learn(house: &mut House, pass: &Pass, response: &Message) {
 }
 
 fn bind(house: &mut House, binding: Binding) {
-    let (expires, at) = (binding.expires, binding.flow.peer);
+    let (expires, at, aor) = (binding.expires, binding.flow.peer, binding.aor.clone());
     let (extension, domain) = (binding.aor.extension.to_string(), binding.aor.domain.to_string());
     let (key, fresh, wants_to_know) = house.contacts.bind(binding);
     house.alarms.set(Alarm::Binding(key), expires);
     house.tell(None, Fact::Registered { extension, domain, at, fresh });
+    if let Some(first) =
+        house.contacts.too_many(&aor, key, house.settings.caps.bindings_per_extension)
+    {
+        unbind(house, first);
+    }
     if wants_to_know {
         house.to_greet.push(key);
     }

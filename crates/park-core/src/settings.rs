@@ -7,6 +7,8 @@ use base::{Domain, Extension, LotName};
 use dialects::{InfoMatcher, Profiles};
 use regex::Regex;
 
+use crate::caps::Caps;
+
 /// A network: address and prefix length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
@@ -96,6 +98,8 @@ pub struct Settings {
     pub first_version: u32,
     /// How long an address that kept silent is passed over.
     pub failover_rest: Duration,
+    /// How much there may be of everything.
+    pub caps: Caps,
 }
 
 /// One lot.
@@ -313,6 +317,7 @@ impl Default for Settings {
             profiles: Profiles::default(),
             first_version: 0,
             failover_rest: Duration::from_secs(30),
+            caps: Caps::default(),
         }
     }
 }

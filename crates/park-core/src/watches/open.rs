@@ -7,6 +7,7 @@ use sip_core::{Dialog, NotOurs, ServerKey};
 use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::calls::{event_of, is_sips};
+use crate::caps;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, WatchKey};
 use crate::lots;
@@ -88,7 +89,10 @@ fn may_open(
     if request.contacts().next().is_none() {
         return Err(Refusal::Status(400, "a SUBSCRIBE needs a Contact".into()));
     }
-    if house.watches.held_by(holder).len() >= MOST { Err(Refusal::TooMany) } else { Ok(()) }
+    if house.watches.held_by(holder).len() >= MOST {
+        return Err(Refusal::TooMany);
+    }
+    caps::room_for_subscription(house)
 }
 
 /// For how many seconds a SUBSCRIBE is; nothing if that was refused.

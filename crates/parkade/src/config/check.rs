@@ -86,7 +86,7 @@ pub(super) fn examine(
     settings.admin = admin::read(&root, folder);
     settings.trace = trace::read(&root);
     settings.admin.records = records::read(&root, folder);
-    settings.security = security::read(&root);
+    settings.security = security::read(&root, &mut settings.engine.caps);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();

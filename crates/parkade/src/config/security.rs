@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use park_core::Network;
+use park_core::{Caps, Network};
 
 use crate::config::raw::Table;
 use crate::config::words;
@@ -105,7 +105,7 @@ impl Default for SecuritySettings {
     }
 }
 
-pub(super) fn read(root: &Table<'_, '_>) -> SecuritySettings {
+pub(super) fn read(root: &Table<'_, '_>, caps: &mut Caps) -> SecuritySettings {
     let usual = SecuritySettings::default();
     let table = root.table("security");
     let rate = |key, usual| table.parsed(key, rate).unwrap_or(usual);
@@ -143,6 +143,13 @@ pub(super) fn read(root: &Table<'_, '_>) -> SecuritySettings {
             usual.connections_per_source,
         ),
     };
+    let most = 1..=10_000_000;
+    caps.transactions = number("transactions", 1_000..=10_000_000, caps.transactions);
+    caps.legs = number("legs", most.clone(), caps.legs);
+    caps.subscriptions = number("subscriptions", most.clone(), caps.subscriptions);
+    caps.bindings = number("bindings", most.clone(), caps.bindings);
+    caps.bindings_per_extension =
+        number("bindings_per_extension", most, caps.bindings_per_extension);
     if settings.longest_ban < settings.ban {
         table.doubt("longest_ban", "it is shorter than ban, with which a source begins");
     }

@@ -1,0 +1,37 @@
+//! What hostile input is thrown at. Each harness takes any bytes and panics if a promise is broken: nothing else may
+//! happen, whatever the bytes are. `fuzz/` has libFuzzer look for such bytes, `tests/corpus.rs` plays what has been
+//! collected and what can be made of it, on every run of the tests.
+//!
+//! - `wire`: messages, streams cut into messages, SDP;
+//! - `bodies`: INFO bodies, XML;
+//! - `sound`: packets at the relay;
+//! - `house`: datagrams, answers, time and orders at the engine; `parties`: what those around it say;
+//! - `spoil`: what can be made of a sample; `bytes`: choices out of bytes.
+#![forbid(unsafe_code)]
+
+mod bodies;
+mod bytes;
+mod house;
+mod parties;
+mod sound;
+mod spoil;
+mod wire;
+
+pub use bodies::{info, xml};
+pub use house::engine;
+pub use sound::rtp;
+pub use spoil::spoilt;
+pub use wire::{message, sdp};
+
+/// A harness.
+pub type Harness = fn(&[u8]);
+
+/// All of them, by the names of their targets.
+pub const TARGETS: [(&str, Harness); 6] = [
+    ("message", message),
+    ("sdp", sdp),
+    ("info", info),
+    ("xml", xml),
+    ("rtp", rtp),
+    ("engine", engine),
+];
