@@ -134,6 +134,8 @@ def life(report, deb):
             holds(f"{name} is {of_process(name)}", int(of_process(name), 16) == 0)
         holds("it may gain privileges", of_process("NoNewPrivs") == "1")
         holds("its system calls are not filtered", of_process("Seccomp") == "2")
+        holds(f"its memory may be {shown('MemoryMax')}", shown("MemoryMax") == str(1 << 30))
+        holds("it sees devices", shown("PrivateDevices") == "yes")
         print("   " + next((line for line in journal().splitlines() if "io_uring" in line), "no word of io_uring"))
     with report.step("root and its group may ask it, others may not"):
         run("parkade", "parked")
