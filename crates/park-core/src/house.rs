@@ -174,7 +174,7 @@ impl House {
         if let Some(warning) = refusal.warning() {
             draft = draft.other("Warning", warning);
         }
-        draft = draft.other("Reason", format!("SIP;cause={status};text=\"{refusal}\""));
+        draft = draft.line(Name::Reason, refusal.reason());
         self.layer.respond(self.at, server, status, &draft.finish());
         self.tell_refused(request.call_id(), asked, request.from().uri().to_string(), refusal);
     }

@@ -100,6 +100,18 @@ impl Refusal {
         }
     }
 
+    /// The value of a Reason line (RFC 3326 §2) that says so. What was asked may stand in it: it cannot end the quotes.
+    pub(crate) fn reason(&self) -> String {
+        let mut value = format!("SIP;cause={};text=\"", self.status());
+        for letter in self.to_string().chars() {
+            if matches!(letter, '"' | '\\') {
+                value.push('\\');
+            }
+            value.push(letter);
+        }
+        value + "\""
+    }
+
     /// Which types of bodies would have done, where it was the type.
     pub(crate) fn accept(&self) -> Option<&'static str> {
         matches!(self, Refusal::NotSdp).then_some("application/sdp")
@@ -117,5 +129,17 @@ impl Refusal {
             Refusal::NoPorts | Refusal::NoPbx => Some(5),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_cannot_end_the_quotes_of_a_reason() {
+        let asked = Refusal::NoSuchPlace(SlotName::from("7\";x=\\1"));
+        let wanted = r#"SIP;cause=404;text="no such place to park: 7\";x=\\1""#;
+        assert_eq!(asked.reason(), wanted);
     }
 }

@@ -24,7 +24,7 @@ stories! {
         w.phones(["ben", "carl"]);
         w.subscribe("ben", "dialog", "701").settle();
         w.subscribe("carl", "dialog", "701").settle();
-        w.answered_with("carl", "SUBSCRIBE", 503);
+        w.was_told(|fact| matches!(fact, Fact::Refused { status: 503, .. }));
         w.subscribe_again("ben").settle();
         assert_eq!(w.counts().watches, 1);
     }
