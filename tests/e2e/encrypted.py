@@ -4,7 +4,9 @@ import glob
 import os
 import re
 import signal
+import socket
 import subprocess
+import time
 
 import stories
 from processes import Failure, find_program, takes_tcp, until
@@ -77,6 +79,35 @@ def serial(port):
     return shown and shown.group(0)
 
 
+def metrics(scene):
+    """What Prometheus is told."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(5)
+        door.connect(scene.socket)
+        door.sendall(b"GET /metrics HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n")
+        text = b""
+        while chunk := door.recv(65536):
+            text += chunk
+    return text.decode("utf-8", "replace")
+
+
+def counted(scene, side, way, outcome):
+    """How many handshakes came to that."""
+    line = rf'^parkade_tls_handshakes_total{{side="{side}",way="{way}",outcome="{outcome}"}} (\d+)'
+    found = re.search(line, metrics(scene), re.M)
+    return int(found.group(1)) if found else 0
+
+
+def throws(port, words):
+    """Somebody says this to a port, and goes when it is hung up on."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as stream:
+        stream.sendall(words)
+        try:
+            return stream.recv(4096)
+        except ConnectionResetError:
+            return b""
+
+
 def play(report, peers, parkade):
     """All stories of TLS, or why they cannot be played."""
     if not any(glob.glob(pattern) for pattern in MODULES):
@@ -94,8 +125,8 @@ def calls(report, peers, parkade):
     with report.story("TLS towards phones and PBX", scene):
         with report.step("Parkade starts and says which certificates it has"):
             scene.start_parkade(parkade)
-            if "house.pem: for sip.test, 127.0.0.1; expires on " not in scene.parkade.text():
-                raise Failure("its log says nothing of house.pem")
+            line = "house.pem: for sip.test, 127.0.0.1; expires on "
+            until("the log tells of house.pem", lambda: line in scene.parkade.text())
         with report.step("openssl agrees on TLS 1.2 and 1.3, and not on 1.1"):
             for version, wanted in (("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)):
                 said = looks(scene.phones_tls, version, "-brief", "-cipher", "DEFAULT:@SECLEVEL=0")
@@ -136,6 +167,20 @@ def calls(report, peers, parkade):
             certificates.sign("house", "DNS:sip.test,IP:127.0.0.1")
             scene.parkade.process.send_signal(signal.SIGHUP)
             until("another certificate is shown", lambda: serial(scene.phones_tls) != before, 4, 0.2)
+        with report.step("who speaks plain SIP there, or TLS where there is none, is told apart in log and metrics"):
+            if throws(scene.phones_tls, b"OPTIONS sip:127.0.0.1 SIP/2.0\r\n\r\n").startswith(b"SIP/"):
+                raise Failure("plain SIP is answered at the port of TLS")
+            looks(scene.phones_port)
+            for line in ("it does not speak TLS; plain SIP is for", "it speaks TLS to a socket without"):
+                until(f"the log says: {line}", lambda line=line: line in scene.parkade.text())
+            until("it is counted", lambda: counted(scene, "phones", "in", "not-tls") == 1)
+        with report.step("the metrics tell how many handshakes there were, and when the certificates expire"):
+            if counted(scene, "phones", "in", "done") < 3 or not counted(scene, "pbx", "out", "done"):
+                raise Failure("the handshakes of three phones and with the PBX are not counted")
+            expire = re.findall(r'^parkade_tls_certificate_expires_seconds{file="(.*?)"} (\S+)', metrics(scene), re.M)
+            left = {os.path.basename(file): (float(at) - time.time()) / 86400 for file, at in expire}
+            if not left or any(not 29 < days <= 30 for days in left.values()):
+                raise Failure(f"the certificates expire in days: {left}")
         with report.step("105 hangs up and 101 is told"):
             mark = carol.mark()
             alice.command("hangup")
@@ -153,6 +198,7 @@ def a_pbx_that_is_another(report, peers, parkade):
         certificates = Certificates(os.path.join(peers.folder, f"certificates-{name}"))
         try:
             certificates.pbx = certificates.sign("pbx", names, days)
+            certificates.house = certificates.sign("house", "DNS:sip.test,IP:127.0.0.1", "5")
         except subprocess.CalledProcessError:
             report.skipped(f"a PBX whose certificate is {name}", "this openssl makes no such certificate")
             continue
@@ -161,9 +207,17 @@ def a_pbx_that_is_another(report, peers, parkade):
             with report.step("Parkade and its PBX start"):
                 until("the PBX listens", lambda: takes_tcp("127.0.0.1", scene.pbx_port))
                 scene.start_parkade(parkade)
+            with report.step("the log warns of a certificate of ours that expires soon, and parkade check says so"):
+                line = re.compile(r"house.pem expires on \S+, in [45] days; renew it")
+                until("the log warns", lambda: line.search(scene.parkade.text()))
+                done = subprocess.run([parkade, "check", scene.config], capture_output=True, text=True, timeout=10)
+                if not re.search(r"house.pem: for sip.test, 127.0.0.1; expires on \S+, in [45] days", done.stdout):
+                    raise Failure(f"parkade check says {done.stdout}")
             with report.step("a phone is answered 503, the log says why, and the PBX has got nothing"):
                 phone = scene.phone("103", "tls")
                 until("503", lambda: phone.saw("SIP/2.0 503", "REGISTER\n"))
                 until("the log says why", lambda: wanted in scene.parkade.text())
                 if "pbx: REGISTER" in scene.pbx.text():
                     raise Failure("the PBX has got a REGISTER")
+                if not counted(scene, "pbx", "out", "certificate"):
+                    raise Failure("it is not counted")

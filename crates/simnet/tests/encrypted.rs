@@ -73,6 +73,38 @@ stories! {
     }
 }
 
+#[test]
+fn a_park_that_comes_without_tls_to_a_call_with_tls_is_refused_and_the_call_goes_on() {
+    let mut w = World::new();
+    phones_by_tls(&mut w);
+    w.talk("anna", "ben");
+    let said = w.ladder().since(0);
+    let is = |m: &Message| m.cseq().1 == "INVITE";
+    let invite = said.messages("house", "ben").into_iter().find(|m| is(m)).unwrap();
+    let answer = said.messages("ben", "house").into_iter().find(|m| is(m) && m.status() == 200);
+    let own = invite.contacts().next().unwrap().uri().to_owned();
+    let refer = format!(
+        "REFER {own} SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.101:5060;branch=z9hG4bKforged\r\n\
+         Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 900 REFER\r\n\
+         Contact: <sip:101@10.0.0.101:5060>\r\nRefer-To: <sip:701@pbx.example>\r\n\
+         Content-Length: 0\r\n\r\n",
+        answer.unwrap().get(Name::To).unwrap(),
+        invite.get(Name::From).unwrap(),
+        invite.call_id(),
+    );
+    let mark = w.ladder().len();
+    w.throw("ben", refer.as_bytes()).settle();
+    let answers = w.ladder().since(mark);
+    let answers: Vec<u16> = answers
+        .messages("house", "ben")
+        .into_iter()
+        .filter(|m| m.cseq().1 == "REFER")
+        .map(Message::status)
+        .collect();
+    assert_eq!(answers, [403]);
+    w.talking("anna", "ben").hang_up("ben").settle().tidy();
+}
+
 fn refusals(w: &World, to: &str) -> Vec<(u16, Option<String>)> {
     let refused = |m: &Message| (m.status(), m.get(Name::Warning).map(str::to_owned));
     let said = w.ladder().since(0);

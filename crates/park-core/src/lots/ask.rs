@@ -1,6 +1,6 @@
 //! What is asked, in terms of the lots: which lot a number belongs to, who asks, and what they may.
 
-use base::{Domain, Extension, Flow, LotName, Moment, SlotName};
+use base::{Domain, Extension, Flow, LotName, Moment, SlotName, Transport};
 use dialects::{Codes, Dialled, Invite, OrbitAsk, Place, Refer, is_in_ranges};
 use sip_msg::{Message, NameAddr, SipUri};
 
@@ -224,8 +224,12 @@ fn by_stream_of_its_own(house: &House, aor: &Aor, flow: &Flow) -> Option<Binding
 pub(crate) fn entitled(house: &House, leg: &Leg, flow: &Flow) -> Result<(), Refusal> {
     let live = leg.binding.and_then(|key| house.contacts.get(key));
     let by_its_way = live.is_some_and(|binding| {
-        binding.flow.peer == flow.peer
-            || (flow.transport.is_reliable() && binding.flow.peer.ip() == flow.peer.ip())
+        let bound = binding.flow;
+        // Whoever has registered by TLS asks by TLS: anybody may write its address on a datagram.
+        let is_as_safe = bound.transport != Transport::Tls || flow.transport == Transport::Tls;
+        let is_there = bound.peer == flow.peer
+            || (flow.transport.is_reliable() && bound.peer.ip() == flow.peer.ip());
+        is_there && is_as_safe
     });
     if by_its_way || is_trusted(house, flow) { Ok(()) } else { Err(Refusal::NotEntitled) }
 }

@@ -264,6 +264,67 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::sip::event::Ended;
+    use crate::tls::{CertificateFiles, TlsSettings};
+
+    fn tls(folder: &std::path::Path) -> Tls {
+        let made = rcgen::generate_simple_self_signed(["sip.example".to_owned()]).unwrap();
+        let (certificate, key) = (folder.join("own.pem"), folder.join("own.key"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let certificates = vec![CertificateFiles { certificate, key }];
+        Tls::load(&TlsSettings { certificates, ..TlsSettings::default() }).unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_get_on_with_handshakes_has_only_so_many_and_the_next_who_is_done_makes_room()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = listener.local_addr().unwrap();
+        let (events, mut told) = mpsc::channel(8);
+        let mut streams = Streams::new(events, Some(tls(folder.path())));
+        let mut stalled = std::collections::VecDeque::new();
+        let (side, transport) = (Side::Phones, Transport::Tls);
+        let mut answers = Vec::new();
+        for _ in 0..=MOST_HANDSHAKES_FROM_ONE {
+            stalled.push_back(TcpStream::connect(local).await.unwrap());
+            let (stream, peer) = listener.accept().await.unwrap();
+            answers.push(streams.accept(Flow { side, transport, local, peer, conn: None }, stream));
+        }
+        assert_eq!(answers.pop(), Some(Err("too many TLS handshakes at once")));
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(streams.handshakes()[&(side, "in", "too-many")], 1);
+        stalled.pop_front();
+        let Some(StreamEvent::Closed { conn, ended: Ended::NotSecured(failed), .. }) =
+            told.recv().await
+        else {
+            panic!("it is closed");
+        };
+        streams.closed(conn, Some(failed.failure));
+        assert_eq!(streams.handshakes()[&(side, "in", "gone")], 1);
+        let _last = TcpStream::connect(local).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        assert_eq!(
+            streams.accept(Flow { side, transport, local, peer, conn: None }, stream),
+            Ok(())
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_connects_to_a_phone_by_tls_and_nothing_for_tls_goes_by_tcp() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        let (events, _told) = mpsc::channel(8);
+        let mut streams = Streams::new(events, Some(tls(folder.path())));
+        let source: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let way = || Way { source, hosts: Vec::new(), fingerprints: Vec::new() };
+        let flow =
+            |transport| Flow { side: Side::Phones, transport, local: source, peer, conn: None };
+        assert!(streams.send(flow(Transport::Tcp), way(), Bytes::from_static(b"plain")));
+        assert!(!streams.send(flow(Transport::Tls), way(), Bytes::from_static(b"secret")));
+    }
 
     #[tokio::test]
     async fn what_was_sent_on_a_connection_that_we_opened_is_lost_when_it_closes() {

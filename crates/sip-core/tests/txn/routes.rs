@@ -86,6 +86,47 @@ fn our_via_names_the_flow() {
     }
 }
 
+fn tls(flow: Flow) -> Flow {
+    Flow { transport: Transport::Tls, conn: Some(ConnId(1)), ..flow }
+}
+
+#[test]
+fn only_the_pbx_is_told_that_it_may_send_its_requests_by_a_connection_of_ours() {
+    let mut room = Room::new();
+    for (flow, start, has_alias) in [
+        (tls(udp()), "SIP/2.0/TLS 192.0.2.1:5060;branch=z9hG4bK", false),
+        (tls(pbx()), "SIP/2.0/TLS 192.0.2.1:5080;branch=z9hG4bK", true),
+    ] {
+        room.ask(flow, "OPTIONS");
+        let request = room.sent_one();
+        assert!(request.via().as_str().starts_with(start), "{}", request.via().as_str());
+        assert_eq!(request.via().param("alias").is_some(), has_alias);
+        assert!(request.via().rport().is_none());
+    }
+}
+
+#[test]
+fn an_answer_that_came_by_tls_goes_by_tls_whatever_else_the_request_comes_by() {
+    let mut room = Room::new();
+    let via = "SIP/2.0/TLS 192.0.2.103;branch=z9hG4bK1";
+    let options = Asked { via: via.into(), ..asked("OPTIONS") };
+    let server = room.admit(tls(udp()), &options);
+    room.layer.closed(room.now, ConnId(1));
+    // Somebody repeats it where anybody can listen.
+    let plain = Flow { conn: Some(ConnId(2)), ..tcp() };
+    assert_eq!(word(&room.hear(plain, &options.read())), "-");
+    room.respond(server, 200, "x");
+    let peer = "192.0.2.103:5061".parse().unwrap();
+    assert_eq!(room.sent().remove(0).0, Flow { conn: None, peer, ..tls(udp()) });
+}
+
+#[test]
+fn what_is_large_and_goes_by_tls_stays_there() {
+    let mut room = Room::new();
+    ask_large(&mut room, tls(pbx()), "MESSAGE", Oversize::TryTcp);
+    assert_eq!(room.sent().remove(0).0, tls(pbx()));
+}
+
 fn ask_large(room: &mut Room, flow: Flow, method: &str, oversize: Oversize) -> ClientKey {
     let draft = outline(method).body("text/plain", vec![b'x'; 1_300]).finish();
     room.layer.request(room.now, flow, OWNER, &draft, oversize)
