@@ -27,8 +27,9 @@ pub(super) async fn lift(
     Path(address): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let ip: IpAddr = address.parse().map_err(|_| {
-        let detail = format!("{address:?} is no IP address; write one such as 192.0.2.66");
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        let detail =
+            format!("{address:?} is no IP address, and not banned; write one such as 192.0.2.66");
+        Problem::new(StatusCode::NOT_FOUND, detail)
     })?;
     if desk.unban(ip).await? == 0 {
         return Err(Problem::new(StatusCode::NOT_FOUND, format!("{ip} is not banned")));
