@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// Which side of the house: towards the phones or towards the PBX.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Side {
     /// Towards the phones.
     Phones,
@@ -32,7 +34,7 @@ impl fmt::Display for Side {
 }
 
 /// A SIP transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// Datagrams; requests are retransmitted by us.
     Udp,
@@ -92,7 +94,7 @@ impl Transport {
 pub struct ConnId(pub u64);
 
 /// A way between one of our sockets and one peer. What came by a flow is answered by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
     /// The side of the house on which the peer is.
     pub side: Side,
@@ -103,7 +105,9 @@ pub struct Flow {
     pub local: SocketAddr,
     /// The peer's address.
     pub peer: SocketAddr,
-    /// The connection, when one is known. A stream flow without it is connected on first use.
+    /// The connection, when one is known. A stream flow without it is connected on first use. It does
+    /// not outlive the program, and so is not kept.
+    #[serde(skip)]
     pub conn: Option<ConnId>,
 }
 

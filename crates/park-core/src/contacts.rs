@@ -4,20 +4,22 @@ use std::net::{IpAddr, SocketAddr};
 
 use base::{Domain, Extension, Flow, Moment};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 
+use crate::journal::Changes;
 use crate::keys::BindingKey;
 use crate::lamps::NoticeLine;
 
 /// An address of record: an extension in its domain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Aor {
     pub(crate) extension: Extension,
     pub(crate) domain: Domain,
 }
 
 /// One registered Contact.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Binding {
     pub(crate) aor: Aor,
     /// The Contact URI as the phone gave it.
@@ -51,6 +53,7 @@ pub(crate) struct Contacts {
     by_peer: FxHashMap<SocketAddr, Vec<BindingKey>>,
     /// How many bindings there are at an address.
     homes: FxHashMap<IpAddr, u32>,
+    pub(crate) changes: Changes<BindingKey>,
 }
 
 /// What stands for a phone's Contact towards the PBX: the same for each refresh, and after a restart.
@@ -106,6 +109,7 @@ impl Contacts {
         if let Some(&key) = self.by_token.get(&binding.token)
             && let Some(known) = self.bindings.get_mut(key)
         {
+            self.changes.note(key);
             let fresh = known.call_id != binding.call_id;
             let (was, is) = (known.flow.peer, binding.flow.peer);
             known.contact = binding.contact;
@@ -126,6 +130,7 @@ impl Contacts {
         let aor = binding.aor.clone();
         let peer = binding.flow.peer;
         let key = self.bindings.insert(binding);
+        self.changes.note(key);
         self.by_token.insert(token, key);
         self.by_peer.entry(peer).or_default().push(key);
         *self.homes.entry(peer.ip()).or_default() += 1;
@@ -136,6 +141,7 @@ impl Contacts {
     /// Takes a binding out.
     pub(crate) fn unbind(&mut self, key: BindingKey) -> Option<Binding> {
         let binding = self.bindings.remove(key)?;
+        self.changes.note(key);
         self.by_token.remove(&binding.token);
         remove(&mut self.by_aor, &binding.aor, key);
         remove(&mut self.by_peer, &binding.flow.peer, key);
@@ -168,6 +174,7 @@ impl Contacts {
     }
 
     pub(crate) fn get_mut(&mut self, key: BindingKey) -> Option<&mut Binding> {
+        self.changes.note(key);
         self.bindings.get_mut(key)
     }
 

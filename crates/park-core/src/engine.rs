@@ -3,16 +3,18 @@
 
 use std::time::Duration;
 
-use base::{Chance, Deadlines, Flow, Moment, Side};
+use base::{Chance, Flow, Moment, Side};
 use bytes::Bytes;
 use dialects::{Template, Templates};
 use rtp_flow::Leases;
 use sip_core::{Heard, Layer, Timing};
 use sip_msg::{KeepAlive, Message};
 
-use crate::calls::{self, Legs, Passes};
+use crate::alarms::Alarms;
+use crate::calls::{self, Legs, Passes, Rebinding};
 use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
+use crate::journal::{self, RecordKey, Written};
 use crate::keys::{Alarm, Owner};
 use crate::lots::{self, Lots};
 use crate::patience::Taken;
@@ -39,7 +41,27 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Opens the house. Poll at once: it resolves the PBX and orders port pairs first.
-    pub fn new(settings: Settings, mut chance: Chance, at: Moment) -> Engine {
+    pub fn new(settings: Settings, chance: Chance, at: Moment) -> Engine {
+        Engine::with_records(settings, chance, at, Vec::new())
+    }
+
+    /// Opens the house as these records tell it, which an earlier run of the program has written
+    /// ([`Output::Journal`]). `at` must be of a clock that has gone on meanwhile.
+    pub fn restore(
+        settings: Settings,
+        chance: Chance,
+        at: Moment,
+        records: Vec<(RecordKey, Vec<u8>)>,
+    ) -> Engine {
+        Engine::with_records(settings, chance, at, records)
+    }
+
+    fn with_records(
+        settings: Settings,
+        mut chance: Chance,
+        at: Moment,
+        records: Vec<(RecordKey, Vec<u8>)>,
+    ) -> Engine {
         let layer_chance = Chance::from_seed(chance.u64());
         let mut house = House {
             at,
@@ -50,7 +72,7 @@ impl Engine {
             chance,
             layer: Layer::new(Timing::default(), layer_chance),
             leases: Leases::default(),
-            alarms: Deadlines::default(),
+            alarms: Alarms::default(),
             tray: std::collections::VecDeque::new(),
             legs: Legs::default(),
             passes: Passes::default(),
@@ -59,6 +81,8 @@ impl Engine {
             lots: Lots::default(),
             watches: Watches::default(),
             surveys: Vec::new(),
+            rebinding: Rebinding::default(),
+            written: Written::default(),
             draining: false,
             dropped: 0,
             notices_refused: 0,
@@ -68,6 +92,11 @@ impl Engine {
         let targets: Vec<usize> = house.uplink.uris().map(|(number, _)| number).collect();
         for target in targets {
             resolve(&mut house, target);
+        }
+        // Before any port is ordered that is not one of theirs.
+        if !records.is_empty() {
+            journal::restore(&mut house, records);
+            journal::write(&mut house);
         }
         for side in [Side::Phones, Side::Pbx] {
             calls::order_pairs(&mut house, side);
@@ -106,6 +135,7 @@ impl Engine {
         // Alarms that are due come after the input that came at the same moment.
         wake(house);
         register::greet(house);
+        journal::write(house);
     }
 
     /// The next thing to do outside.
@@ -148,6 +178,7 @@ fn name_of(alarm: Alarm) -> &'static str {
         Alarm::Watch(_) | Alarm::Watches => "watch",
         Alarm::Notice(_) => "notice",
         Alarm::Remind(_) => "reminder",
+        Alarm::Probe(_) => "probe",
     }
 }
 
@@ -264,6 +295,7 @@ fn wake(house: &mut House) {
             Alarm::HandOver(parked) => calls::hand_over_failed(house, parked),
             Alarm::Keys(leg) => calls::keys_pause_over(house, leg),
             Alarm::Resolve(target) => resolve(house, target),
+            Alarm::Probe(leg) => calls::probe(house, leg),
             Alarm::Watch(watch) => watches::due(house, watch),
             Alarm::Watches => watches::tell_some(house),
             Alarm::Notice(key) => lamps::rested(house, key),

@@ -4,15 +4,17 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use base::{Chance, Deadlines, Flow, Moment, Side, Transport};
+use base::{Chance, Flow, Moment, Side, Transport};
 use dialects::{Codes, Templates};
 use rtp_flow::{Leases, Plan};
 use sip_core::{Layer, ServerKey};
 use sip_msg::{Compose, Message, Name, SipUri};
 
-use crate::calls::{Legs, Passes, Survey};
+use crate::alarms::Alarms;
+use crate::calls::{Legs, Passes, Rebinding, Survey};
 use crate::contacts::Contacts;
-use crate::keys::{Alarm, BindingKey, Owner};
+use crate::journal::Written;
+use crate::keys::{BindingKey, Owner};
 use crate::lots::Lots;
 use crate::refusal::Refusal;
 use crate::settings::{LotSettings, Settings};
@@ -31,7 +33,7 @@ pub(crate) struct House {
     pub(crate) chance: Chance,
     pub(crate) layer: Layer<Owner>,
     pub(crate) leases: Leases,
-    pub(crate) alarms: Deadlines<Alarm>,
+    pub(crate) alarms: Alarms,
     pub(crate) tray: VecDeque<Output>,
     pub(crate) legs: Legs,
     pub(crate) passes: Passes,
@@ -43,6 +45,10 @@ pub(crate) struct House {
     pub(crate) uplink: Uplink,
     /// Operators' questions about streams that are not answered yet.
     pub(crate) surveys: Vec<Survey>,
+    /// Ports of an earlier run of the program that are not bound again yet.
+    pub(crate) rebinding: Rebinding,
+    /// What stands in the journal.
+    pub(crate) written: Written,
     pub(crate) draining: bool,
     pub(crate) dropped: u64,
     pub(crate) notices_refused: u64,

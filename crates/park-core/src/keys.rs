@@ -34,6 +34,8 @@ pub(crate) enum Errand {
     Key,
     /// To tell who watches an extension what is parked there.
     Woven,
+    /// To see whether the far end is still there.
+    Probe,
     /// Our answer to a retriever or to who dials a park code.
     Answer,
 }
@@ -58,6 +60,20 @@ pub(crate) enum Owner {
     Notice(BindingKey),
     /// A notice to a subscriber.
     Watch(WatchKey),
+}
+
+impl Alarm {
+    /// Whether it outlives the program: it is written with what it is for. The others are set anew.
+    pub(crate) fn is_kept(self) -> bool {
+        matches!(
+            self,
+            Alarm::Recall(_)
+                | Alarm::HandOver(_)
+                | Alarm::Remind(_)
+                | Alarm::Refresh(_)
+                | Alarm::Events(_)
+        )
+    }
 }
 
 /// What an alarm is for. The order has no meaning but to be one.
@@ -91,6 +107,8 @@ pub(crate) enum Alarm {
     Watches,
     /// A phone that could not take a notice is told again.
     Notice(BindingKey),
+    /// After a restart: is the far end of a leg still there?
+    Probe(LegKey),
     /// The parker of a call that waits is to be reminded.
     Remind(ParkedKey),
 }

@@ -9,15 +9,18 @@
 //! - `operator` does what operators order, and reads what they ask for;
 //! - `caps` says how much there may be of everything;
 //! - `standing` tells who speaks before a message is read;
+//! - `journal` writes down what must outlive the program, and takes it up again;
 //! - `uplink` knows the way to the PBX.
 #![forbid(unsafe_code)]
 
+mod alarms;
 mod calls;
 mod caps;
 mod command;
 mod contacts;
 mod engine;
 mod house;
+mod journal;
 mod keys;
 mod lamps;
 mod lots;
@@ -41,6 +44,7 @@ pub use command::{
     Reply, ReportedView, StreamView, SubscriptionView, Watches,
 };
 pub use engine::Engine;
+pub use journal::{JOURNAL_FORMAT, JournalStep, RecordKey, RecordKind};
 pub use lots::MOST_TOLD;
 pub use settings::{
     Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base::{Domain, Extension, LotName};
 use dialects::{InfoMatcher, Profiles};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::caps::Caps;
 
@@ -96,6 +97,8 @@ pub struct Settings {
     /// With which version the notices of a new subscription begin (RFC 4235 §4.1.1): later starts of
     /// the program begin with higher ones, so that no phone sees them go back.
     pub first_version: u32,
+    /// Whether what must outlive the program is written down ([`Output::Journal`](crate::Output)).
+    pub journal: bool,
     /// How long an address that kept silent is passed over.
     pub failover_rest: Duration,
     /// How much there may be of everything.
@@ -164,7 +167,7 @@ pub enum FindSlot {
 }
 
 /// Who hears a tone of courtesy when a call is retrieved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Courtesy {
     /// Nobody.
     None,
@@ -219,7 +222,7 @@ pub struct OwnSettings {
 }
 
 /// Who is recalled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RecallTo {
     /// The parker.
     Parker,
@@ -230,7 +233,7 @@ pub enum RecallTo {
 }
 
 /// What comes after the last attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RecallThen {
     /// The call stays parked.
     Stay,
@@ -241,7 +244,7 @@ pub enum RecallThen {
 }
 
 /// How a parked call is brought back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecallSettings {
     /// After how long; zero: never.
     pub after: Duration,
@@ -316,6 +319,7 @@ impl Default for Settings {
             key_patience: Duration::from_secs(3),
             profiles: Profiles::default(),
             first_version: 0,
+            journal: false,
             failover_rest: Duration::from_secs(30),
             caps: Caps::default(),
         }

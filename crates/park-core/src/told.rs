@@ -58,6 +58,26 @@ impl fmt::Display for Asked {
 /// What a fact says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
+    /// The house was opened with what an earlier run of the program had written down.
+    Restored {
+        /// How many parked calls.
+        parked: usize,
+        /// How many legs, those of parked calls among them.
+        legs: usize,
+        /// How many bindings.
+        bindings: usize,
+        /// How many subscriptions to what is ours.
+        subscriptions: usize,
+        /// How many records could not be read.
+        unreadable: usize,
+    },
+    /// A port of an earlier run of the program could not be had again: its call is moved to another.
+    PortLost {
+        /// On which side.
+        side: Side,
+        /// Which.
+        port: u16,
+    },
     /// A binding was learnt or refreshed.
     Registered {
         /// The extension.
@@ -110,6 +130,28 @@ pub enum Fact {
         took: Duration,
         /// How many of the lot's slots are free now, if it is parked in one of them.
         free: Option<usize>,
+    },
+    /// A call is parked since before the house was opened: what an earlier run of the program had told of
+    /// it, for whoever has forgotten.
+    StillParked {
+        /// Which, and where.
+        of: ParkedAt,
+        /// The parkee.
+        parkee: String,
+        /// Its display name, if it has one.
+        parkee_name: Option<String>,
+        /// The parker.
+        parker: String,
+        /// The park group, for a group park.
+        group: Option<String>,
+        /// What a phone dials to take it.
+        retrieve: String,
+        /// How long it has waited.
+        waited: Duration,
+        /// When it is recalled; none: never, or not again.
+        recall_in: Option<Duration>,
+        /// How many attempts to bring it back there have been.
+        attempt: u32,
     },
     /// Somebody is to be paged, because a call is parked: whoever reads this does it.
     Page {
@@ -314,6 +356,7 @@ impl Fact {
     pub fn parked(&self) -> Option<&ParkedAt> {
         match self {
             Fact::Parked { of, .. }
+            | Fact::StillParked { of, .. }
             | Fact::Page { of, .. }
             | Fact::Claimed { of, .. }
             | Fact::Released { of }
@@ -346,6 +389,20 @@ impl Fact {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Fact::Restored { parked, legs, bindings, subscriptions, unreadable } => {
+                write!(
+                    f,
+                    "restored {parked} parked calls, {legs} legs, {bindings} bindings, {subscriptions} \
+                     subscriptions"
+                )?;
+                match unreadable {
+                    0 => Ok(()),
+                    lost => write!(f, "; {lost} records could not be read"),
+                }
+            }
+            Fact::PortLost { side, port } => {
+                write!(f, "port {port} of the {side} side cannot be had again: media is moved")
+            }
             Fact::Registered { extension, at, fresh, .. } => {
                 let verb = if *fresh { "registered" } else { "refreshed" };
                 write!(f, "{extension} {verb} at {at}")
@@ -356,6 +413,9 @@ impl fmt::Display for Fact {
             Fact::Parked { of, parkee, parker, free, .. } => {
                 write!(f, "{parkee} parked at {} by {parker}", of.slot)?;
                 if *free == Some(0) { f.write_str(", the lot is full now") } else { Ok(()) }
+            }
+            Fact::StillParked { of, parkee, parker, .. } => {
+                write!(f, "{parkee} is still parked at {} by {parker}", of.slot)
             }
             Fact::Page { of, page, name, parkee, .. } => {
                 write!(f, "page {page}: {} at {}", name.as_ref().unwrap_or(parkee), of.slot)

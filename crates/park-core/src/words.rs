@@ -5,6 +5,7 @@ use bytes::Bytes;
 use rtp_flow::{MediaNotice, Plan};
 
 use crate::command::{Command, Reply};
+use crate::journal::JournalStep;
 use crate::settings::Settings;
 use crate::told::Told;
 
@@ -63,6 +64,9 @@ pub enum Output {
     },
     /// An order to the media workers.
     Media(Plan),
+    /// What this turn has changed of that which must outlive the program: comes before anything that the
+    /// turn sends. These steps hold together or not at all.
+    Journal(Vec<JournalStep>),
     /// Find the addresses of `pbx.target[target]` (RFC 3263); answered by [`Input::Resolved`].
     Resolve {
         /// The number of the target.

@@ -101,6 +101,11 @@ impl Leases {
         Ok(pair)
     }
 
+    /// A pair is in use that was leased in an earlier run of the program.
+    pub fn retaken(&mut self, pair: Pair) {
+        self.stock(pair.side).leased += 1;
+    }
+
     /// Gives a pair back; it rests before it is leased again.
     pub fn release(&mut self, now: Moment, pair: Pair) {
         let stock = self.stock(pair.side);

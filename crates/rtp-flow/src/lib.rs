@@ -36,7 +36,7 @@ pub use leases::{Dry, Leases, Usage};
 pub use listen::{Ear, Tone, level, loudness, samples_of};
 pub use melody::melody;
 pub use plan::{
-    Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Pair, PairId, PayloadMap, Plan,
+    Codec, Guard, Hears, KeyWatch, Label, MediaNotice, OldPort, Pair, PairId, PayloadMap, Plan,
     SilenceWatch, StreamKind, StreamPlan, WorkerId,
 };
 pub use quality::{Quality, Reported};

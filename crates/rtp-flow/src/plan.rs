@@ -6,21 +6,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use base::Side;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::clip::Opening;
 use crate::quality::Quality;
 
 /// One media worker; all streams of one call are on the same one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub u8);
 
 /// A bound pair of ports: RTP on an even port, RTCP on the next. Numbered by the program, for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PairId(pub u32);
 
 /// A pair of ports that a worker has bound and that may be leased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Its number.
     pub id: PairId,
@@ -178,6 +179,17 @@ pub struct StreamPlan {
     pub opening: Option<Box<Opening>>,
 }
 
+/// The port of a pair that an earlier run of the program had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldPort {
+    /// On which side's address it was bound.
+    pub side: Side,
+    /// The RTP port.
+    pub port: u16,
+    /// Pairs of one call go to one worker: they have the same number here.
+    pub call: u32,
+}
+
 /// An order to the media workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are the largest; a box would cost more")]
@@ -188,6 +200,12 @@ pub enum Plan {
         side: Side,
         /// How many.
         count: u16,
+    },
+    /// Bind these very ports, which an earlier run of the program had; answered by
+    /// [`MediaNotice::Rebound`]. It comes before any [`Plan::Stock`].
+    Rebind {
+        /// The ports.
+        ports: Vec<OldPort>,
     },
     /// From now on, this.
     Stream(StreamPlan),
@@ -225,6 +243,13 @@ pub enum MediaNotice {
     Stocked {
         /// These.
         pairs: Vec<Pair>,
+    },
+    /// The ports of an earlier run are bound again, or not.
+    Rebound {
+        /// Those that are: in use from now on.
+        pairs: Vec<Pair>,
+        /// Those that could not be had.
+        lost: Vec<(Side, u16)>,
     },
     /// No more pairs can be bound on this side: the port range is used up.
     Exhausted {

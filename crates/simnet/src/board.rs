@@ -35,6 +35,11 @@ impl Board {
                 None => Ok(()),
             };
         }
+        if let Fact::StillParked { .. } = fact {
+            let card = self.cards.remove(&of.park).ok_or_else(|| format!("{fact}: never told"))?;
+            self.cards.insert(of.park.clone(), card.again(now, fact)?);
+            return Ok(());
+        }
         let Some(card) = self.cards.get_mut(&of.park) else {
             return Err(format!("{fact}: {} is not on the board", of.park));
         };
@@ -115,6 +120,35 @@ impl Card {
             call_id: told.call.clone().unwrap_or_default(),
         };
         Some(Card { view, recall_at: after(now, *recall_in) })
+    }
+
+    /// What is told of it after a restart must be what was known of it before; what was under way is not.
+    fn again(mut self, now: Moment, fact: &Fact) -> Result<Card, String> {
+        let Fact::StillParked {
+            of,
+            parkee,
+            parkee_name,
+            parker,
+            group,
+            retrieve,
+            waited,
+            recall_in,
+            attempt,
+        } = fact
+        else {
+            return Err(format!("{fact} is no such fact"));
+        };
+        let view = &mut self.view;
+        let since_us = now.as_micros() - waited.as_micros() as u64;
+        let was = (&view.slot, &view.parkee, &view.parkee_name, &view.parker, &view.group);
+        let is = (&of.slot, parkee, parkee_name, parker, group);
+        let more = (&view.retrieve, view.since_us, view.attempt);
+        if was != is || more != (retrieve, since_us, *attempt) {
+            return Err(format!("{fact:?}, and before the restart {view:?}"));
+        }
+        view.state = ParkedState::Parked;
+        self.recall_at = after(now, *recall_in);
+        Ok(self)
     }
 
     fn take(&mut self, now: Moment, fact: &Fact) {

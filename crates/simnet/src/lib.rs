@@ -32,7 +32,7 @@ pub use party::Party;
 pub use pbx::{Binding, Pbx, PbxSettings, Style};
 pub use phone::{Account, Call, CallNo, CallState, Habits, Notice, Phone, Transfer};
 pub use rtp_end::{Listener, RtpEnd, Sound};
-pub use sweep::{play, run_with, sweep};
+pub use sweep::{play, run_with, sweep, sweep_restarts};
 pub use tone::frequency;
 pub use wire::Fault;
 pub use world::{MUSIC, NOTHING, SILENCE, Source, World};

@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use base::{Chance, Moment, Side};
 use bytes::Bytes;
 use rtp_flow::{
-    Codec, Component, Encoded, FastPath, Hears, MediaNotice, Pair, PairId, Passed, PathOrder, Plan,
-    Quality, Relay, StreamPlan, TUNE_RATE, Tune, Tunes, Verdict, WorkerId,
+    Codec, Component, Encoded, FastPath, Hears, MediaNotice, OldPort, Pair, PairId, Passed,
+    PathOrder, Plan, Quality, Relay, StreamPlan, TUNE_RATE, Tune, Tunes, Verdict, WorkerId,
 };
 
 use crate::tone::{self, MUSIC};
@@ -33,10 +33,14 @@ pub(crate) struct Media {
     used: BTreeSet<PairId>,
     next_port: [u16; 2],
     left: [u16; 2],
+    /// How many pairs each side has in all.
+    all: u16,
     relay: Relay,
     /// What goes without the relay: who sends to which address of the house, and what came of it.
     fast: BTreeMap<(SocketAddr, SocketAddr), (FastPath, Passed)>,
     real: bool,
+    /// What needs no look goes past the relay.
+    paths: bool,
 }
 
 fn index(side: Side) -> usize {
@@ -85,15 +89,44 @@ impl Media {
             used: BTreeSet::new(),
             next_port: [30_000; 2],
             left: [pairs; 2],
+            all: pairs,
             relay: Relay::new(tunes, Chance::from_seed(77)),
             fast: BTreeMap::new(),
             real,
+            paths: false,
         }
+    }
+
+    /// The workers have gone, with all that they knew.
+    pub(crate) fn killed(&mut self) {
+        let fresh = Media::new(self.ips, self.all, self.real);
+        *self = if self.paths { fresh.past_the_relay() } else { fresh };
+    }
+
+    /// Binds the ports that an earlier run had.
+    fn rebind(&mut self, ports: &[OldPort]) -> MediaNotice {
+        let mut pairs = Vec::new();
+        for old in ports {
+            let i = index(old.side);
+            self.left[i] = self.left[i].saturating_sub(1);
+            pairs.push(self.bind(old.side, old.port));
+        }
+        MediaNotice::Rebound { pairs, lost: Vec::new() }
+    }
+
+    fn bind(&mut self, side: Side, port: u16) -> Pair {
+        let id = PairId(self.pairs.len() as u32);
+        let pair = Pair { id, side, worker: WorkerId(0), port };
+        let address = SocketAddr::new(self.ips[index(side)], port);
+        self.pairs.insert(id, (pair, address));
+        self.at.insert(address, id);
+        pair
     }
 
     /// The same, but what needs no look goes past the relay, as on fast paths in the kernel.
     pub(crate) fn past_the_relay(mut self) -> Media {
         self.relay = self.relay.by_fast_paths();
+        self.paths = true;
         self
     }
 
@@ -101,6 +134,7 @@ impl Media {
     pub(crate) fn plan(&mut self, now: Moment, plan: Plan) -> Result<Option<MediaNotice>, String> {
         match &plan {
             Plan::Stock { side, count } => return Ok(Some(self.stock(*side, *count))),
+            Plan::Rebind { ports } => return Ok(Some(self.rebind(ports))),
             Plan::Measure(pair) if !self.real => {
                 let quality = Quality::default();
                 return Ok(Some(MediaNotice::Quality { pair: *pair, label: None, quality }));
@@ -167,14 +201,13 @@ impl Media {
         self.left[i] -= count;
         let mut pairs = Vec::new();
         for _ in 0..count {
-            let id = PairId(self.pairs.len() as u32);
+            // Ports of an earlier run are not free.
+            while self.at.contains_key(&SocketAddr::new(self.ips[i], self.next_port[i])) {
+                self.next_port[i] += 2;
+            }
             let port = self.next_port[i];
             self.next_port[i] += 2;
-            let pair = Pair { id, side, worker: WorkerId(0), port };
-            let address = SocketAddr::new(self.ips[i], port);
-            self.pairs.insert(id, (pair, address));
-            self.at.insert(address, id);
-            pairs.push(pair);
+            pairs.push(self.bind(side, port));
         }
         MediaNotice::Stocked { pairs }
     }

@@ -62,9 +62,20 @@ pub fn run_with(
     fault: Fault,
     wanted: &str,
 ) -> Result<(), String> {
+    ends_as(story, wanted, |world| {
+        world.spoil(k, fault);
+    })
+}
+
+/// Plays a story in a world in which something is to go wrong; the error says what went wrong beyond that.
+fn ends_as(
+    story: impl Fn(&mut World),
+    wanted: &str,
+    spoil: impl Fn(&mut World),
+) -> Result<(), String> {
     let run = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new();
-        world.spoil(k, fault);
+        spoil(&mut world);
         story(&mut world);
         let standing = world.standing();
         if standing != wanted {
@@ -80,7 +91,45 @@ pub fn run_with(
     })
 }
 
-/// Declares stories: each is a test that plays it, and a test that sweeps it.
+/// At how many of its quiet moments a story is cut, unless `CUTS=all`.
+const CUTS: usize = 12;
+
+/// Plays a story again and again; each time the house is killed at another moment at which nothing is
+/// under way, and opened again with what it had written down: it must end as the clean run does. Gives
+/// the number of runs.
+///
+/// # Panics
+/// If any run fails: with the moment and what went wrong.
+#[track_caller]
+pub fn sweep_restarts(story: impl Fn(&mut World)) -> usize {
+    let mut clean = World::new();
+    clean.note_quiet_steps();
+    story(&mut clean);
+    let wanted = clean.standing();
+    let steps = clean.quiet_steps().to_vec();
+    let all = std::env::var("CUTS").is_ok_and(|cuts| cuts == "all");
+    let every = if all { 1 } else { steps.len().div_ceil(CUTS).max(1) };
+    let mut failures: Vec<String> = Vec::new();
+    let mut runs = 0;
+    // The last ones first: more has happened before them.
+    for step in steps.iter().rev().step_by(every) {
+        runs += 1;
+        let run = ends_as(&story, &wanted, |world| {
+            world.restart_after(*step);
+        });
+        if let Err(what) = run {
+            failures.push(format!("killed after step {step}: {what}"));
+        }
+        if failures.len() >= ENOUGH {
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    runs
+}
+
+/// Declares stories: each is a test that plays it, one that sweeps it
+/// with faults, and one that restarts the house in it.
 ///
 /// ```text
 /// stories! {
@@ -106,6 +155,11 @@ macro_rules! stories {
                 #[test]
                 fn survives_any_single_fault() {
                     $crate::sweep(story);
+                }
+
+                #[test]
+                fn survives_a_restart() {
+                    $crate::sweep_restarts(story);
                 }
             }
         )*

@@ -135,6 +135,12 @@ impl Wire {
         self.under_way.pop_first().map(|(_, parcel)| parcel)
     }
 
+    /// What is under way in a connection is lost with it.
+    pub(crate) fn cut_connections(&mut self) {
+        let in_stream = |parcel: &Parcel| matches!(parcel.carries, Carries::Sip(_, Some(_)));
+        self.under_way.retain(|_, parcel| !in_stream(parcel));
+    }
+
     /// Whether any SIP message is under way.
     pub(crate) fn carries_sip(&self) -> bool {
         self.under_way.values().any(|parcel| matches!(parcel.carries, Carries::Sip(..)))

@@ -11,5 +11,5 @@
 mod dialog;
 mod txn;
 
-pub use dialog::{Dialog, Fork, NotOurs, Party};
+pub use dialog::{Dialog, Fork, NotOurs, Party, ahead};
 pub use txn::{ClientKey, Failure, Heard, Layer, Oversize, ServerKey, Timing, TxnCounts};

@@ -1,7 +1,9 @@
 //! The ways of telling that a phone may understand, and how sure a profile is of it.
 
+use serde::{Deserialize, Serialize};
+
 /// A way of telling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoticeKind {
     /// A NOTIFY that nobody asked for, `Event: park-info`.
     ParkInfo,

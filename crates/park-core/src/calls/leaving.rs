@@ -104,6 +104,7 @@ pub(crate) fn end_leg(house: &mut House, key: LegKey) {
         Alarm::Refresh(key),
         Alarm::Events(key),
         Alarm::Keys(key),
+        Alarm::Probe(key),
     ] {
         house.alarms.stop(alarm);
     }

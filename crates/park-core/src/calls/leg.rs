@@ -3,6 +3,7 @@
 use base::{Moment, Side, SlotName};
 use dialects::{Key, Keys, ParkedDialog};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use sip_core::{ClientKey, Dialog, ServerKey};
 use sip_msg::{Message, Name, NameAddr, SipUri};
 use slotmap::SlotMap;
@@ -11,10 +12,11 @@ use crate::calls::describe::Sdp;
 use crate::calls::media::LegMedia;
 use crate::calls::weave::Woven;
 use crate::contacts::Aor;
+use crate::journal::Changes;
 use crate::keys::{BindingKey, LegKey, ParkedKey};
 
 /// What the dialog of a leg is for (RFC 5057).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Usage {
     /// A call.
     Call,
@@ -23,7 +25,7 @@ pub(crate) enum Usage {
 }
 
 /// How far a leg has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
     /// Its INVITE or SUBSCRIBE has no final answer yet.
     Early,
@@ -34,7 +36,7 @@ pub(crate) enum Stage {
 }
 
 /// With whom a leg is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum With {
     /// With nobody any more, or not yet: what comes is answered by ourselves.
     Nobody,
@@ -58,7 +60,7 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_URI: usize = 200;
 
 /// Who is at the far end, for displays: never so long that a list of many fits into no datagram.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) name: Option<Box<str>>,
     pub(crate) uri: Box<str>,
@@ -126,7 +128,7 @@ impl<K> Invite<K> {
 }
 
 /// A session timer (RFC 4028) that we keep because nobody else does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) interval_s: u32,
     /// Whether our side of this leg sends the refreshes.
@@ -134,16 +136,17 @@ pub(crate) struct Session {
 }
 
 /// What waits until the offer under way is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// Nothing.
+    #[default]
     No,
     /// An offer of ours must be made.
     Offer,
 }
 
 /// One side of a call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Leg {
     pub(crate) token: Box<str>,
     pub(crate) side: Side,
@@ -166,9 +169,12 @@ pub(crate) struct Leg {
     pub(crate) who: Identity,
     pub(crate) media: LegMedia,
     /// The far end's INVITE that is not over: no final answer, or no ACK.
+    #[serde(skip)]
     pub(crate) heard: Option<Invite<ServerKey>>,
     /// Our INVITE that is not over.
+    #[serde(skip)]
     pub(crate) sent: Option<Invite<ClientKey>>,
+    #[serde(skip)]
     pub(crate) waiting: Waiting,
     /// Since when the far end has us on hold.
     pub(crate) held: Option<Moment>,
@@ -179,14 +185,19 @@ pub(crate) struct Leg {
     /// The CSeq number of the REFER by which we have asked the far end to go elsewhere.
     pub(crate) asked_to_go: Option<u32>,
     /// Why it is to be ended as soon as the ACK for our 2xx has come (RFC 3261 §15: not before).
+    #[serde(skip)]
     pub(crate) bye_due: Option<Option<String>>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
+    #[serde(skip)]
     pub(crate) progress: Option<Progress>,
     /// The keys pressed in it that may become a code.
+    #[serde(skip)]
     pub(crate) keys: Option<Box<Keys>>,
     /// Keys that were held back and go out by this leg one after another; the first is under way.
+    #[serde(skip)]
     pub(crate) keys_due: Vec<Key>,
     /// The slot that it is to be told by ear as soon as it has acknowledged our answer.
+    #[serde(skip)]
     pub(crate) to_say: Option<SlotName>,
     /// For a phone that watches an extension: what it has been told of parked calls there.
     pub(crate) woven: Option<Box<Woven>>,
@@ -195,7 +206,7 @@ pub(crate) struct Leg {
 }
 
 /// A REFER that was passed on. A NOTIFY names it by its CSeq number (RFC 3515 §2.4.6).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct PassedRefer {
     /// Its number as it went on.
     pub(crate) ours: u32,
@@ -294,6 +305,7 @@ pub(crate) struct Legs {
     /// 2xx of ours, by the token of their leg, that were not acknowledged when it ended: they are
     /// repeated until their ACK comes, or the transaction layer gives up.
     unacknowledged: FxHashMap<Box<str>, ServerKey>,
+    pub(crate) changes: Changes<LegKey>,
 }
 
 impl Legs {
@@ -301,12 +313,14 @@ impl Legs {
         let token = leg.token.clone();
         let key = self.legs.insert(leg);
         self.by_token.insert(token, key);
+        self.changes.note(key);
         key
     }
 
     pub(crate) fn remove(&mut self, key: LegKey) -> Option<Leg> {
         let leg = self.legs.remove(key)?;
         self.by_token.remove(&leg.token);
+        self.changes.note(key);
         Some(leg)
     }
 
@@ -330,6 +344,7 @@ impl Legs {
     }
 
     pub(crate) fn get_mut(&mut self, key: LegKey) -> Option<&mut Leg> {
+        self.changes.note(key);
         self.legs.get_mut(key)
     }
 

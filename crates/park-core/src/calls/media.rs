@@ -9,13 +9,14 @@ use rtp_flow::{
     Clip, Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Opening, Pair, PairId, PayloadMap,
     Plan, StreamKind, StreamPlan,
 };
+use serde::{Deserialize, Serialize};
 use sip_msg::{Description, Media, Message, Payload, Rewrite, sdp_part};
 use slotmap::{Key as _, KeyData};
 use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, is_same, is_speech, next_origin};
 use crate::calls::leg::{Leg, Usage, With};
-use crate::calls::{dialled, info, listening};
+use crate::calls::{dialled, info, listening, rebind};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
@@ -24,7 +25,7 @@ use crate::settings::Anchor;
 use crate::told::Fact;
 
 /// One media line of a leg.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Stream {
     pub(crate) pair: Option<Pair>,
     far: Option<SocketAddr>,
@@ -37,7 +38,7 @@ pub(crate) struct Stream {
 }
 
 /// The media of a leg.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LegMedia {
     pub(crate) streams: SmallVec<[Stream; 1]>,
     /// The description that the far end sent last.
@@ -45,6 +46,7 @@ pub(crate) struct LegMedia {
     /// The description that we sent last.
     pub(crate) sent: Option<Bytes>,
     /// The description in an offer of ours that is not answered yet.
+    #[serde(skip)]
     pub(crate) offered: Option<Bytes>,
     /// The far end has seen a description by us: its `o=` line is ours to continue.
     pub(crate) authored: bool,
@@ -209,6 +211,7 @@ pub(crate) fn order_pairs(house: &mut House, side: Side) {
 pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
     match notice {
         MediaNotice::Stocked { pairs } => house.leases.stocked(pairs),
+        MediaNotice::Rebound { pairs, lost } => rebind::rebound(house, pairs, &lost),
         MediaNotice::Exhausted { side } => house.leases.exhausted(side),
         MediaNotice::Key { mark, event, timestamp } => {
             let key = LegKey::from(KeyData::from_ffi(mark));

@@ -7,7 +7,7 @@ use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
 use crate::calls::leg::{Invite, Stage, With};
-use crate::calls::{info, media, parked, pass, recall, ring, route, weave};
+use crate::calls::{info, media, parked, pass, probe, recall, ring, route, weave};
 use crate::calls::{leaving, progress, send};
 use crate::house::House;
 use crate::keys::{Alarm, Errand, LegKey, Within};
@@ -89,6 +89,15 @@ pub(crate) fn acknowledge_if_due(house: &mut House, key: LegKey) {
     house.layer.ack(house.at, sent.key, hop, &draft);
 }
 
+/// Acknowledges an INVITE that an earlier run of the program had passed to this leg: with no body, since
+/// what the far end of the other leg said then is not known.
+pub(crate) fn acknowledge(house: &mut House, key: LegKey, cseq: u32) {
+    let Some(leg) = house.legs.get(key) else { return };
+    let draft = leg.dialog.numbered("ACK", cseq).finish();
+    let hop = route::next_hop(leg);
+    house.layer.ack_once(hop, &draft);
+}
+
 /// Notes the SDP that a message carries as what the far end of a leg receives.
 pub(crate) fn note_answer(house: &mut House, key: LegKey, message: &Message) {
     let body = message.body();
@@ -132,6 +141,7 @@ pub(crate) fn response(
         Errand::Ring => ring::answered(house, key, client, response, flow),
         Errand::Woven => weave::told(house, key, Taken::of(response)),
         Errand::Key => info::key_passed(house, key),
+        Errand::Probe => probe::probed(house, key, status),
         Errand::Answer => {}
     }
 }
@@ -150,6 +160,7 @@ pub(crate) fn failed(house: &mut House, key: LegKey, errand: Errand) {
         Errand::Ring => ring::not_answered(house, key),
         Errand::Woven => weave::told(house, key, Taken::NOT_ANSWERED),
         Errand::Key => info::key_passed(house, key),
+        Errand::Probe => probe::probed(house, key, 408),
         Errand::Answer => {}
     }
 }

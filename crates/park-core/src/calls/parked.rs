@@ -271,6 +271,13 @@ pub(crate) fn offer_again(house: &mut House, key: LegKey) {
     }
 }
 
+/// A parkee's leg is in its slot again after a restart: the PBX is asked to listen, if it must be.
+pub(crate) fn back_in_its_slot(house: &mut House, key: LegKey) {
+    if needs_offer(house, key) {
+        offer(house, key);
+    }
+}
+
 /// Whether the PBX must be told before it hears our music: the phone had put the call on hold, media
 /// does not come to us, or there is no music in the codec.
 pub(crate) fn needs_offer(house: &House, key: LegKey) -> bool {

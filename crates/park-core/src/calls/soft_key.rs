@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::Flow;
 use dialects::{CiscoCall, ParkEvent, PhoneDialog, StatusText, park_monitor, status_line};
+use serde::{Deserialize, Serialize};
 use sip_core::{Dialog, Oversize, ServerKey};
 use sip_msg::{Compose, Message, Name};
 
@@ -27,11 +28,18 @@ const BEFORE_THE_END: Duration = Duration::from_secs(1);
 const MONITORED_S: u32 = 3600;
 
 /// The dialog of a phone's REFER, by which it is told what becomes of the parked call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Monitor {
     dialog: Dialog,
     binding: Option<BindingKey>,
     version: u64,
+}
+
+impl Monitor {
+    /// After a restart the phone has another key.
+    pub(crate) fn renamed(&mut self, name: impl Fn(BindingKey) -> Option<BindingKey>) {
+        self.binding = self.binding.and_then(name);
+    }
 }
 
 /// The leg of this phone that a soft key means.

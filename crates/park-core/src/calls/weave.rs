@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::{Domain, Side, SlotName};
 use bytes::Bytes;
 use dialects::{DIALOG, DialogStyle, ParkedDialog, dialog_info_version};
+use serde::{Deserialize, Serialize};
 use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Leg, Stage, Usage};
@@ -22,7 +23,7 @@ use crate::watches::{self, dialog_of};
 const DIALOG_INFO: &str = "application/dialog-info+xml";
 
 /// What a phone that watches an extension has been told.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Woven {
     /// The extension, as a slot of any lot of its domain.
     slot: SlotName,
@@ -39,12 +40,14 @@ pub(crate) struct Woven {
     ahead: u64,
     /// The ids of the parked calls that the phone was told of last.
     told: Vec<String>,
+    #[serde(skip)]
     in_flight: bool,
+    #[serde(skip)]
     stale: bool,
 }
 
 /// What the PBX has said of an extension.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Said {
     /// Empty: it knows of no call, and says so without a body.
     body: Bytes,
@@ -180,6 +183,21 @@ pub(crate) fn changed(house: &mut House, id: &SlotId) {
     for key in watching {
         tell(house, key);
     }
+}
+
+/// After a restart a phone may have missed a notice: what it was shown, and what is there now, is told.
+pub(crate) fn again(house: &mut House, key: LegKey) {
+    let Some(leg) = house.legs.get(key) else { return };
+    let Some(woven) = leg.woven.as_ref().filter(|woven| !woven.told.is_empty()) else { return };
+    let dialogs = parked_at(house, woven);
+    let (now, gone) = come_and_gone(woven, &dialogs);
+    if now == woven.told && gone.is_empty() {
+        // Told of the same once more, by forgetting that it was.
+        if let Some(woven) = house.legs.get_mut(key).and_then(|leg| leg.woven.as_mut()) {
+            woven.told.clear();
+        }
+    }
+    tell(house, key);
 }
 
 fn tell(house: &mut House, key: LegKey) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base::Moment;
 use dialects::{NoticeKind, ParkEvent};
+use serde::{Deserialize, Serialize};
+use sip_core::ahead;
 use smallvec::SmallVec;
 
 /// What has happened to a parked call, and who did it.
@@ -36,28 +38,36 @@ pub(super) struct UnderWay {
 }
 
 /// What one phone has been told by notices.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct NoticeLine {
     /// The Call-ID and From tag of its notices, once one was sent.
     pub(super) ids: Option<(Box<str>, Box<str>)>,
+    #[serde(serialize_with = "ahead")]
     pub(super) cseq: u32,
     /// How many dialog-info documents it was sent.
+    #[serde(serialize_with = "ahead")]
     pub(super) documents: u32,
     /// By which ids the calls were told that it knows of; none: it may have forgotten, or never knew.
+    #[serde(skip)]
     pub(super) told: Option<Vec<Box<str>>>,
     /// Its lamp may be lit: then even "nothing" is news.
     pub(super) may_be_lit: bool,
+    #[serde(skip)]
     pub(super) under_way: Option<UnderWay>,
     /// The state changed while a notice was under way.
+    #[serde(skip)]
     pub(super) stale: bool,
     /// What has happened that it is still to be told.
+    #[serde(skip)]
     pub(super) news: Option<News>,
     /// Which notices it does not take.
     pub(super) refused: SmallVec<[NoticeKind; 4]>,
     /// The last notice had no answer at all.
     pub(super) is_silent: bool,
     /// How many notices in a row it could not take, and until when it is left alone for that.
+    #[serde(skip)]
     pub(super) failures: u32,
+    #[serde(skip)]
     pub(super) rests_until: Option<Moment>,
 }
 

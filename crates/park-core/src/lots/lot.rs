@@ -7,6 +7,7 @@ use base::{Domain, LotName, Moment, SlotName};
 use dialects::is_in_ranges;
 use slotmap::SlotMap;
 
+use crate::journal::Changes;
 use crate::keys::{LegKey, ParkedKey};
 use crate::lots::slot::{Claim, ParkedCall, SlotId};
 use crate::refusal::Refusal;
@@ -31,6 +32,7 @@ pub(crate) struct Lots {
     held: Vec<Held>,
     /// The slot that was last found for a call, by lot and domain.
     last_found: BTreeMap<(LotName, Domain), SlotName>,
+    pub(crate) changes: Changes<ParkedKey>,
 }
 
 impl Lots {
@@ -52,10 +54,16 @@ impl Lots {
             return Err(Refusal::SlotTaken(call.id.slot));
         }
         self.held.retain(|held| held.by != by && held.until > at);
+        Ok(self.put(call))
+    }
+
+    /// Puts a call into its slot, behind those that wait there: one that had its place before.
+    pub(crate) fn put(&mut self, call: ParkedCall) -> ParkedKey {
         let id = call.id.clone();
         let key = self.calls.insert(call);
         self.slots.entry(id).or_default().push(key);
-        Ok(key)
+        self.changes.note(key);
+        key
     }
 
     /// Keeps a place for the call of a leg; whatever was kept for it before is given up.
@@ -109,6 +117,7 @@ impl Lots {
         by: LegKey,
         recall: bool,
     ) -> Result<(), Refusal> {
+        self.changes.note(key);
         let call = self.calls.get_mut(key).ok_or(Refusal::SlotEmpty)?;
         match call.claim {
             Some(claim) if claim.by != by => Err(Refusal::BeingTaken),
@@ -121,6 +130,7 @@ impl Lots {
 
     /// Lets go of a call, if it was this retriever's.
     pub(crate) fn release(&mut self, key: ParkedKey, by: LegKey) -> bool {
+        self.changes.note(key);
         match self.calls.get_mut(key) {
             Some(call) if call.claim.is_some_and(|claim| claim.by == by) => {
                 call.claim = None;
@@ -133,6 +143,7 @@ impl Lots {
     /// Takes a call out of its slot.
     pub(crate) fn remove(&mut self, key: ParkedKey) -> Option<ParkedCall> {
         let call = self.calls.remove(key)?;
+        self.changes.note(key);
         self.leave(&call.id, key);
         Some(call)
     }
@@ -164,6 +175,7 @@ impl Lots {
         }
         self.leave(&old, key);
         self.slots.entry(id.clone()).or_default().push(key);
+        self.changes.note(key);
         if let Some(call) = self.calls.get_mut(key) {
             call.id = id;
         }
@@ -203,6 +215,7 @@ impl Lots {
     }
 
     pub(crate) fn get_mut(&mut self, key: ParkedKey) -> Option<&mut ParkedCall> {
+        self.changes.note(key);
         self.calls.get_mut(key)
     }
 

@@ -3,6 +3,7 @@
 
 use base::{Extension, SlotName};
 use dialects::is_in_ranges;
+use serde::{Deserialize, Serialize};
 
 use crate::calls::{begin_reminders, plan_media};
 use crate::house::House;
@@ -11,7 +12,7 @@ use crate::lots::slot::RecallStage;
 use crate::settings::{Courtesy, LotSettings, OwnSettings, RecallSettings, RecallTo};
 
 /// What holds for one call in its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Policy {
     /// Who may take it; empty: anybody who may park.
     retrievers: Vec<Extension>,

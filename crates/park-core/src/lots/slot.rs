@@ -2,6 +2,7 @@
 
 use base::{Domain, Extension, LotName, Moment, SlotName};
 use dialects::ParkCommand;
+use serde::{Deserialize, Serialize};
 use sip_core::ServerKey;
 use smallvec::SmallVec;
 
@@ -11,7 +12,7 @@ use crate::lots::policy::Policy;
 use crate::refusal::Refusal;
 
 /// A slot, separate per lot and domain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct SlotId {
     pub(crate) lot: LotName,
     pub(crate) domain: Domain,
@@ -19,9 +20,10 @@ pub(crate) struct SlotId {
 }
 
 /// Who waits to hear whether the park has worked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Teller {
     /// Nobody any more.
+    #[default]
     Nobody,
     /// The parker's leg, by NOTIFY.
     Progress(LegKey),
@@ -57,7 +59,7 @@ pub(crate) struct Delivery {
 }
 
 /// Who is rung in a recall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum RecallStage {
     /// The parker.
     Parker,
@@ -66,14 +68,18 @@ pub(crate) enum RecallStage {
 }
 
 /// How far the recall of a parked call has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Recall {
     /// The alarm is set: for the first attempt, or for the next one after a pause.
     Waiting,
     /// The time came while somebody was taking the call; if they fail, the recall begins.
     Overdue,
     /// Phones ring, those of `to`.
-    Ringing { to: Box<str>, legs: SmallVec<[LegKey; 4]> },
+    Ringing {
+        to: Box<str>,
+        #[serde(skip)]
+        legs: SmallVec<[LegKey; 4]>,
+    },
     /// The PBX was asked to take the parkee elsewhere.
     HandingOver { to: String, last: bool },
     /// No recall, or no more.
@@ -81,7 +87,7 @@ pub(crate) enum Recall {
 }
 
 /// A parkee's leg, held in a slot.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ParkedCall {
     pub(crate) leg: LegKey,
     pub(crate) id: SlotId,
@@ -99,12 +105,15 @@ pub(crate) struct ParkedCall {
     pub(crate) park: Box<str>,
     /// What a phone dials to take it.
     pub(crate) retrieve: String,
+    #[serde(skip)]
     pub(crate) teller: Teller,
     /// The phone that is told what becomes of it.
     pub(crate) monitor: Option<Box<Monitor>>,
     /// The PBX was once asked for a codec in which there is music.
     pub(crate) asked_for_codec: bool,
+    #[serde(skip)]
     pub(crate) claim: Option<Claim>,
+    #[serde(skip)]
     pub(crate) delivery: Option<Delivery>,
     pub(crate) recall: Recall,
     pub(crate) stage: RecallStage,

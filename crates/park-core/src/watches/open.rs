@@ -138,6 +138,13 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
     tell(house, key);
 }
 
+/// Takes up a subscription of an earlier run of the program.
+pub(crate) fn restored(house: &mut House, watch: Watch) {
+    let until = watch.until;
+    let key = house.watches.insert(watch);
+    house.alarms.set(Alarm::Watch(key), until);
+}
+
 /// The subscription that a Request-URI of ours names.
 pub(crate) fn of_uri(house: &House, uri: &str) -> Option<WatchKey> {
     house.watches.by_token(SipUri::read(uri)?.user()?)

@@ -6,17 +6,19 @@ use std::net::IpAddr;
 
 use base::Moment;
 use rustc_hash::FxHashMap;
-use sip_core::Dialog;
+use serde::{Deserialize, Serialize};
+use sip_core::{Dialog, ahead};
 use slotmap::SlotMap;
 
 use crate::contacts::Aor;
 use crate::house::House;
+use crate::journal::Changes;
 use crate::keys::{BindingKey, WatchKey};
 use crate::watches::watched::Watched;
 
 /// Whose subscriptions are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Holder {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Holder {
     Binding(BindingKey),
     /// A trusted device that has not registered.
     Device(IpAddr),
@@ -29,8 +31,8 @@ impl Holder {
 }
 
 /// One subscription.
-#[derive(Debug)]
-pub(super) struct Watch {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Watch {
     pub(super) token: Box<str>,
     pub(super) dialog: Dialog,
     /// The Event header as it came: a phone may tell its subscriptions apart by `id`.
@@ -41,23 +43,32 @@ pub(super) struct Watch {
     pub(super) holder: Holder,
     pub(super) until: Moment,
     /// Of the next notice.
+    #[serde(serialize_with = "ahead")]
     pub(super) version: u32,
     /// By which ids the calls were told that the phone knows of; none: it may know nothing.
+    #[serde(skip)]
     pub(super) told: Option<Vec<Box<str>>>,
+    #[serde(skip)]
     pub(super) in_flight: bool,
     /// How many notices in a row it could not take.
+    #[serde(skip)]
     pub(super) failures: u32,
     /// Until when it is left alone for that.
+    #[serde(skip)]
     pub(super) rests_until: Option<Moment>,
     /// It may show a call.
     pub(super) may_be_lit: bool,
     /// Stands in the queue of those to be told.
+    #[serde(skip)]
     pub(super) queued: bool,
     /// The state changed while a notice was under way.
+    #[serde(skip)]
     pub(super) stale: bool,
     /// Why it is over; the notice that says so is the last.
+    #[serde(skip)]
     pub(super) over: Option<&'static str>,
     /// That last one is under way.
+    #[serde(skip)]
     pub(super) closing: bool,
 }
 
@@ -66,6 +77,24 @@ impl Watch {
         match self.holder {
             Holder::Binding(key) => Some(key),
             Holder::Device(_) => None,
+        }
+    }
+}
+
+impl Watch {
+    /// After a restart its phone has another key; says whether the phone is still there. It is told
+    /// anew if its lamp may be lit, and knows of nothing if not.
+    pub(crate) fn renamed(&mut self, names: &FxHashMap<BindingKey, BindingKey>) -> bool {
+        self.told = (!self.may_be_lit).then(Vec::new);
+        match &mut self.holder {
+            Holder::Device(_) => true,
+            Holder::Binding(key) => match names.get(key) {
+                Some(now) => {
+                    *key = *now;
+                    true
+                }
+                None => false,
+            },
         }
     }
 }
@@ -80,6 +109,7 @@ pub(crate) struct Watches {
     queue: VecDeque<WatchKey>,
     /// Until when those of the queue that have been told are reckoned to take.
     pub(super) reckoned: Moment,
+    pub(crate) changes: Changes<WatchKey>,
 }
 
 /// Takes a key out of an index, and the entry with its last one.
@@ -100,6 +130,7 @@ impl Watches {
     pub(super) fn insert(&mut self, watch: Watch) -> WatchKey {
         let (token, watched, holder) = (watch.token.clone(), watch.watched.clone(), watch.holder);
         let key = self.watches.insert(watch);
+        self.changes.note(key);
         self.by_token.insert(token, key);
         self.by_watched.entry(watched).or_default().push(key);
         self.by_holder.entry(holder).or_default().push(key);
@@ -108,17 +139,19 @@ impl Watches {
 
     pub(super) fn remove(&mut self, key: WatchKey) -> Option<Watch> {
         let watch = self.watches.remove(key)?;
+        self.changes.note(key);
         self.by_token.remove(&watch.token);
         forget(&mut self.by_watched, &watch.watched, key);
         forget(&mut self.by_holder, &watch.holder, key);
         Some(watch)
     }
 
-    pub(super) fn get(&self, key: WatchKey) -> Option<&Watch> {
+    pub(crate) fn get(&self, key: WatchKey) -> Option<&Watch> {
         self.watches.get(key)
     }
 
     pub(super) fn get_mut(&mut self, key: WatchKey) -> Option<&mut Watch> {
+        self.changes.note(key);
         self.watches.get_mut(key)
     }
 

@@ -4,6 +4,7 @@ use base::{Domain, Extension, LotName, SlotName};
 use dialects::{
     CALL_INFO, DIALOG, Dialled, ParkedDialog, Place, is_in_ranges, wants_callpark_info,
 };
+use serde::{Deserialize, Serialize};
 use sip_msg::{Message, SipUri};
 
 use crate::calls::event_of;
@@ -15,7 +16,7 @@ use crate::lots::{self, ParkedCall, SlotId};
 use crate::settings::LotSettings;
 
 /// What is watched.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Watched {
     Slot(SlotId),
     /// All slots of a lot, as one domain sees them.

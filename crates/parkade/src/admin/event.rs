@@ -256,6 +256,9 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
         }
         Fact::NoPorts => ("no-ports", empty()),
         Fact::Refused { .. }
+        | Fact::Restored { .. }
+        | Fact::StillParked { .. }
+        | Fact::PortLost { .. }
         | Fact::Registered { .. }
         | Fact::Denied { .. }
         | Fact::Dropped { .. }

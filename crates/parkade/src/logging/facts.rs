@@ -137,6 +137,9 @@ impl FactLog {
                     error!(call, left_out = some(left_out), "{fact}; widen media.ports");
                 }
             }
+            Fact::Restored { unreadable: 0, .. } => info!("{fact}"),
+            Fact::Restored { .. } => warn!("{fact}"),
+            Fact::PortLost { port, .. } => warn!(call, port, "{fact}"),
             Fact::PbxSilent { at } => warn!(side = "pbx", peer = %at, "{fact}"),
             Fact::PbxUnresolved { target } => warn!(side = "pbx", %target, "{fact}"),
             Fact::Bug { .. } => {

@@ -20,7 +20,7 @@ impl Relay {
     /// Takes an order. [`Plan::Stock`] is for the program, which owns the ports; it is ignored here.
     pub fn plan(&mut self, now: Moment, plan: Plan) {
         match plan {
-            Plan::Stock { .. } => {}
+            Plan::Stock { .. } | Plan::Rebind { .. } => {}
             Plan::Stream(plan) => self.stream(now, plan),
             Plan::Release { pair, label } => self.release(pair, label),
             Plan::Measure(pair) => self.measure(pair),

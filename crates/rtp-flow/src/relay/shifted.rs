@@ -34,7 +34,7 @@ impl Relay {
                 (after.pair, Some(&*after))
             }
             Plan::Release { pair, .. } => (*pair, None),
-            Plan::Stock { .. } | Plan::Measure(_) => return false,
+            Plan::Stock { .. } | Plan::Rebind { .. } | Plan::Measure(_) => return false,
         };
         let Some(&key) = self.by_pair.get(&pair) else { return false };
         let before = self.paths[key].plan.take();

@@ -55,6 +55,7 @@ impl World {
             Who::Rtp(at) => self.speak_due(at),
             Who::Music => self.music_due(),
         }
+        self.stepped();
         true
     }
 
@@ -174,6 +175,7 @@ impl World {
                     let Some(media) = &mut self.media else { return };
                     self.inputs.extend(media.notices().into_iter().map(Input::Media));
                 }
+                Output::Journal(steps) => self.write_down(steps),
                 Output::Resolve { target, uri } => self.resolve(target, &uri),
                 Output::Told(told) => {
                     has_told = true;

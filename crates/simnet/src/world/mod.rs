@@ -5,6 +5,7 @@ mod checks;
 mod drive;
 mod hearing;
 mod lots;
+mod restart;
 mod state;
 mod tidy;
 mod verbs;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use base::{Chance, ConnId, Moment};
-use park_core::{Engine, Input, Reply, Settings, Told};
+use park_core::{Engine, Input, RecordKey, Reply, Settings, Told};
 
 use crate::board::Board;
 use crate::invariants::Invariants;
@@ -98,6 +98,12 @@ pub struct World {
     pub(crate) ladder: Ladder,
     pub(crate) invariants: Invariants,
     pub(crate) board: Board,
+    /// What the house has written down, as it stands.
+    pub(crate) journal: BTreeMap<RecordKey, Vec<u8>>,
+    /// After which step the house is killed and opened again, if it is.
+    pub(crate) restart_after: Option<u64>,
+    /// After which steps nothing was under way, if that is noted.
+    pub(crate) quiet_steps: Option<Vec<u64>>,
     pub(crate) steps_now: u32,
     pub(crate) steps: u64,
 }
@@ -112,8 +118,11 @@ impl World {
     /// An empty world: the house is opened when the first phone or caller comes.
     pub fn new() -> World {
         let map = Map::v4();
-        let settings =
-            Settings { pbx_targets: vec![format!("sip:{}", map.pbx)], ..Settings::default() };
+        let settings = Settings {
+            pbx_targets: vec![format!("sip:{}", map.pbx)],
+            journal: true,
+            ..Settings::default()
+        };
         World {
             now: Moment::ZERO,
             settings,
@@ -140,6 +149,9 @@ impl World {
             ladder: Ladder::default(),
             invariants: Invariants::default(),
             board: Board::default(),
+            journal: BTreeMap::new(),
+            restart_after: None,
+            quiet_steps: None,
             steps_now: 0,
             steps: 0,
         }

@@ -4,4 +4,4 @@ mod party;
 mod state;
 
 pub use party::Party;
-pub use state::{Dialog, Fork, NotOurs};
+pub use state::{Dialog, Fork, NotOurs, ahead};

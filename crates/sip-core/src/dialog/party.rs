@@ -1,9 +1,10 @@
 //! One end of a dialog: the From or To value that stands for it, and its tag.
 
+use serde::{Deserialize, Serialize};
 use sip_msg::NameAddr;
 
 /// A From or To value with its tag kept apart, so that both can be compared and written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     value: Box<str>,
     tag: Option<Box<str>>,

@@ -1,6 +1,7 @@
 //! The state of one dialog as we hold it, and the requests that go out in it.
 
 use base::Flow;
+use serde::{Deserialize, Serialize, Serializer};
 use sip_msg::{Compose, Edit, Message, Name};
 
 use crate::dialog::party::Party;
@@ -26,17 +27,20 @@ pub enum NotOurs {
 }
 
 /// One dialog as we hold it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dialog {
     call_id: Box<str>,
     /// For whom we speak here.
     pub local: Party,
     /// The far end.
     pub remote: Party,
+    /// Kept as a number that will not be reached for a while: not each request need be written down.
+    #[serde(serialize_with = "ahead")]
     local_cseq: u32,
     remote_cseq: Option<u32>,
     target: Box<str>,
     routes: Box<[Box<str>]>,
+    #[serde(skip)]
     forks: Vec<Fork>,
     opened: bool,
     /// The way to the far end.
@@ -233,6 +237,17 @@ impl Dialog {
             .set(Name::CallId, self.call_id.as_ref())
             .set(Name::CSeq, format!("{cseq} {method}"))
     }
+}
+
+/// How many numbers at a time are kept as used up. A gap is no error (RFC 3261 §12.2.2).
+const RESERVED: u32 = 64;
+
+/// Writes a number as one that is higher than the next ones: the same for each of [`RESERVED`].
+///
+/// # Errors
+/// As the format has them.
+pub fn ahead<S: Serializer>(number: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u32((number / RESERVED + 1).saturating_mul(RESERVED))
 }
 
 fn contact_of(message: &Message) -> Option<&str> {

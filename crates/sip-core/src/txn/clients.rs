@@ -1,6 +1,7 @@
 //! All requests that we sent: which one a response answers, and what follows from that.
 
 use base::{ConnId, Flow, Moment, Side, Transport};
+use bytes::Bytes;
 use sip_msg::{Draft, Message, Name, NameAddr};
 
 use super::branch::{Asks, Branch};
@@ -144,12 +145,18 @@ impl<O: Copy> Clients<O> {
 
     /// Sends the ACK for a 2xx, and keeps it for as long as that 2xx may be repeated.
     pub(super) fn ack(&mut self, desk: &mut Desk, key: ClientKey, flow: Flow, draft: &Draft) {
-        let branch = self.unused_branch(desk, flow.side, Asks::Other);
-        let bytes = draft.with_vias(&[via::of_ours(&flow, branch)]);
-        desk.send(flow, bytes.clone());
+        let bytes = self.ack_once(desk, flow, draft);
         let Some(client) = self.table.get_mut(key.0) else { return };
         let to = draft.get(Name::To).and_then(NameAddr::read);
         client.keep_ack(to.as_ref().and_then(NameAddr::tag).unwrap_or(""), flow, bytes);
+    }
+
+    /// Sends an ACK; a repeated 2xx is not acknowledged again by itself. Gives its bytes.
+    pub(super) fn ack_once(&mut self, desk: &mut Desk, flow: Flow, draft: &Draft) -> Bytes {
+        let branch = self.unused_branch(desk, flow.side, Asks::Other);
+        let bytes = draft.with_vias(&[via::of_ours(&flow, branch)]);
+        desk.send(flow, bytes.clone());
+        bytes
     }
 
     /// Cancels an INVITE: now, or once it has been heard of.

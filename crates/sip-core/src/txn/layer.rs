@@ -105,6 +105,11 @@ impl<O: Copy> Layer<O> {
         self.clients.ack(&mut self.desk, client, flow, draft);
     }
 
+    /// Acknowledges a 2xx to an INVITE whose transaction is not known here: it is sent once.
+    pub fn ack_once(&mut self, flow: Flow, draft: &Draft) {
+        self.clients.ack_once(&mut self.desk, flow, draft);
+    }
+
     /// Cancels an INVITE of ours: now, or as soon as a provisional has come (§9.1). Its final answer
     /// is still heard, be it 487 or a 2xx that crossed; none within 64·T1 is
     /// [`Failure::Timeout`](super::heard::Failure::Timeout). `reason` is the value of a Reason line

@@ -1,0 +1,258 @@
+//! The house as the records tell it. Calls stand where they stood: who talked talks, who was parked hears
+//! music. What was only under way (a call being set up, a retrieve, a recall that rang) is not: its legs
+//! are ended, and the parked call waits again.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use serde::de::DeserializeOwned;
+use slotmap::Key;
+
+use crate::calls::{self, Leg, Stage, Usage, With};
+use crate::contacts::Binding;
+use crate::house::House;
+use crate::journal::record::{LegRecord, ParkedRecord, RecordKey, RecordKind};
+use crate::keys::{Alarm, BindingKey, LegKey, ParkedKey, WatchKey};
+use crate::lots::{self, ParkedCall, Recall};
+use crate::told::Fact;
+use crate::watches::Watch;
+use crate::{lamps, watches};
+
+/// When the first far end is asked whether it is still there.
+const FIRST_PROBE: Duration = Duration::from_secs(2);
+/// How long until the next one, and by when the last one is asked at the latest: who does not answer is
+/// known to have gone 32 s later, and a minute after the restart nothing is left of those.
+const NEXT_PROBE: Duration = Duration::from_millis(5);
+const LAST_PROBE: Duration = Duration::from_secs(25);
+/// How long the PBX may take to say what became of a hand-over, if that is not written.
+const HAND_OVER: Duration = Duration::from_secs(60);
+
+/// The keys of an earlier run, and what they are now.
+type Renamed<K> = FxHashMap<K, K>;
+
+/// Takes up the records of an earlier run.
+pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>) {
+    // In the order in which things came, whatever order the store has.
+    records.sort_unstable_by_key(|(key, _)| *key);
+    let mut unreadable = 0;
+    let bindings = read::<BindingKey, Binding>(&records, RecordKind::Binding, &mut unreadable);
+    let legs = read::<LegKey, LegRecord<Leg>>(&records, RecordKind::Leg, &mut unreadable);
+    let mut calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)> =
+        read(&records, RecordKind::Parked, &mut unreadable);
+    let watches = read::<WatchKey, Watch>(&records, RecordKind::Watch, &mut unreadable);
+    // Those of one slot come out in the order in which they went in.
+    calls.sort_by_key(|(_, record)| record.call.since);
+
+    let phones = take_bindings(house, bindings);
+    let (renamed, kept) = take_legs(house, legs, &phones);
+    let parked = take_calls(house, calls, &renamed, &phones);
+    for key in &kept {
+        rejoin(house, *key, &renamed, &parked);
+    }
+    let watching = watches.len();
+    for (_, mut watch) in watches {
+        if watch.renamed(&phones) {
+            watches::restored(house, watch);
+        }
+    }
+    lots::resolve_policies(house);
+    calls::rebind(house);
+    for key in parked.values() {
+        go_on(house, *key);
+    }
+    for (n, key) in kept.iter().enumerate() {
+        settle(house, *key, n as u32);
+    }
+    lamps::refresh_all(house);
+    house.written.begin_anew();
+    house.tell(
+        None,
+        Fact::Restored {
+            parked: parked.len(),
+            legs: kept.len(),
+            bindings: phones.len(),
+            subscriptions: watching,
+            unreadable,
+        },
+    );
+}
+
+fn read<K: Key, T: DeserializeOwned>(
+    records: &[(RecordKey, Vec<u8>)],
+    kind: RecordKind,
+    unreadable: &mut usize,
+) -> Vec<(K, T)> {
+    let mut things = Vec::new();
+    for (key, record) in records.iter().filter(|(key, _)| key.kind == kind) {
+        match rmp_serde::from_slice(record) {
+            Ok(thing) => things.push((key.key(), thing)),
+            Err(_) => *unreadable += 1,
+        }
+    }
+    things
+}
+
+fn take_bindings(house: &mut House, bindings: Vec<(BindingKey, Binding)>) -> Renamed<BindingKey> {
+    let mut renamed = Renamed::default();
+    for (old, binding) in bindings {
+        let expires = binding.expires;
+        let (key, _, _) = house.contacts.bind(binding);
+        house.alarms.set(Alarm::Binding(key), expires);
+        renamed.insert(old, key);
+    }
+    renamed
+}
+
+/// Legs with their alarms. With whom they are is still said in old keys.
+fn take_legs(
+    house: &mut House,
+    legs: Vec<(LegKey, LegRecord<Leg>)>,
+    phones: &Renamed<BindingKey>,
+) -> (Renamed<LegKey>, Vec<LegKey>) {
+    let mut renamed = Renamed::default();
+    let mut kept = Vec::with_capacity(legs.len());
+    for (old, record) in legs {
+        let mut leg = record.leg;
+        leg.binding = leg.binding.and_then(|phone| phones.get(&phone).copied());
+        let key = house.legs.insert(leg);
+        renamed.insert(old, key);
+        kept.push(key);
+        if let Some(at) = record.refresh {
+            house.alarms.set(Alarm::Refresh(key), at);
+        }
+        if let Some(at) = record.runs_out {
+            house.alarms.set(Alarm::Events(key), at);
+        }
+        if let Some(cseq) = record.unacknowledged {
+            calls::acknowledge(house, key, cseq);
+        }
+    }
+    for key in &kept {
+        let Some(leg) = house.legs.get_mut(*key) else { continue };
+        leg.refers.retain_mut(|refer| rename(&mut refer.by, &renamed));
+    }
+    (renamed, kept)
+}
+
+/// Gives a key its new name, if what it means is still there.
+fn rename<K: Copy + Eq + Hash>(key: &mut K, renamed: &Renamed<K>) -> bool {
+    match renamed.get(key) {
+        Some(now) => {
+            *key = *now;
+            true
+        }
+        None => false,
+    }
+}
+
+fn take_calls(
+    house: &mut House,
+    calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)>,
+    legs: &Renamed<LegKey>,
+    phones: &Renamed<BindingKey>,
+) -> Renamed<ParkedKey> {
+    let mut renamed = Renamed::default();
+    for (old, record) in calls {
+        let mut call = record.call;
+        if !rename(&mut call.leg, legs) {
+            house.bug(None, "a parked call in the journal without its leg");
+            continue;
+        }
+        call.parker_phone = call.parker_phone.and_then(|phone| phones.get(&phone).copied());
+        if let Some(monitor) = &mut call.monitor {
+            monitor.renamed(|phone| phones.get(&phone).copied());
+        }
+        let key = house.lots.put(call);
+        renamed.insert(old, key);
+        let alarms = [
+            (Alarm::Recall(key), record.recall),
+            (Alarm::HandOver(key), record.hand_over),
+            (Alarm::Remind(key), record.remind),
+        ];
+        for (alarm, at) in alarms {
+            if let Some(at) = at {
+                house.alarms.set(alarm, at);
+            }
+        }
+    }
+    renamed
+}
+
+/// Says with whom a leg is: with whom it was, if that is more than under way.
+fn rejoin(house: &mut House, key: LegKey, legs: &Renamed<LegKey>, parked: &Renamed<ParkedKey>) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    leg.with = match leg.with {
+        With::Leg(other) => legs.get(&other).map_or(With::Nobody, |other| With::Leg(*other)),
+        With::Parked(call) => parked.get(&call).map_or(With::Nobody, |call| With::Parked(*call)),
+        With::Nobody
+        | With::Retrieving(_)
+        | With::Rung(_)
+        | With::Parking(_)
+        | With::Telling(_) => With::Nobody,
+    };
+}
+
+/// A parked call goes on where it was.
+fn go_on(house: &mut House, key: ParkedKey) {
+    let now = house.at;
+    let Some(call) = house.lots.get_mut(key) else { return };
+    let leg = call.leg;
+    let (since, after) = (call.since, call.policy.recall.after);
+    match call.recall {
+        // Phones rang, or it fell due while somebody was taking it.
+        Recall::Ringing { .. } | Recall::Overdue => {
+            call.recall = Recall::Waiting;
+            house.alarms.set(Alarm::Recall(key), now);
+        }
+        // It was not confirmed yet that it stands.
+        Recall::Waiting if house.alarms.at(Alarm::Recall(key)).is_none() => {
+            house.alarms.set(Alarm::Recall(key), since + after);
+        }
+        Recall::HandingOver { .. } if house.alarms.at(Alarm::HandOver(key)).is_none() => {
+            house.alarms.set(Alarm::HandOver(key), now + HAND_OVER);
+        }
+        Recall::Waiting | Recall::HandingOver { .. } | Recall::Over => {}
+    }
+    tell(house, key);
+    calls::back_in_its_slot(house, leg);
+}
+
+fn tell(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key) else { return };
+    let recall = house.alarms.at(Alarm::Recall(key));
+    let recall_in = recall.map(|at| at.since(house.at));
+    let (parkee, parkee_name) = (call.parkee.user(), call.parkee.name.as_deref().map(Into::into));
+    let (parker, group) = (call.parker.to_string(), call.group.clone());
+    let (retrieve, attempt) = (call.retrieve.clone(), call.attempt);
+    let waited = house.at.since(call.since);
+    calls::report(house, key, |of| Fact::StillParked {
+        of,
+        parkee,
+        parkee_name,
+        parker,
+        group,
+        retrieve,
+        waited,
+        recall_in,
+        attempt,
+    });
+}
+
+/// A leg goes on, or is ended because nobody is there for it any more; whether its far end is still
+/// there is asked in its turn.
+fn settle(house: &mut House, key: LegKey, nth: u32) {
+    let Some(leg) = house.legs.get_mut(key) else { return };
+    let was_ending = leg.stage == Stage::Ending;
+    leg.stage = Stage::Up;
+    match (leg.usage, leg.with) {
+        (Usage::Call, With::Nobody) => calls::bye(house, key, Some("restarted")),
+        (Usage::Call, _) if was_ending => calls::bye(house, key, None),
+        (Usage::Call, _) => {
+            let after = (FIRST_PROBE + NEXT_PROBE * nth).min(LAST_PROBE);
+            house.alarms.set(Alarm::Probe(key), house.at + after);
+        }
+        (Usage::Events, With::Leg(_)) => calls::weave_again(house, key),
+        (Usage::Events, _) => calls::end_leg(house, key),
+    }
+}

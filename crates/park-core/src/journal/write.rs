@@ -1,0 +1,129 @@
+//! What a turn has changed of that which must outlive the program, written down. A record that says what
+//! was written before is not written again.
+
+use std::hash::Hasher;
+
+use rustc_hash::{FxHashMap, FxHasher};
+use serde::Serialize;
+
+use crate::calls::{Leg, Stage};
+use crate::house::House;
+use crate::journal::record::{JournalStep, LegRecord, ParkedRecord, RecordKey, RecordKind};
+use crate::keys::{Alarm, LegKey, ParkedKey};
+use crate::words::Output;
+
+/// What the journal has: the hash of each record.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    records: FxHashMap<RecordKey, u64>,
+    /// What an earlier run of the program wrote is to be cleared away.
+    clear: bool,
+}
+
+impl Written {
+    /// The records of an earlier run are read, and have other keys now.
+    pub(super) fn begin_anew(&mut self) {
+        self.clear = true;
+    }
+}
+
+/// The steps of one turn.
+struct Steps<'w> {
+    written: &'w mut Written,
+    steps: Vec<JournalStep>,
+}
+
+impl Steps<'_> {
+    fn put(&mut self, key: RecordKey, record: Option<Vec<u8>>) {
+        let Some(record) = record else {
+            if self.written.records.remove(&key).is_some() {
+                self.steps.push(JournalStep::Remove { key });
+            }
+            return;
+        };
+        let mut hasher = FxHasher::default();
+        hasher.write(&record);
+        let hash = hasher.finish();
+        if self.written.records.insert(key, hash) != Some(hash) {
+            self.steps.push(JournalStep::Put { key, record });
+        }
+    }
+}
+
+/// Lays what has changed in this turn on the tray.
+pub(crate) fn write(house: &mut House) {
+    let alarms = house.alarms.changed();
+    if !house.settings.journal {
+        return forget(house);
+    }
+    for alarm in alarms {
+        match alarm {
+            Alarm::Recall(call) | Alarm::HandOver(call) | Alarm::Remind(call) => {
+                house.lots.changes.note(call);
+            }
+            Alarm::Refresh(leg) | Alarm::Events(leg) => house.legs.changes.note(leg),
+            _ => {}
+        }
+    }
+    let (bindings, legs) = (house.contacts.changes.take(), house.legs.changes.take());
+    let (calls, watches) = (house.lots.changes.take(), house.watches.changes.take());
+    let mut written = std::mem::take(&mut house.written);
+    let mut steps = Steps { steps: Vec::new(), written: &mut written };
+    if std::mem::take(&mut steps.written.clear) {
+        steps.steps.push(JournalStep::Clear);
+    }
+    for key in bindings {
+        let record = house.contacts.get(key).and_then(|binding| read(&binding));
+        steps.put(RecordKey::of(RecordKind::Binding, key), record);
+    }
+    for key in legs {
+        steps.put(RecordKey::of(RecordKind::Leg, key), leg(house, key));
+    }
+    for key in calls {
+        steps.put(RecordKey::of(RecordKind::Parked, key), parked(house, key));
+    }
+    for key in watches {
+        let record = house.watches.get(key).and_then(|watch| read(&watch));
+        steps.put(RecordKey::of(RecordKind::Watch, key), record);
+    }
+    let steps = steps.steps;
+    house.written = written;
+    if !steps.is_empty() {
+        house.tray.push_back(Output::Journal(steps));
+    }
+}
+
+fn forget(house: &mut House) {
+    house.contacts.changes.forget();
+    house.legs.changes.forget();
+    house.lots.changes.forget();
+    house.watches.changes.forget();
+}
+
+/// A thing as a record; what cannot be written is as good as gone, which no such thing is.
+fn read(thing: &impl Serialize) -> Option<Vec<u8>> {
+    let record = rmp_serde::to_vec_named(thing);
+    debug_assert!(record.is_ok(), "plain data can be written: {record:?}");
+    record.ok()
+}
+
+/// Calls that are being set up are not worth keeping: whoever rings cannot be found again.
+fn leg(house: &House, key: LegKey) -> Option<Vec<u8>> {
+    let leg: &Leg = house.legs.get(key).filter(|leg| leg.stage != Stage::Early)?;
+    read(&LegRecord {
+        leg,
+        refresh: house.alarms.at(Alarm::Refresh(key)),
+        runs_out: house.alarms.at(Alarm::Events(key)),
+        unacknowledged: leg.sent.filter(|sent| sent.answered).map(|sent| sent.cseq),
+    })
+}
+
+fn parked(house: &House, key: ParkedKey) -> Option<Vec<u8>> {
+    let call = house.lots.get(key)?;
+    read(&ParkedRecord {
+        call,
+        recall: house.alarms.at(Alarm::Recall(key)),
+        hand_over: house.alarms.at(Alarm::HandOver(key)),
+        remind: house.alarms.at(Alarm::Remind(key)),
+    })
+}

@@ -1,0 +1,109 @@
+//! The house is killed in the middle of things, and opened again with what it had written down.
+
+use base::Chance;
+use park_core::{CallState, Command, Engine, JournalStep, Reply};
+
+use super::state::World;
+
+impl World {
+    /// Keeps what the house writes down.
+    pub(crate) fn write_down(&mut self, steps: Vec<JournalStep>) {
+        for step in steps {
+            match step {
+                JournalStep::Clear => self.journal.clear(),
+                JournalStep::Put { key, record } => {
+                    self.journal.insert(key, record);
+                }
+                JournalStep::Remove { key } => {
+                    self.journal.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// The house is killed after this step, counted from the opening, and opened again at once.
+    pub fn restart_after(&mut self, step: u64) -> &mut World {
+        self.restart_after = Some(step);
+        self
+    }
+
+    /// From now on the steps are noted after which nothing was under way.
+    pub fn note_quiet_steps(&mut self) -> &mut World {
+        self.quiet_steps = Some(Vec::new());
+        self
+    }
+
+    /// Those steps.
+    pub fn quiet_steps(&self) -> &[u64] {
+        self.quiet_steps.as_deref().unwrap_or_default()
+    }
+
+    /// A step has been made.
+    #[track_caller]
+    pub(crate) fn stepped(&mut self) {
+        if self.restart_after == Some(self.steps) {
+            self.restart_after = None;
+            self.restart();
+        }
+        if self.quiet_steps.is_some() && self.nothing_is_under_way() {
+            let step = self.steps;
+            self.quiet_steps.as_mut().into_iter().for_each(|steps| steps.push(step));
+        }
+    }
+
+    /// The house is killed: what comes for it is lost.
+    pub fn kill(&mut self) -> &mut World {
+        self.engine = None;
+        self.wake_at = None;
+        self.inputs.clear();
+        if let Some(media) = &mut self.media {
+            media.killed();
+        }
+        // Connections end with the program.
+        self.conns.clear();
+        self.wire.cut_connections();
+        self
+    }
+
+    /// The house is opened again, with what it had written down.
+    #[track_caller]
+    pub fn open_again(&mut self) -> &mut World {
+        self.remark("the house is opened again");
+        let chance = Chance::from_seed(self.chance.u64());
+        let records = self.journal.iter().map(|(key, record)| (*key, record.clone())).collect();
+        self.engine = Some(Engine::restore(self.settings.clone(), chance, self.now, records));
+        self.inputs.clear();
+        self.drain();
+        while let Some(input) = self.inputs.pop_front() {
+            self.feed(input);
+        }
+        self
+    }
+
+    /// The last record of what the house had written down is damaged.
+    pub fn damage_a_record(&mut self) -> &mut World {
+        if let Some(record) = self.journal.last_entry() {
+            record.into_mut().truncate(1);
+        }
+        self
+    }
+
+    /// Killed, and opened again at once.
+    #[track_caller]
+    pub fn restart(&mut self) -> &mut World {
+        self.kill().open_again()
+    }
+
+    /// Whether nothing is under way: no message, no call that is being set up or taken.
+    #[track_caller]
+    pub(crate) fn nothing_is_under_way(&mut self) -> bool {
+        if self.wire.carries_sip() || self.engine.is_none() || self.counts().pending > 0 {
+            return false;
+        }
+        let Reply::Metrics(metrics) = self.command(Command::Metrics) else {
+            self.fail("no metrics")
+        };
+        let under_way = |state: CallState| !matches!(state, CallState::Talking | CallState::Parked);
+        !metrics.calls.iter().any(|calls| calls.calls > 0 && under_way(calls.state))
+    }
+}

@@ -1,0 +1,126 @@
+//! The house is killed and opened again: nobody who talked or was parked is lost.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use park_core::Fact;
+use simnet::{MUSIC, World, stories};
+
+mod shared;
+
+use shared::with_sales;
+
+fn restored(w: &World) -> Option<(usize, usize, usize, usize)> {
+    w.facts().rev().find_map(|fact| match fact {
+        Fact::Restored { parked, legs, bindings, subscriptions, unreadable: 0 } => {
+            Some((*parked, *legs, *bindings, *subscriptions))
+        }
+        _ => None,
+    })
+}
+
+stories! {
+    fn who_was_parked_hears_music_again_at_once_and_is_retrieved(w) {
+        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.ended("ben").parked_at(&["701"]);
+        w.restart();
+        assert_eq!(restored(w), Some((1, 1, 2, 0)));
+        w.pass(Duration::from_secs(1));
+        w.parked_at(&["701"]).waits("anna");
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl").nothing_parked().is_shown("carl", "anna");
+    }
+
+    fn who_talked_talks_on_and_can_hold_and_park(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben");
+        w.restart();
+        assert_eq!(restored(w), Some((0, 2, 2, 0)));
+        w.talking("anna", "ben");
+        w.hold("ben").settle();
+        w.resume("ben").settle();
+        w.talking("anna", "ben");
+        w.transfer("ben", "701").settle();
+        w.ended("ben").waits("anna").parked_at(&["701"]);
+    }
+
+    fn a_retrieved_call_goes_on(w) {
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.dial("carl", "701").settle();
+        w.restart();
+        w.talking("anna", "carl");
+        w.hold("carl").settle();
+        w.resume("carl").settle();
+        w.talking("anna", "carl").hang_up("anna").settle();
+        w.ended("carl");
+    }
+
+    fn the_recall_comes_at_the_time_it_would_have_come(w) {
+        w.lot(|lot| lot.recall.after = Duration::from_secs(60));
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.pass(Duration::from_secs(40)).restart();
+        w.pass(Duration::from_secs(15));
+        w.is_quiet("ben");
+        w.pass(Duration::from_secs(10));
+        w.rings("ben").answer("ben").settle();
+        w.talking("anna", "ben");
+    }
+
+    fn a_recall_that_fell_due_meanwhile_comes_at_once(w) {
+        w.lot(|lot| lot.recall.after = Duration::from_secs(60));
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.kill().pass(Duration::from_secs(90)).open_again().settle();
+        w.rings("ben").answer("ben").settle();
+        w.talking("anna", "ben");
+    }
+
+    fn who_hung_up_meanwhile_is_known_to_have_gone_within_a_minute(w) {
+        w.phones(["ben", "carl"]).callers(["anna", "axel"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "carl");
+        w.kill().hang_up("anna").hang_up("axel").pass(Duration::from_secs(40)).open_again();
+        w.pass(Duration::from_secs(60));
+        w.nothing_parked().ended("carl");
+        assert!(w.facts().any(|fact| matches!(fact, Fact::HungUp { .. })));
+    }
+
+    fn lamps_are_true_after_a_restart(w) {
+        with_sales(w).phones(["ben", "carl", "dora"]).callers(["anna", "axel"]);
+        w.subscribe("carl", "dialog", "701").settle();
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("axel", "dora").transfer("dora", "*58").settle();
+        w.restart().settle();
+        w.parked_at(&["101", "701"]).screens_equal_lots().lamps_equal_lots();
+        w.dial("ben", "701").settle();
+        w.talking("anna", "ben").screens_equal_lots().lamps_equal_lots();
+    }
+}
+
+#[test]
+fn the_music_begins_within_a_second_on_the_same_port() {
+    let mut world = World::new();
+    world.with_real_media().phones(["ben"]).callers(["anna"]);
+    world.talk("anna", "ben").transfer("ben", "701").settle();
+    world.restart();
+    world.pass(Duration::from_secs(1));
+    world.hears("anna", MUSIC);
+    world.tidy();
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_told_of_and_the_rest_is_taken() {
+    let mut world = World::with_phones(["ben", "carl"]);
+    world.callers(["anna"]).talk("anna", "ben").transfer("ben", "701").settle();
+    world.damage_a_record();
+    world.restart().settle();
+    let unreadable = world.facts().find_map(|fact| match fact {
+        Fact::Restored { unreadable, .. } => Some(*unreadable),
+        _ => None,
+    });
+    assert_eq!(unreadable, Some(1));
+    world.parked_at(&["701"]).waits("anna");
+}
