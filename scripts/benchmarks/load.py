@@ -9,14 +9,14 @@ from measured import HERE, find_program, free_port, pinned
 
 
 class Answerer:
-    """A SIPp that answers every call."""
+    """A SIPp that answers every call, and whatever it is asked in one."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *more):
         self.port = free_port()
         # Nobody sends media, but SIPp binds its media port and the next but one.
         command = [
             find_program("sipp"), "-sf", os.path.join(HERE, "answerer.xml"), "-i", "127.0.0.1", "-p", str(self.port),
-            "-mp", str(free_port(4)), "-nostdin", "-buff_size", "4194304",
+            "-mp", str(free_port(4)), "-nostdin", "-buff_size", "4194304", "-aa", *more,
         ]
         self.log = os.path.join(folder, "answerer.log")
         with open(self.log, "wb") as out:
@@ -45,7 +45,7 @@ class Caller:
             find_program("sipp"), f"127.0.0.1:{measured.port}", "-sf", os.path.join(HERE, "caller.xml"), "-s", "200",
             "-i", "127.0.0.1", "-p", str(port), "-mp", str(media), "-m", str(calls), "-r", str(rate), "-d", str(talk),
             "-nostdin", "-buff_size", "4194304", "-trace_stat", "-stf", self.stat, "-fd", "1",
-            "-recv_timeout", "40000", "-l", str(calls + 100),
+            "-recv_timeout", "40000", "-aa", "-l", str(min(calls + 100, 50_000)),
         ]
         self.errors = self.stat + ".errors"
         with open(self.errors, "wb") as out:

@@ -188,23 +188,41 @@ class Stage:
 
     # Parkade
 
-    def open(self, lot, anchor="always"):
-        """Starts Parkade with this lot and waits until it listens."""
+    def open(self, lot, anchor="always", journal=False):
+        """Starts Parkade with this lot, and with a journal if calls are to outlive it, and waits until it listens."""
         media_first = free_range(400)
         config = CONFIG.format(
             host=HOST, phones_port=self.phones_port, pbx_port=self.pbx_port, pbx_target=self.pbx_target,
             media_first=media_first, media_last=media_first + 399, anchor=anchor, admin=self.folder / "admin.sock",
         )
-        file = self.folder / "parkade.toml"
-        file.write_text(config + lot, encoding="utf-8")
+        if journal:
+            config += f'[state]\npath = "{self.folder / "state"}"\n'
+        self.file = self.folder / "parkade.toml"
+        self.file.write_text(config + lot, encoding="utf-8")
         self.log = open(self.folder / "parkade.log", "w", encoding="utf-8")
+        self.start()
+        _watched.append(self._watch)
+
+    def start(self):
+        """Starts Parkade, or starts it again, and waits until it listens."""
         self.parkade = subprocess.Popen(
-            [str(self.program), "run", "--config", str(file)],
+            [str(self.program), "run", "--config", str(self.file)],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )
-        _watched.append(self._watch)
         ports = (self.phones_port, self.pbx_port)
         eventually("parkade listens", lambda: all(is_bound(port) for port in ports), 10)
+
+    def stop(self, by):
+        """Ends Parkade by this signal, and waits until it has gone."""
+        _watched.remove(self._watch)
+        self.parkade.send_signal(by)
+        self.parkade.wait(10)
+        _watched.append(self._watch)
+
+    def told(self, text):
+        """Waits until Parkade's log has said this."""
+        log = self.folder / "parkade.log"
+        eventually(f"the log says {text!r}", lambda: text in log.read_text(encoding="utf-8", errors="replace"))
 
     def _watch(self, what):
         if self.parkade.poll() is not None:
@@ -225,7 +243,8 @@ class Stage:
         return self.ports.setdefault(device, free_port())
 
     def phone(
-        self, scenario, device, end=None, calls=1, waits=True, over="udp", registers=False, parts=None, **keys
+        self, scenario, device, end=None, calls=1, waits=True, over="udp", registers=False, parts=None,
+        polite=False, **keys
     ):
         """Brings on the phone "extension" or "extension/device", with its RTP end if it talks.
 
@@ -235,7 +254,7 @@ class Stage:
         register first, by its connection.
         """
         name = f"{device.replace('/', '-')}-{scenario}-{len(self.parties)}"
-        given = ["-key", "extension", device.split("/")[0]]
+        given = ["-key", "extension", device.split("/")[0]] + (["-aa"] if polite else [])
         if end:
             given += ["-key", "rtp_port", end.port]
         for key, value in keys.items():
@@ -254,9 +273,10 @@ class Stage:
             given += _credentials(device)
         return self.sipp(name, text, port, self.phones_port, *given, calls=calls, waits=waits)
 
-    def pbx(self, scenario, *ends, calls=1, **keys):
-        """Brings on the PBX, where Parkade has its target, with an RTP end for each call."""
-        given = []
+    def pbx(self, scenario, *ends, calls=1, polite=False, **keys):
+        """Brings on the PBX, where Parkade has its target, with an RTP end for each call. A polite one
+        says 200 to whatever it is asked besides."""
+        given = ["-aa"] if polite else []
         if ends:
             ports = self.folder / f"ports-{len(self.parties)}.csv"
             ports.write_text("SEQUENTIAL\n" + "".join(f"{end.port}\n" for end in ends), encoding="ascii")

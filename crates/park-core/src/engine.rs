@@ -82,6 +82,7 @@ impl Engine {
             watches: Watches::default(),
             surveys: Vec::new(),
             rebinding: Rebinding::default(),
+            awaits_ports: !records.is_empty(),
             written: Written::default(),
             draining: false,
             dropped: 0,
@@ -148,7 +149,7 @@ impl Engine {
             return Output::Send { flow, bytes };
         }
         self.drained = true;
-        let ours = house.alarms.next();
+        let ours = house.alarms.next().filter(|_| !house.awaits_ports);
         match (house.layer.next(), ours) {
             (Some(at), Some((own, _))) if at <= own => idle(Some(at), "transaction"),
             (_, Some((at, alarm))) => idle(Some(at), name_of(alarm)),
@@ -281,6 +282,13 @@ fn take(house: &mut House, heard: Heard<Owner>) {
 fn wake(house: &mut House) {
     while let Some(heard) = house.layer.wake(house.at) {
         take(house, heard);
+    }
+    let sides = [Side::Phones, Side::Pbx];
+    let awaited =
+        !house.rebinding.is_empty() || sides.iter().any(|side| house.leases.awaits(*side));
+    house.awaits_ports &= awaited;
+    if house.awaits_ports {
+        return;
     }
     while let Some(alarm) = house.alarms.expired(house.at) {
         match alarm {

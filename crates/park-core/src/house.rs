@@ -47,6 +47,8 @@ pub(crate) struct House {
     pub(crate) surveys: Vec<Survey>,
     /// Ports of an earlier run of the program that are not bound again yet.
     pub(crate) rebinding: Rebinding,
+    /// Alarms wait for the first ports: what fell due before the house was opened may need some.
+    pub(crate) awaits_ports: bool,
     /// What stands in the journal.
     pub(crate) written: Written,
     pub(crate) draining: bool,

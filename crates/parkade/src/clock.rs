@@ -1,4 +1,6 @@
-//! The one clock: turns the system's time into moments and back; and what the date is good for.
+//! The one clock: turns the system's time into moments and back; and what the date is good for. Moments
+//! are counted from 1970, so that those that were written down in one run of the program mean the same
+//! in the next; while it runs they go on steadily, whatever the system's clock is set to.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,15 +9,19 @@ use tokio::time::Instant;
 
 /// A clock that began when the engine was opened.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(Instant);
+pub(crate) struct Clock {
+    began: Instant,
+    at: Moment,
+}
 
 impl Clock {
     pub(crate) fn start() -> Clock {
-        Clock(Instant::now())
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Clock { began: Instant::now(), at: Moment::ZERO + since.unwrap_or_default() }
     }
 
     pub(crate) fn now(&self) -> Moment {
-        Moment::ZERO + self.0.elapsed()
+        self.at + self.began.elapsed()
     }
 
     /// The time of day at that moment, by what the system's clock says now (RFC 3339, in UTC).
@@ -34,8 +40,8 @@ impl Clock {
 
     pub(crate) fn instant(&self, at: Moment) -> Instant {
         // A moment beyond what the system's clock can say is never.
-        let after = at.since(Moment::ZERO).min(Duration::from_secs(u64::from(u32::MAX)));
-        self.0 + after
+        let after = at.since(self.at).min(Duration::from_secs(u64::from(u32::MAX)));
+        self.began + after
     }
 }
 

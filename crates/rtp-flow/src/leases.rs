@@ -124,6 +124,14 @@ impl Leases {
         Some(Plan::Stock { side, count: ORDER })
     }
 
+    /// Whether pairs are ordered on a side that have not come yet.
+    pub fn awaits(&self, side: Side) -> bool {
+        match side {
+            Side::Phones => self.phones.ordered,
+            Side::Pbx => self.pbx.ordered,
+        }
+    }
+
     /// How many pairs are in use on both sides.
     pub fn leased(&self) -> usize {
         self.phones.leased + self.pbx.leased

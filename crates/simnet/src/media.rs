@@ -41,6 +41,8 @@ pub(crate) struct Media {
     real: bool,
     /// What needs no look goes past the relay.
     paths: bool,
+    /// How often it has been killed.
+    runs: u64,
 }
 
 fn index(side: Side) -> usize {
@@ -71,6 +73,10 @@ fn tunes() -> Tunes {
     .clone()
 }
 
+fn tunes_if(real: bool) -> Tunes {
+    if real { tunes() } else { Tunes::new(Vec::new()) }
+}
+
 fn sine(hertz: u32, ms: u32) -> Vec<i16> {
     let turn = std::f64::consts::TAU * f64::from(hertz) / f64::from(TUNE_RATE);
     let samples = 0..TUNE_RATE / 1_000 * ms;
@@ -80,7 +86,6 @@ fn sine(hertz: u32, ms: u32) -> Vec<i16> {
 impl Media {
     /// Media with `pairs` port pairs on each side; if it is not `real` there are plans, but no packets.
     pub(crate) fn new(ips: [IpAddr; 2], pairs: u16, real: bool) -> Media {
-        let tunes = if real { tunes() } else { Tunes::new(Vec::new()) };
         Media {
             ips,
             pairs: BTreeMap::new(),
@@ -90,16 +95,20 @@ impl Media {
             next_port: [30_000; 2],
             left: [pairs; 2],
             all: pairs,
-            relay: Relay::new(tunes, Chance::from_seed(77)),
+            relay: Relay::new(tunes_if(real), Chance::from_seed(77)),
             fast: BTreeMap::new(),
             real,
             paths: false,
+            runs: 0,
         }
     }
 
     /// The workers have gone, with all that they knew.
     pub(crate) fn killed(&mut self) {
-        let fresh = Media::new(self.ips, self.all, self.real);
+        let mut fresh = Media::new(self.ips, self.all, self.real);
+        // Other sources than before.
+        fresh.runs = self.runs + 1;
+        fresh.relay = Relay::new(tunes_if(self.real), Chance::from_seed(77 + fresh.runs));
         *self = if self.paths { fresh.past_the_relay() } else { fresh };
     }
 

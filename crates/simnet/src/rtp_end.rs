@@ -53,6 +53,8 @@ pub struct Listener {
     pub longest_gap: Duration,
     /// Packets with the marker bit.
     pub marks: u64,
+    /// The sender has lost its memory: another source is no break.
+    is_cut: bool,
     /// Keys heard as telephone-events (RFC 4733), by their signs.
     pub keys: String,
 }
@@ -72,6 +74,11 @@ struct Pressing {
 const SIGNS: &str = "0123456789*#ABCD!";
 
 impl Listener {
+    /// What comes next may be from another source.
+    pub(crate) fn expects_a_new_source(&mut self) {
+        self.is_cut = true;
+    }
+
     fn hear(&mut self, now: Moment, packet: &[u8]) {
         if packet.len() < 12 || packet[0] >> 6 != 2 {
             self.breaks.push(format!("{now} not RTP: {} bytes", packet.len()));
@@ -82,7 +89,10 @@ impl Listener {
         let stamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
         let ssrc = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
         if let Some((old_ssrc, old_seq, old_stamp, then)) = self.last {
-            if ssrc != old_ssrc {
+            if ssrc != old_ssrc && std::mem::take(&mut self.is_cut) {
+                // What was heard of the old one is no part of what is heard now.
+                self.frames.clear();
+            } else if ssrc != old_ssrc {
                 self.breaks.push(format!("{now} SSRC {old_ssrc:08x} became {ssrc:08x}"));
             } else if seq != old_seq.wrapping_add(1) {
                 self.breaks.push(format!("{now} sequence {old_seq} was followed by {seq}"));

@@ -31,6 +31,7 @@ fn all_told(w: &World, name: &str) -> String {
 
 stories! {
     fn the_park_number_takes_the_slot_after_the_last_one_where_the_lot_says_next(w) {
+        w.is_not_restarted();
         w.lot(|lot| { lot.find_slot = FindSlot::Next; lot.slots = vec![(701, 702, 3)]; });
         w.phones(["ben"]).callers(["anna", "axel", "amy"]);
         w.talk("anna", "ben").transfer("ben", "700").settle();
@@ -362,6 +363,7 @@ stories! {
     }
 
     fn the_park_number_takes_any_free_slot_where_the_lot_says_random(w) {
+        w.is_not_restarted();
         w.lot(|lot| { lot.find_slot = FindSlot::Random; lot.slots = vec![(701, 703, 3)]; });
         w.phones(["ben"]).callers(["anna", "axel", "amy", "arno"]);
         for caller in ["anna", "axel", "amy"] {

@@ -21,7 +21,7 @@ fn restored(w: &World) -> Option<(usize, usize, usize, usize)> {
 
 stories! {
     fn who_was_parked_hears_music_again_at_once_and_is_retrieved(w) {
-        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]);
+        w.with_real_media().phones(["ben", "carl"]).callers(["anna"]).speak(true);
         w.talk("anna", "ben").transfer("ben", "701").settle();
         w.ended("ben").parked_at(&["701"]);
         w.restart();
@@ -103,7 +103,7 @@ stories! {
 #[test]
 fn the_music_begins_within_a_second_on_the_same_port() {
     let mut world = World::new();
-    world.with_real_media().phones(["ben"]).callers(["anna"]);
+    world.with_real_media().phones(["ben"]).callers(["anna"]).speak(true);
     world.talk("anna", "ben").transfer("ben", "701").settle();
     world.restart();
     world.pass(Duration::from_secs(1));

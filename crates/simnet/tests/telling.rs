@@ -74,6 +74,7 @@ stories! {
     }
 
     fn a_phone_that_refuses_all_is_left_in_peace(w) {
+        w.is_not_restarted();
         w.phones(["ben", "carl"]).callers(["anna", "axel"]);
         w.habits("carl", |h| h.notice_status = 481);
         w.talk("anna", "ben").transfer("ben", "*68102").settle();
@@ -245,6 +246,8 @@ stories! {
     }
 
     fn a_phone_that_was_out_of_reach_is_told_when_it_registers_again(w) {
+        // A notice that is repeated from the beginning after it comes a little later.
+        w.is_not_restarted();
         w.phones(["ben", "carl"]).callers(["anna"]);
         w.plug("carl", false);
         w.talk("anna", "ben").transfer("ben", "*68102").pass(Duration::from_secs(60));

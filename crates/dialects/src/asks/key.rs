@@ -3,11 +3,12 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::notices::Body;
 
 /// A DTMF key, known by its event number (RFC 4733 §3.2): 0 to 9, `*`, `#`, A to D, and the hook flash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(u8);
 
 const SIGNS: &[u8; 17] = b"0123456789*#ABCD!";

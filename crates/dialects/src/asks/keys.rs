@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use base::Moment;
+use serde::{Deserialize, Serialize};
 
 use crate::asks::key::Key;
 use crate::asks::keyed::Keyed;
 use crate::codes::Codes;
 
 /// By which way a key was heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeySource {
     /// In an INFO.
     Info,
@@ -44,7 +45,7 @@ pub enum KeyOutcome {
 
 /// The keys of one call's phone. It knows no clock: who owns it says what time it is, and calls
 /// [`Keys::expire`] when [`Keys::wake_at`] has come.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Keys {
     patience: Duration,
     held: Vec<Held>,
@@ -55,7 +56,7 @@ pub struct Keys {
 }
 
 /// A press that may be part of a code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Held {
     press: u32,
     key: Key,
@@ -64,7 +65,7 @@ struct Held {
 }
 
 /// A press that may yet be heard again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Heard {
     press: u32,
     at: Moment,

@@ -236,6 +236,13 @@ pub(crate) fn key_passed(house: &mut House, to: LegKey) {
     pass_key(house, to);
 }
 
+/// After a restart: the key that was under way may have arrived; on to the next, if one waits.
+pub(crate) fn keys_go_on(house: &mut House, to: LegKey) {
+    if house.legs.get(to).is_some_and(|leg| !leg.keys_due.is_empty()) {
+        key_passed(house, to);
+    }
+}
+
 /// The keys are a code: the call is parked there, and the parker's leg ended by us.
 fn by_keys(house: &mut House, key: LegKey, code: &str) {
     let Some(leg) = house.legs.get(key) else { return };

@@ -191,10 +191,8 @@ pub(crate) struct Leg {
     #[serde(skip)]
     pub(crate) progress: Option<Progress>,
     /// The keys pressed in it that may become a code.
-    #[serde(skip)]
     pub(crate) keys: Option<Box<Keys>>,
     /// Keys that were held back and go out by this leg one after another; the first is under way.
-    #[serde(skip)]
     pub(crate) keys_due: Vec<Key>,
     /// The slot that it is to be told by ear as soon as it has acknowledged our answer.
     #[serde(skip)]

@@ -43,7 +43,7 @@ pub(crate) use deliver::deliver;
 pub(crate) use dialled::{by_dial, has_call, held_call, reserve};
 pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;
-pub(crate) use info::pause_over as keys_pause_over;
+pub(crate) use info::{keys_go_on, pause_over as keys_pause_over};
 pub(crate) use leaving::end_leg;
 pub(crate) use leg::{Identity, Leg, Legs, Stage, Usage, With};
 pub(crate) use listening::{Survey, survey};

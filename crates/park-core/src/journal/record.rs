@@ -81,6 +81,14 @@ pub enum JournalStep {
     },
 }
 
+/// A binding or a subscription, and what its phone is known to have been told: nothing where that is in
+/// doubt.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ToldRecord<T, W> {
+    pub(super) of: T,
+    pub(super) told: Option<W>,
+}
+
 /// A leg, and what of it stands elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LegRecord<L> {

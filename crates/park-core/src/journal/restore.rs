@@ -5,6 +5,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
+use base::Moment;
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use slotmap::Key;
@@ -12,7 +13,7 @@ use slotmap::Key;
 use crate::calls::{self, Leg, Stage, Usage, With};
 use crate::contacts::Binding;
 use crate::house::House;
-use crate::journal::record::{LegRecord, ParkedRecord, RecordKey, RecordKind};
+use crate::journal::record::{LegRecord, ParkedRecord, RecordKey, RecordKind, ToldRecord};
 use crate::keys::{Alarm, BindingKey, LegKey, ParkedKey, WatchKey};
 use crate::lots::{self, ParkedCall, Recall};
 use crate::told::Fact;
@@ -28,6 +29,9 @@ const LAST_PROBE: Duration = Duration::from_secs(25);
 /// How long the PBX may take to say what became of a hand-over, if that is not written.
 const HAND_OVER: Duration = Duration::from_secs(60);
 
+/// A thing and what its phone knows.
+type Told<T> = ToldRecord<T, Vec<Box<str>>>;
+
 /// The keys of an earlier run, and what they are now.
 type Renamed<K> = FxHashMap<K, K>;
 
@@ -36,11 +40,12 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
     // In the order in which things came, whatever order the store has.
     records.sort_unstable_by_key(|(key, _)| *key);
     let mut unreadable = 0;
-    let bindings = read::<BindingKey, Binding>(&records, RecordKind::Binding, &mut unreadable);
+    let bindings =
+        read::<BindingKey, Told<Binding>>(&records, RecordKind::Binding, &mut unreadable);
     let legs = read::<LegKey, LegRecord<Leg>>(&records, RecordKind::Leg, &mut unreadable);
     let mut calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)> =
         read(&records, RecordKind::Parked, &mut unreadable);
-    let watches = read::<WatchKey, Watch>(&records, RecordKind::Watch, &mut unreadable);
+    let watches = read::<WatchKey, Told<Watch>>(&records, RecordKind::Watch, &mut unreadable);
     // Those of one slot come out in the order in which they went in.
     calls.sort_by_key(|(_, record)| record.call.since);
 
@@ -51,8 +56,8 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
         rejoin(house, *key, &renamed, &parked);
     }
     let watching = watches.len();
-    for (_, mut watch) in watches {
-        if watch.renamed(&phones) {
+    for (_, ToldRecord { of: mut watch, told }) in watches {
+        if watch.restored(told, &phones) {
             watches::restored(house, watch);
         }
     }
@@ -64,7 +69,7 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
     for (n, key) in kept.iter().enumerate() {
         settle(house, *key, n as u32);
     }
-    lamps::refresh_all(house);
+    lamps::restored(house);
     house.written.begin_anew();
     house.tell(
         None,
@@ -76,6 +81,13 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
             unreadable,
         },
     );
+}
+
+/// Sets an alarm as it was; what fell due meanwhile is due now.
+fn set(house: &mut House, alarm: Alarm, at: Option<Moment>) {
+    if let Some(at) = at {
+        house.alarms.set(alarm, at.max(house.at));
+    }
 }
 
 fn read<K: Key, T: DeserializeOwned>(
@@ -93,12 +105,17 @@ fn read<K: Key, T: DeserializeOwned>(
     things
 }
 
-fn take_bindings(house: &mut House, bindings: Vec<(BindingKey, Binding)>) -> Renamed<BindingKey> {
+fn take_bindings(
+    house: &mut House,
+    bindings: Vec<(BindingKey, Told<Binding>)>,
+) -> Renamed<BindingKey> {
     let mut renamed = Renamed::default();
-    for (old, binding) in bindings {
+    for (old, ToldRecord { of: mut binding, told }) in bindings {
         let expires = binding.expires;
+        let rests = binding.line.restored(told);
         let (key, _, _) = house.contacts.bind(binding);
-        house.alarms.set(Alarm::Binding(key), expires);
+        set(house, Alarm::Binding(key), Some(expires));
+        set(house, Alarm::Notice(key), rests);
         renamed.insert(old, key);
     }
     renamed
@@ -115,15 +132,13 @@ fn take_legs(
     for (old, record) in legs {
         let mut leg = record.leg;
         leg.binding = leg.binding.and_then(|phone| phones.get(&phone).copied());
+        let keys = leg.keys.as_ref().and_then(|keys| keys.wake_at());
         let key = house.legs.insert(leg);
         renamed.insert(old, key);
         kept.push(key);
-        if let Some(at) = record.refresh {
-            house.alarms.set(Alarm::Refresh(key), at);
-        }
-        if let Some(at) = record.runs_out {
-            house.alarms.set(Alarm::Events(key), at);
-        }
+        set(house, Alarm::Refresh(key), record.refresh);
+        set(house, Alarm::Events(key), record.runs_out);
+        set(house, Alarm::Keys(key), keys);
         if let Some(cseq) = record.unacknowledged {
             calls::acknowledge(house, key, cseq);
         }
@@ -171,9 +186,7 @@ fn take_calls(
             (Alarm::Remind(key), record.remind),
         ];
         for (alarm, at) in alarms {
-            if let Some(at) = at {
-                house.alarms.set(alarm, at);
-            }
+            set(house, alarm, at);
         }
     }
     renamed
@@ -203,11 +216,11 @@ fn go_on(house: &mut House, key: ParkedKey) {
         // Phones rang, or it fell due while somebody was taking it.
         Recall::Ringing { .. } | Recall::Overdue => {
             call.recall = Recall::Waiting;
-            house.alarms.set(Alarm::Recall(key), now);
+            set(house, Alarm::Recall(key), Some(now));
         }
         // It was not confirmed yet that it stands.
         Recall::Waiting if house.alarms.at(Alarm::Recall(key)).is_none() => {
-            house.alarms.set(Alarm::Recall(key), since + after);
+            set(house, Alarm::Recall(key), Some(since + after));
         }
         Recall::HandingOver { .. } if house.alarms.at(Alarm::HandOver(key)).is_none() => {
             house.alarms.set(Alarm::HandOver(key), now + HAND_OVER);
@@ -249,6 +262,7 @@ fn settle(house: &mut House, key: LegKey, nth: u32) {
         (Usage::Call, With::Nobody) => calls::bye(house, key, Some("restarted")),
         (Usage::Call, _) if was_ending => calls::bye(house, key, None),
         (Usage::Call, _) => {
+            calls::keys_go_on(house, key);
             let after = (FIRST_PROBE + NEXT_PROBE * nth).min(LAST_PROBE);
             house.alarms.set(Alarm::Probe(key), house.at + after);
         }

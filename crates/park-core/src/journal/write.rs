@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::calls::{Leg, Stage};
 use crate::house::House;
-use crate::journal::record::{JournalStep, LegRecord, ParkedRecord, RecordKey, RecordKind};
+use crate::journal::record::{
+    JournalStep, LegRecord, ParkedRecord, RecordKey, RecordKind, ToldRecord,
+};
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::words::Output;
 
@@ -73,7 +75,8 @@ pub(crate) fn write(house: &mut House) {
         steps.steps.push(JournalStep::Clear);
     }
     for key in bindings {
-        let record = house.contacts.get(key).and_then(|binding| read(&binding));
+        let binding = house.contacts.get(key);
+        let record = binding.and_then(|of| read(&ToldRecord { told: of.line.known(), of }));
         steps.put(RecordKey::of(RecordKind::Binding, key), record);
     }
     for key in legs {
@@ -83,7 +86,8 @@ pub(crate) fn write(house: &mut House) {
         steps.put(RecordKey::of(RecordKind::Parked, key), parked(house, key));
     }
     for key in watches {
-        let record = house.watches.get(key).and_then(|watch| read(&watch));
+        let watch = house.watches.get(key);
+        let record = watch.and_then(|of| read(&ToldRecord { told: of.known(), of }));
         steps.put(RecordKey::of(RecordKind::Watch, key), record);
     }
     let steps = steps.steps;

@@ -65,13 +65,22 @@ pub(crate) struct NoticeLine {
     /// The last notice had no answer at all.
     pub(super) is_silent: bool,
     /// How many notices in a row it could not take, and until when it is left alone for that.
-    #[serde(skip)]
     pub(super) failures: u32,
-    #[serde(skip)]
     pub(super) rests_until: Option<Moment>,
 }
 
 impl NoticeLine {
+    /// What the phone is known to have been told; nothing while that is under way.
+    pub(crate) fn known(&self) -> Option<&Vec<Box<str>>> {
+        self.told.as_ref().filter(|_| self.under_way.is_none())
+    }
+
+    /// After a restart: what the phone was known to have been told.
+    pub(crate) fn restored(&mut self, told: Option<Vec<Box<str>>>) -> Option<Moment> {
+        self.told = told;
+        self.rests_until
+    }
+
     /// The phone has registered again. One that starts anew may have learnt what it refused before.
     /// Says whether there is something that it should be told again.
     pub(crate) fn registered(&mut self, starts_anew: bool) -> bool {

@@ -10,5 +10,5 @@ pub(crate) use draft::status_refer;
 pub(crate) use line::{News, NoticeLine};
 pub(crate) use seen::{Seen, park_notice, visible};
 pub(crate) use tell::{
-    answered, changed, changed_at, greet, refresh_all, remind, rested, subscription_over,
+    answered, changed, changed_at, greet, refresh_all, remind, rested, restored, subscription_over,
 };

@@ -60,6 +60,18 @@ pub(crate) fn refresh_all(house: &mut House) {
     watches::look_again(house);
 }
 
+/// After a restart: whoever may not know how things stand is told, but for phones that do not answer:
+/// they are told when they register.
+pub(crate) fn restored(house: &mut House) {
+    let keys: Vec<BindingKey> = house.contacts.keys().collect();
+    for key in keys {
+        if house.contacts.get(key).is_some_and(|binding| !binding.line.is_silent) {
+            refresh(house, key, None);
+        }
+    }
+    watches::look_again(house);
+}
+
 /// A phone has registered anew, and may have forgotten what it was told; or one is heard of again that
 /// had not answered.
 pub(crate) fn greet(house: &mut House, key: BindingKey) {

@@ -140,9 +140,9 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
 
 /// Takes up a subscription of an earlier run of the program.
 pub(crate) fn restored(house: &mut House, watch: Watch) {
-    let until = watch.until;
+    let due = watch.rests_until.unwrap_or(watch.until).max(house.at);
     let key = house.watches.insert(watch);
-    house.alarms.set(Alarm::Watch(key), until);
+    house.alarms.set(Alarm::Watch(key), due);
 }
 
 /// The subscription that a Request-URI of ours names.

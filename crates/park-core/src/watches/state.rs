@@ -51,10 +51,8 @@ pub(crate) struct Watch {
     #[serde(skip)]
     pub(super) in_flight: bool,
     /// How many notices in a row it could not take.
-    #[serde(skip)]
     pub(super) failures: u32,
     /// Until when it is left alone for that.
-    #[serde(skip)]
     pub(super) rests_until: Option<Moment>,
     /// It may show a call.
     pub(super) may_be_lit: bool,
@@ -82,20 +80,23 @@ impl Watch {
 }
 
 impl Watch {
-    /// After a restart its phone has another key; says whether the phone is still there. It is told
-    /// anew if its lamp may be lit, and knows of nothing if not.
-    pub(crate) fn renamed(&mut self, names: &FxHashMap<BindingKey, BindingKey>) -> bool {
-        self.told = (!self.may_be_lit).then(Vec::new);
-        match &mut self.holder {
-            Holder::Device(_) => true,
-            Holder::Binding(key) => match names.get(key) {
-                Some(now) => {
-                    *key = *now;
-                    true
-                }
-                None => false,
-            },
-        }
+    /// What the phone is known to have been told; nothing while that is under way.
+    pub(crate) fn known(&self) -> Option<&Vec<Box<str>>> {
+        self.told.as_ref().filter(|_| !self.in_flight)
+    }
+
+    /// After a restart: what its phone was known to have been told, and by which key that phone is found
+    /// now. Says whether the phone is still there.
+    pub(crate) fn restored(
+        &mut self,
+        told: Option<Vec<Box<str>>>,
+        names: &FxHashMap<BindingKey, BindingKey>,
+    ) -> bool {
+        self.told = told;
+        let Holder::Binding(key) = &mut self.holder else { return true };
+        let Some(now) = names.get(key) else { return false };
+        *key = *now;
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use base::Moment;
 use file_rotate::compression::Compression;
@@ -85,7 +86,14 @@ impl Records {
             return None;
         }
         let of = told.fact.parked()?;
-        if let Fact::Parked { parkee, parkee_name, parker, group, .. } = &told.fact {
+        let waited = match &told.fact {
+            Fact::StillParked { waited, .. } => *waited,
+            _ => Duration::ZERO,
+        };
+        if let Fact::Parked { parkee, parkee_name, parker, group, .. }
+        | Fact::StillParked { parkee, parkee_name, parker, group, .. } = &told.fact
+        {
+            let since = Moment::ZERO + at.since(Moment::ZERO).saturating_sub(waited);
             let record = RecordView {
                 event: "record".to_owned(),
                 at: String::new(),
@@ -99,7 +107,7 @@ impl Records {
                 parkee_name: parkee_name.clone(),
                 parker: parker.clone(),
                 group: group.clone(),
-                parked_at: clock.date(at),
+                parked_at: clock.date(since),
                 waited_ms: 0,
                 outcome: String::new(),
                 by: None,
@@ -108,7 +116,7 @@ impl Records {
                 released: 0,
                 streams: Vec::new(),
             };
-            self.open.insert(of.park.clone(), Open { since: at, record });
+            self.open.insert(of.park.clone(), Open { since, record });
             return None;
         }
         let open = self.open.get_mut(&of.park)?;

@@ -17,7 +17,7 @@ use crate::config::raw::{Doubts, Table};
 use crate::config::settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings, usual_sockets,
 };
-use crate::config::{admin, dialect, lots, profiles, records, security, tls, trace, words};
+use crate::config::{admin, dialect, lots, profiles, records, security, state, tls, trace, words};
 use crate::tls::TlsSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -87,6 +87,7 @@ pub(super) fn examine(
     settings.trace = trace::read(&root);
     settings.admin.records = records::read(&root, folder);
     settings.security = security::read(&root, &mut settings.engine.caps);
+    settings.state = state::read(&root, folder);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();
@@ -372,6 +373,14 @@ fn program(root: &Table<'_, '_>, settings: &mut Settings) {
     if let Some(grace) = table.duration("grace", Duration::ZERO..=24 * HOUR) {
         settings.grace = grace;
     }
+    let calls = table.choice("calls", &[("keep", true), ("end", false)]);
+    if calls == Some(true) && settings.state.is_none() {
+        table.doubt(
+            "calls",
+            "calls are kept by a journal; write [state] path = \"/var/lib/parkade\"",
+        );
+    }
+    settings.keeps_calls = calls.unwrap_or(true) && settings.state.is_some();
     table.close();
     let table = root.table("log");
     let levels = [

@@ -11,6 +11,7 @@ mod raw;
 mod records;
 mod security;
 mod settings;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -30,5 +31,6 @@ pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,
     default_sockets,
 };
+pub use state::{KeepMode, StateSettings};
 pub use trace::{HepSettings, TraceSettings};
 pub use webhook::{EVENT_KINDS, WebhookSettings};

@@ -9,6 +9,7 @@ use base::Transport;
 
 use crate::config::admin::AdminSettings;
 use crate::config::security::SecuritySettings;
+use crate::config::state::StateSettings;
 use crate::config::trace::TraceSettings;
 use crate::tls::TlsSettings;
 
@@ -23,8 +24,12 @@ pub struct Settings {
     pub media: MediaSettings,
     /// The doors for operators.
     pub admin: AdminSettings,
+    /// Where calls are written down, if they are.
+    pub state: Option<StateSettings>,
     /// How long calls may go on after the order to end.
     pub grace: Duration,
+    /// Calls are left to the next run of the program, and not ended with this one.
+    pub keeps_calls: bool,
     /// Logs.
     pub log: LogSettings,
     /// Certificates of ours, and who is believed.
@@ -163,8 +168,10 @@ impl Default for Settings {
             pbx_listen,
             media: MediaSettings::default(),
             admin: AdminSettings::default(),
+            state: None,
             grace: Duration::from_secs(60),
             tls: TlsSettings::default(),
+            keeps_calls: false,
             log: LogSettings { level: tracing::Level::INFO, format: LogFormat::Text },
             trace: TraceSettings::default(),
             security: SecuritySettings::default(),

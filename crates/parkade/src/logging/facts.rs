@@ -139,6 +139,7 @@ impl FactLog {
             }
             Fact::Restored { unreadable: 0, .. } => info!("{fact}"),
             Fact::Restored { .. } => warn!("{fact}"),
+            Fact::StillParked { .. } => debug!(call, "{fact}"),
             Fact::PortLost { port, .. } => warn!(call, port, "{fact}"),
             Fact::PbxSilent { at } => warn!(side = "pbx", peer = %at, "{fact}"),
             Fact::PbxUnresolved { target } => warn!(side = "pbx", %target, "{fact}"),

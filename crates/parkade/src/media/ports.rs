@@ -102,11 +102,8 @@ impl Untried {
     pub(super) fn bind(&mut self, address: IpAddr) -> Result<BoundPair, NoPair> {
         loop {
             let port = self.take().ok_or(NoPair::RangeUsedUp)?;
-            let pair = bind(address, port).and_then(|rtp| Ok((rtp, bind(address, port + 1)?)));
-            match pair {
-                Ok((rtp, rtcp)) => {
-                    return Ok(BoundPair { port, rtp, rtcp, address });
-                }
+            match bind_pair(address, port) {
+                Ok(pair) => return Ok(pair),
                 Err(e) if is_busy(&e) => {}
                 Err(e) => {
                     // The port is as good as before: it may be tried again.
@@ -116,6 +113,12 @@ impl Untried {
             }
         }
     }
+}
+
+/// Binds a pair: the port, and the one after it.
+pub(super) fn bind_pair(address: IpAddr, port: u16) -> io::Result<BoundPair> {
+    let after = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(BoundPair { port, rtp: bind(address, port)?, rtcp: bind(address, after)?, address })
 }
 
 /// Binds one socket; the wildcard of IPv6 takes IPv4 too.

@@ -7,18 +7,20 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use base::Side;
-use rtp_flow::{MediaNotice, Pair, WorkerId};
+use rtp_flow::{MediaNotice, OldPort, Pair, WorkerId};
 
-use crate::media::ports::{NoPair, Numbering, Untried, overlap};
+use crate::media::ports::{NoPair, Numbering, Untried, bind_pair, overlap};
 use crate::media::worker::{Notify, Post, WorkerOrder};
 
 /// How many pairs a worker takes in at a time: it does nothing else meanwhile.
 const SHARE: usize = 16;
 
 /// An order to the thread.
-pub(super) struct StockOrder {
-    pub(super) side: Side,
-    pub(super) count: u16,
+pub(super) enum StockOrder {
+    /// Bind some more.
+    More { side: Side, count: u16 },
+    /// Bind these, which an earlier run of the program had.
+    Again(Vec<OldPort>),
 }
 
 /// What the thread owns.
@@ -61,21 +63,58 @@ impl Stocker {
     /// Binds what is ordered until nobody can order any more.
     pub(super) fn run(mut self, orders: &Receiver<StockOrder>) {
         while let Ok(order) = orders.recv() {
-            self.stock(&order);
+            match order {
+                StockOrder::More { side, count } => self.stock(side, count),
+                StockOrder::Again(ports) => self.rebind(&ports),
+            }
         }
     }
 
-    fn stock(&mut self, order: &StockOrder) {
+    /// Ports of one call go to one worker. What cannot be had again is told.
+    fn rebind(&mut self, ports: &[OldPort]) {
+        let (mut pairs, mut lost) = (Vec::with_capacity(ports.len()), Vec::new());
+        let mut shares: Vec<Vec<_>> = self.posts.iter().map(|_| Vec::new()).collect();
+        for OldPort { side, port, call } in ports {
+            let address = match side {
+                Side::Phones => self.phones,
+                Side::Pbx => self.pbx,
+            };
+            match bind_pair(address, *port) {
+                Ok(bound) => {
+                    let worker = *call as usize % self.posts.len();
+                    let id = self.numbering.pair(worker as u32, self.bound[worker]);
+                    self.bound[worker] += 1;
+                    pairs.push(Pair {
+                        id,
+                        side: *side,
+                        worker: WorkerId(worker as u8),
+                        port: *port,
+                    });
+                    shares[worker].push((id, bound));
+                }
+                Err(error) => {
+                    tracing::warn!(%side, port, %error, "a call's media port cannot be had again");
+                    lost.push((*side, *port));
+                }
+            }
+        }
+        for (post, share) in self.posts.iter().zip(shares) {
+            post.send(WorkerOrder::Bound(share));
+        }
+        (self.notify)(MediaNotice::Rebound { pairs, lost });
+    }
+
+    fn stock(&mut self, side: Side, count: u16) {
         let count = match &self.untried_pbx {
-            Some(_) => usize::from(order.count),
+            Some(_) => usize::from(count),
             // Neither side takes so much at once that the other would find nothing.
-            None => usize::from(order.count).min(self.untried.len().div_ceil(4).max(1)),
+            None => usize::from(count).min(self.untried.len().div_ceil(4).max(1)),
         };
         let mut pairs = Vec::with_capacity(count);
         let mut shares: Vec<Vec<_>> = self.posts.iter().map(|_| Vec::new()).collect();
         let mut ended = None;
         for _ in 0..count {
-            let (address, untried) = match (order.side, &mut self.untried_pbx) {
+            let (address, untried) = match (side, &mut self.untried_pbx) {
                 (Side::Phones, _) => (self.phones, &mut self.untried),
                 (Side::Pbx, Some(own)) => (self.pbx, own),
                 (Side::Pbx, None) => (self.pbx, &mut self.untried),
@@ -87,13 +126,13 @@ impl Stocker {
                     break;
                 }
             };
-            let turn = &mut self.turn[order.side as usize];
+            let turn = &mut self.turn[side as usize];
             let worker = *turn % self.posts.len();
             *turn += 1;
             let id = self.numbering.pair(worker as u32, self.bound[worker]);
             self.bound[worker] += 1;
             let (port, worker_id) = (bound.port, WorkerId(worker as u8));
-            pairs.push(Pair { id, side: order.side, worker: worker_id, port });
+            pairs.push(Pair { id, side, worker: worker_id, port });
             shares[worker].push((id, bound));
             if shares[worker].len() == SHARE {
                 let share = std::mem::take(&mut shares[worker]);
@@ -108,8 +147,8 @@ impl Stocker {
             (self.notify)(MediaNotice::Stocked { pairs });
         }
         if let Some(why) = ended {
-            self.tell(order.side, &why);
-            (self.notify)(MediaNotice::Exhausted { side: order.side });
+            self.tell(side, &why);
+            (self.notify)(MediaNotice::Exhausted { side });
         }
     }
 

@@ -161,7 +161,12 @@ impl MediaWorkers {
             Plan::Stock { side, count } => {
                 if let Some(stock) = &self.stock {
                     // It ends only with us.
-                    let _ = stock.send(StockOrder { side, count });
+                    let _ = stock.send(StockOrder::More { side, count });
+                }
+            }
+            Plan::Rebind { ports } => {
+                if let Some(stock) = &self.stock {
+                    let _ = stock.send(StockOrder::Again(ports));
                 }
             }
             Plan::Stream(ref stream) => self.hand(stream.pair, plan),

@@ -8,6 +8,9 @@ use park_core::Counts;
 /// How long the last BYEs may take.
 const FAREWELL: Duration = Duration::from_secs(4);
 
+/// How long calls that are being set up may take, where all others are kept.
+const LAST_SETUPS: Duration = Duration::from_secs(3);
+
 /// How far the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -15,6 +18,8 @@ enum Phase {
     Open,
     /// New calls are refused; those that are parked, or talk through us, go on until then.
     Draining(Moment),
+    /// New calls are refused; those that are being set up may get so far by then, all others are kept.
+    Keeping(Moment),
     /// Every call is being ended, since then.
     Farewell(Moment),
     /// Over.
@@ -39,17 +44,22 @@ pub(super) enum Step {
 pub(super) struct Ending {
     phase: Phase,
     grace: Duration,
+    keeps_calls: bool,
 }
 
 impl Ending {
-    /// With this much time for the calls that are left.
-    pub(super) fn with_grace(grace: Duration) -> Ending {
-        Ending { phase: Phase::Open, grace }
+    /// With this much time for the calls that are left, unless they are kept for the next run.
+    pub(super) fn with(grace: Duration, keeps_calls: bool) -> Ending {
+        Ending { phase: Phase::Open, grace, keeps_calls }
     }
 
     /// The operator orders the end; a second time: at once.
     pub(super) fn order(&mut self, at: Moment) -> Step {
         match self.phase {
+            Phase::Open if self.keeps_calls => {
+                self.phase = Phase::Keeping(at + LAST_SETUPS.min(self.grace));
+                Step::Drain
+            }
             Phase::Open => {
                 self.phase = Phase::Draining(at + self.grace);
                 Step::Drain
@@ -61,9 +71,9 @@ impl Ending {
         }
     }
 
-    /// From now on with this much time; a grace that has begun stays.
-    pub(super) fn set_grace(&mut self, grace: Duration) {
-        self.grace = grace;
+    /// From now on so; an end that has begun stays as it is.
+    pub(super) fn set(&mut self, grace: Duration, keeps_calls: bool) {
+        (self.grace, self.keeps_calls) = (grace, keeps_calls);
     }
 
     /// Whether the end has been ordered.
@@ -83,7 +93,11 @@ impl Ending {
                 self.phase = Phase::Over;
                 Some(Step::Leave)
             }
-            Phase::Draining(_) | Phase::Farewell(_) => Some(Step::Count),
+            Phase::Keeping(until) if at >= until => {
+                self.phase = Phase::Over;
+                Some(Step::Leave)
+            }
+            Phase::Draining(_) | Phase::Keeping(_) | Phase::Farewell(_) => Some(Step::Count),
             Phase::Over => Some(Step::Leave),
         }
     }
@@ -92,6 +106,10 @@ impl Ending {
     pub(super) fn left(&mut self, at: Moment, counts: &Counts) -> Option<Step> {
         let quiet = counts.legs == 0 && counts.pending == 0 && counts.watches == 0;
         match self.phase {
+            Phase::Keeping(_) if counts.pending == 0 => {
+                self.phase = Phase::Over;
+                Some(Step::Leave)
+            }
             // There is nobody to part from.
             Phase::Draining(_) if quiet && counts.parked == 0 && counts.pairs == 0 => {
                 self.phase = Phase::Over;
@@ -125,7 +143,7 @@ mod tests {
     }
 
     fn ending() -> Ending {
-        Ending::with_grace(Duration::from_secs(60))
+        Ending::with(Duration::from_secs(60), false)
     }
 
     #[test]

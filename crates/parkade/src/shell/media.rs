@@ -63,7 +63,7 @@ impl Media {
         let due = match plan {
             // Nobody hears the difference, and the next call's orders take it along.
             Plan::Release { .. } => at + UNHURRIED,
-            Plan::Stock { .. } | Plan::Stream(_) | Plan::Measure(_) => at,
+            Plan::Stock { .. } | Plan::Rebind { .. } | Plan::Stream(_) | Plan::Measure(_) => at,
         };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.waiting.push(plan);
@@ -73,7 +73,7 @@ impl Media {
     pub(super) fn stocking(&self) -> Vec<Side> {
         let sides = self.waiting.iter().filter_map(|plan| match plan {
             Plan::Stock { side, .. } => Some(*side),
-            Plan::Stream(_) | Plan::Release { .. } | Plan::Measure(_) => None,
+            Plan::Rebind { .. } | Plan::Stream(_) | Plan::Release { .. } | Plan::Measure(_) => None,
         });
         sides.collect()
     }

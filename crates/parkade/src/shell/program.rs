@@ -15,6 +15,7 @@ use crate::clock::{Clock, first_version};
 use crate::config::{
     AdminListen, AdminSettings, Settings, TraceSettings, USUAL_HTTP, default_sockets,
 };
+use crate::journal::Journal;
 use crate::limits::{raise_open_files, take_small_pages};
 use crate::resolve::Resolver;
 use crate::shell::certificates::Certificates;
@@ -82,7 +83,16 @@ impl Program {
         let (tap, batches) = Tap::new(&settings.trace);
         let first = (settings.admin.clone(), settings.trace.clone());
         settings.engine.first_version = first_version(SystemTime::now());
-        let engine = Engine::new(settings.engine.clone(), chance, clock.now());
+        let (journal, records) = settings.state.as_ref().map_or((None, Vec::new()), |state| {
+            Journal::open(&state.file, state.sync)
+                .map_or((None, Vec::new()), |(journal, records)| (Some(journal), records))
+        });
+        settings.engine.journal = journal.is_some();
+        settings.keeps_calls &= journal.is_some();
+        let engine = match records.is_empty() {
+            true => Engine::new(settings.engine.clone(), chance, clock.now()),
+            false => Engine::restore(settings.engine.clone(), chance, clock.now(), records),
+        };
         let (certificates_told, certificates_read) = mpsc::unbounded_channel();
         let inbox = Inbox {
             streams,
@@ -102,6 +112,7 @@ impl Program {
             inbox,
             resolver,
             media,
+            journal,
             tap,
             settings,
             level,

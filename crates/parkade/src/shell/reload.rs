@@ -27,11 +27,15 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     keep(old.admin.listen == merged.admin.listen, "admin.listen");
     keep(old.admin.tls == merged.admin.tls, "admin.certificate");
     keep(old.log.format == merged.log.format, "log.format");
+    keep(old.state == merged.state, "state");
     merged.phones_listen.clone_from(&old.phones_listen);
     merged.pbx_listen.clone_from(&old.pbx_listen);
     merged.engine.pbx_targets.clone_from(&old.engine.pbx_targets);
     // It is of this start of the program, not of the file.
     merged.engine.first_version = old.engine.first_version;
+    merged.engine.journal = old.engine.journal;
+    merged.state.clone_from(&old.state);
+    merged.keeps_calls &= old.state.is_some();
     let MediaSettings { music, prompts, .. } = std::mem::take(&mut merged.media);
     merged.media = MediaSettings { music, prompts, ..old.media.clone() };
     let AdminSettings { tokens, open_metrics, records, webhooks, .. } =

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::admin::{AdminOrder, Figures, Tap, Way};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::journal::Journal;
 use crate::logging::{FactLog, LevelOfLog};
 use crate::resolve::{Found, Resolver};
 use crate::shell::certificates::{self, Certificates};
@@ -52,6 +53,7 @@ pub(super) struct Task {
     inbox: Inbox,
     resolver: Resolver,
     media: Media,
+    journal: Option<Journal>,
     facts: FactLog,
     tap: Tap,
     guard: Guard,
@@ -81,6 +83,7 @@ impl Task {
         inbox: Inbox,
         resolver: Resolver,
         media: Media,
+        journal: Option<Journal>,
         tap: Tap,
         settings: Settings,
         level: Option<LevelOfLog>,
@@ -93,13 +96,14 @@ impl Task {
             inbox,
             resolver,
             media,
+            journal,
             facts: FactLog::new(),
             tap,
             guard: Guard::new(settings.security.clone()),
             heard: None,
             level,
             certificates,
-            ending: Ending::with_grace(settings.grace),
+            ending: Ending::with(settings.grace, settings.keeps_calls),
             settings,
             answers: FxHashMap::default(),
             last_ticket: OWN_TICKET,
@@ -212,6 +216,11 @@ impl Task {
                     }
                 }
                 Output::Media(plan) => self.media.order(at, plan),
+                Output::Journal(steps) => {
+                    if let Some(journal) = &self.journal {
+                        journal.write(steps);
+                    }
+                }
                 Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
                 Output::Told(told) => {
                     let engine = &self.engine;
@@ -381,6 +390,7 @@ impl Task {
                     tls: certificates::figures(&self.ends),
                     media: self.media.counts(),
                     guard: self.guard.counts(self.clock.now()),
+                    journal: self.journal.as_ref().map(Journal::figures),
                 };
                 // Whoever asked may have gone.
                 let _ = answer.send(Box::new(figures));
@@ -405,7 +415,14 @@ impl Task {
             Step::Drain => {
                 tell_system(&[NotifyState::Stopping]);
                 let grace = humantime::format_duration(self.settings.grace);
-                tracing::info!("ending: new calls are refused, calls may go on for {grace}");
+                match self.settings.keeps_calls {
+                    true => tracing::info!("ending: calls are kept for the next start"),
+                    false => {
+                        tracing::info!(
+                            "ending: new calls are refused, calls may go on for {grace}"
+                        );
+                    }
+                }
                 self.own(Command::Drain);
                 self.own(Command::Counts);
             }
@@ -450,7 +467,7 @@ impl Task {
             level.set(merged.log.level);
         }
         self.media.reload(&merged);
-        self.ending.set_grace(merged.grace);
+        self.ending.set(merged.grace, merged.keeps_calls);
         self.guard.reload(merged.security.clone());
         self.tap.settings(&merged.admin, &merged.trace);
         // The files are read beside the engine; what is read from them comes back.

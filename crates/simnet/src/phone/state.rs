@@ -180,6 +180,13 @@ impl Phone {
     }
 
     /// An RTP port that no living call has.
+    /// What it hears from now on may come from other sources than before.
+    pub(crate) fn expects_new_sources(&mut self) {
+        for call in &mut self.calls {
+            call.media.ear.expects_a_new_source();
+        }
+    }
+
     pub(super) fn free_rtp(&self) -> std::net::SocketAddr {
         let ip = self.account.address.ip();
         let taken = |port: u16| {

@@ -54,7 +54,9 @@ impl World {
     }
 
     fn really_heard_by(&mut self, name: &str) -> Source {
-        self.pass(WINDOW + Duration::from_millis(100));
+        self.undisturbed(|world| {
+            world.pass(WINDOW + Duration::from_millis(100));
+        });
         let now = self.now;
         let known: Vec<u32> = self.seats.iter().map(|s| s.phone.account().frequency).collect();
         let calls = self.phone(name).calls().iter().filter(|call| listens(call));
@@ -75,7 +77,9 @@ impl World {
         let until = self.now + time;
         let mut heard: Vec<Source> = Vec::new();
         while self.now < until {
-            self.pass(crate::rtp_end::FRAME_TIME);
+            self.undisturbed(|world| {
+                world.pass(crate::rtp_end::FRAME_TIME);
+            });
             let parties = self.seats.iter().map(|s| s.phone.account().frequency);
             let known: Vec<u32> = parties.chain(tone::clips().map(|(hertz, _)| hertz)).collect();
             let call = self.phone(name).calls().iter().rev().find(|call| listens(call));

@@ -33,6 +33,19 @@ impl World {
         self
     }
 
+    /// This story is about what a restart changes by its nature: it is not restarted.
+    pub fn is_not_restarted(&mut self) -> &mut World {
+        self.no_restart = true;
+        self
+    }
+
+    /// Nothing that is done in this is cut by a restart: whoever listens must not be deafened.
+    pub(crate) fn undisturbed(&mut self, listen: impl FnOnce(&mut World)) {
+        let was = std::mem::replace(&mut self.no_restart, true);
+        listen(self);
+        self.no_restart = was;
+    }
+
     /// Those steps.
     pub fn quiet_steps(&self) -> &[u64] {
         self.quiet_steps.as_deref().unwrap_or_default()
@@ -59,6 +72,10 @@ impl World {
         if let Some(media) = &mut self.media {
             media.killed();
         }
+        // Who hears anything after this hears it from a new source.
+        for seat in &mut self.seats {
+            seat.phone.expects_new_sources();
+        }
         // Connections end with the program.
         self.conns.clear();
         self.wire.cut_connections();
@@ -80,9 +97,9 @@ impl World {
         self
     }
 
-    /// The last record of what the house had written down is damaged.
+    /// The first record of what the house had written down is damaged.
     pub fn damage_a_record(&mut self) -> &mut World {
-        if let Some(record) = self.journal.last_entry() {
+        if let Some(record) = self.journal.first_entry() {
             record.into_mut().truncate(1);
         }
         self
@@ -97,7 +114,11 @@ impl World {
     /// Whether nothing is under way: no message, no call that is being set up or taken.
     #[track_caller]
     pub(crate) fn nothing_is_under_way(&mut self) -> bool {
-        if self.wire.carries_sip() || self.engine.is_none() || self.counts().pending > 0 {
+        if self.no_restart
+            || self.wire.carries_sip()
+            || self.engine.is_none()
+            || self.counts().pending > 0
+        {
             return false;
         }
         let Reply::Metrics(metrics) = self.command(Command::Metrics) else {

@@ -104,6 +104,7 @@ pub struct World {
     pub(crate) restart_after: Option<u64>,
     /// After which steps nothing was under way, if that is noted.
     pub(crate) quiet_steps: Option<Vec<u64>>,
+    pub(crate) no_restart: bool,
     pub(crate) steps_now: u32,
     pub(crate) steps: u64,
 }
@@ -152,6 +153,7 @@ impl World {
             journal: BTreeMap::new(),
             restart_after: None,
             quiet_steps: None,
+            no_restart: false,
             steps_now: 0,
             steps: 0,
         }

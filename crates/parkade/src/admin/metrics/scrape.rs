@@ -16,6 +16,7 @@ use crate::admin::problem::Problem;
 use crate::admin::tap::Way;
 use crate::lock::lock;
 use crate::sip::Turned;
+use crate::journal::JournalFigures;
 
 /// All metrics as text.
 ///
@@ -37,6 +38,7 @@ pub(in crate::admin) async fn scrape(desk: &Desk) -> Result<String, Problem> {
     sip(&mut page, &figures);
     media(&mut page, &figures);
     guard(&mut page, &figures);
+    figures.journal.iter().for_each(|journal| written(&mut page, journal));
     operators(&mut page, desk);
     page.text().map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written down")
@@ -59,6 +61,22 @@ fn program(page: &mut Page) {
     page.gauge(("process_open_fds", "Open files and sockets."), descriptors as usize);
     let since = ("process_start_time_seconds", "When it began, since 1970.");
     page.gauges(since, [(Vec::new(), began)]);
+}
+
+/// What the journal has written.
+fn written(page: &mut Page, journal: &JournalFigures) {
+    let commits = ("parkade_journal_commits", "Commits of the journal.");
+    page.counter(commits, journal.commits);
+    let records = ("parkade_journal_records", "Records of the journal written or taken out.");
+    page.counter(records, journal.records);
+    let failures = ("parkade_journal_failures", "Commits of the journal that the disk refused.");
+    page.counter(failures, journal.failures);
+    let last =
+        ("parkade_journal_window_seconds", "What a crash would have lost at the last commit.");
+    page.gauges(last, [(Vec::new(), journal.last_window.as_secs_f64())]);
+    let longest =
+        ("parkade_journal_longest_window_seconds", "The most that a crash would have lost so far.");
+    page.gauges(longest, [(Vec::new(), journal.longest_window.as_secs_f64())]);
 }
 
 fn house(page: &mut Page, counts: &Counts) {
