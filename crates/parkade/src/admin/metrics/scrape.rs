@@ -14,9 +14,9 @@ use crate::admin::metrics::tally::Kind;
 use crate::admin::metrics::text::{Labels, Page};
 use crate::admin::problem::Problem;
 use crate::admin::tap::Way;
+use crate::journal::JournalFigures;
 use crate::lock::lock;
 use crate::sip::Turned;
-use crate::journal::JournalFigures;
 
 /// All metrics as text.
 ///
