@@ -191,8 +191,14 @@ def main():
             starts += [start_kamailio] if find_program("kamailio") else say("SKIPPED: Kamailio is not installed") or []
         if chosen.only != "kamailio":
             if os.path.exists(chosen.parkade):
-                for anchor, title in (("always", "Parkade"), ("parked", 'Parkade, `anchor = "parked"`')):
-                    starts.append(functools.partial(start_parkade, program=chosen.parkade, anchor=anchor, title=title))
+                for anchor, journal, title in (
+                    ("always", False, "Parkade"),
+                    ("parked", False, 'Parkade, `anchor = "parked"`'),
+                    ("always", True, "Parkade, with a journal"),
+                ):
+                    starts.append(
+                        functools.partial(start_parkade, program=chosen.parkade, anchor=anchor, title=title, journal=journal)
+                    )
             else:
                 say(f"SKIPPED: {chosen.parkade} is not built")
         for start in starts:

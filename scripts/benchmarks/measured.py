@@ -213,11 +213,15 @@ def start_presence(folder):
     return kamailio(folder, "presence.cfg", f'DATABASE="text://{database}"', 1024, 64)
 
 
-def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720", admin='listen = "off"'):
-    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` and `admin` are more about those."""
+def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720", admin='listen = "off"',
+                  journal=False):
+    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` and `admin` are more about those;
+    with a `journal` calls are written down."""
     port, trunk = free_port(), free_port()
     name = f"parkade-{port}"
     config = os.path.join(folder, name + ".toml")
+    if journal:
+        admin += f'\n[state]\npath = "{folder}/{name}.state"\n'
     with open(config, "w") as out:
         given = {"port": port, "trunk": trunk, "answerer": answerer, "anchor": anchor, "folder": folder, "name": name}
         out.write(PARKADE.format(where=where, media=media, slots=slots, admin=admin, **given))

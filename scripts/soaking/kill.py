@@ -150,9 +150,10 @@ class House:
         made = subprocess.run([program, "token", "soak", "--operate"], check=True, capture_output=True, text=True)
         self.token, configuration = made.stdout.split("\n", 1)
         self.address = ("127.0.0.1", free_port())
-        admin = f'listen = "{self.address[0]}:{self.address[1]}"\n{configuration}\n[state]\npath = "{folder}/state"\n'
+        admin = f'listen = "{self.address[0]}:{self.address[1]}"\n{configuration}'
         self.measured = start_parkade(
-            folder, answerer.port, program, "always", "Parkade", slots=f"10000-{10_000 + calls}", admin=admin
+            folder, answerer.port, program, "always", "Parkade", slots=f"10000-{10_000 + calls}", admin=admin,
+            journal=True,
         )
         self.command = self.measured.process.args
 

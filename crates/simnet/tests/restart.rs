@@ -124,3 +124,28 @@ fn a_record_that_cannot_be_read_is_told_of_and_the_rest_is_taken() {
     assert_eq!(unreadable, Some(1));
     world.parked_at(&["701"]).waits("anna");
 }
+
+/// A call that is parked, one that was retrieved, one that talks, a lamp that is lit.
+fn a_full_house(world: &mut World) {
+    with_sales(world).phones(["ben", "carl", "dora"]).callers(["anna", "axel", "amy"]);
+    world.subscribe("dora", "dialog", "701").settle();
+    world.talk("anna", "ben").transfer("ben", "701").settle();
+    world.talk("axel", "ben").transfer("ben", "702").settle();
+    world.dial("carl", "702").settle();
+    world.talk("amy", "ben").settle();
+}
+
+/// In `journals/1.txt` is what the first version that had a journal has written of [`a_full_house`]. It must be
+/// readable for good; `WRITE_JOURNAL=FILE` writes what this version makes of it.
+#[test]
+fn what_an_earlier_version_has_written_is_read() {
+    let mut world = World::new();
+    a_full_house(&mut world);
+    if let Some(file) = std::env::var_os("WRITE_JOURNAL") {
+        std::fs::write(file, world.journal()).unwrap();
+    }
+    world.kill().take_journal(include_str!("journals/1.txt")).open_again().settle();
+    assert_eq!(restored(&world), Some((1, 5, 3, 1)));
+    world.parked_at(&["701"]).waits("anna").talking("axel", "carl").talking("amy", "ben");
+    world.tidy();
+}
