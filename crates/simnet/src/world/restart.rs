@@ -1,7 +1,7 @@
 //! The house is killed in the middle of things, and opened again with what it had written down.
 
 use base::Chance;
-use park_core::{CallState, Command, Engine, JournalStep, RecordKey, RecordKind, Reply};
+use park_core::{CallState, Command, Engine, JournalStep, RecordKey, Reply};
 
 use super::state::World;
 
@@ -104,22 +104,6 @@ impl World {
             format!("{} {} {record}\n", key.kind.number(), key.number)
         };
         self.journal.iter().map(line).collect()
-    }
-
-    /// In place of what the house has written down, this text.
-    #[track_caller]
-    pub fn take_journal(&mut self, text: &str) -> &mut World {
-        self.journal.clear();
-        for line in text.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [kind, number, record] = words[..] else { self.fail("a line of a journal") };
-            let kind = kind.parse().ok().and_then(RecordKind::of);
-            let (Some(kind), Ok(number)) = (kind, number.parse()) else { self.fail("a key") };
-            let byte = |at| u8::from_str_radix(record.get(at..at + 2)?, 16).ok();
-            let record = (0..record.len()).step_by(2).filter_map(byte).collect();
-            self.journal.insert(RecordKey { kind, number }, record);
-        }
-        self
     }
 
     /// The first record of what the house had written down is damaged.
