@@ -192,7 +192,6 @@ pub struct OldPort {
 
 /// An order to the media workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are the largest; a box would cost more")]
 pub enum Plan {
     /// Bind `count` more pairs ahead on this side; answered by [`MediaNotice::Stocked`].
     Stock {

@@ -123,26 +123,36 @@ impl Store {
         self.try_write(clear, changes, lazily).map_err(|error| error.to_string())
     }
 
-    fn try_write(&self, clear: bool, changes: &Changes, lazily: bool) -> Result<(), redb::Error> {
-        let mut writing = self.database.begin_write()?;
+    fn try_write(
+        &self,
+        clear: bool,
+        changes: &Changes,
+        lazily: bool,
+    ) -> Result<(), Box<redb::Error>> {
+        let mut writing = self.database.begin_write().map_err(boxed)?;
         writing.set_durability(if lazily { Durability::Eventual } else { Durability::Immediate });
         if clear {
-            writing.delete_table(RECORDS)?;
+            writing.delete_table(RECORDS).map_err(boxed)?;
         }
-        writing.open_table(ABOUT)?.insert(FORMAT, JOURNAL_FORMAT)?;
+        writing.open_table(ABOUT).map_err(boxed)?.insert(FORMAT, JOURNAL_FORMAT).map_err(boxed)?;
         {
-            let mut table = writing.open_table(RECORDS)?;
+            let mut table = writing.open_table(RECORDS).map_err(boxed)?;
             for (key, record) in changes {
                 let at = (key.kind.number(), key.number);
                 match record {
-                    Some(record) => table.insert(at, record.as_slice())?,
-                    None => table.remove(at)?,
+                    Some(record) => table.insert(at, record.as_slice()).map_err(boxed)?,
+                    None => table.remove(at).map_err(boxed)?,
                 };
             }
         }
-        writing.commit()?;
+        writing.commit().map_err(boxed)?;
         Ok(())
     }
+}
+
+/// The library's errors are large.
+fn boxed(error: impl Into<redb::Error>) -> Box<redb::Error> {
+    Box::new(error.into())
 }
 
 /// Whether it is the file that is wrong, and not the system that refuses.
