@@ -192,13 +192,18 @@ fn connection(ip: IpAddr) -> String {
     format!("IN IP{} {ip}", if ip.is_ipv4() { 4 } else { 6 })
 }
 
+/// What stands between words where they are read, too: a stray CR is no end of a line.
+fn is_blank(letter: char) -> bool {
+    letter.is_ascii_whitespace()
+}
+
 // `audio 49170/2 RTP/AVP 0 8`: one pair of ports is all that is moved.
 fn with_port(value: &str, port: u16) -> String {
-    let Some((kind, rest)) = value.split_once([' ', '\t']) else {
+    let Some((kind, rest)) = value.split_once(is_blank) else {
         return value.to_owned();
     };
     let rest = rest.trim_start();
-    let after = rest.find([' ', '\t']).map_or("", |i| &rest[i..]);
+    let after = rest.find(is_blank).map_or("", |i| &rest[i..]);
     format!("{kind} {port}{after}")
 }
 
