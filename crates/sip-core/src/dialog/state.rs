@@ -242,7 +242,7 @@ impl Dialog {
 /// How many numbers at a time are kept as used up. A gap is no error (RFC 3261 §12.2.2).
 const RESERVED: u32 = 64;
 
-/// Writes a number as one that is higher than the next ones: the same for each of [`RESERVED`].
+/// Writes a number as one that is higher than the next ones: the same for 64 of them.
 ///
 /// # Errors
 /// As the format has them.
