@@ -6,7 +6,7 @@ Names of scenarios are files in scenarios/.
 import signal
 import time
 
-from stage import StoryFailed
+from stage import StoryFailed, eventually
 from steps import ALICE, CALLER, JAMES, LOT, OUTSIDE, PARKED, check, hears, hears_music, talk
 
 
@@ -90,8 +90,9 @@ def who_talks_while_it_is_killed_talks_on_and_is_parked(stage):
 
 def a_journal_that_cannot_be_read_is_told_and_new_calls_go_on(stage):
     stage.open(LOT, journal=True)
-    stage.stop(signal.SIGKILL)
     journal = stage.folder / "state" / "journal.redb"
+    eventually("there is a journal", journal.exists)
+    stage.stop(signal.SIGKILL)
     journal.write_bytes(b"not what it was" * 1000)
     stage.start()
     stage.told("was set aside as")
