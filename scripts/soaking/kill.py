@@ -47,7 +47,7 @@ class Phone:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         self.sip.sendto(
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.here};branch=z9hG4bK{time.monotonic_ns()}\r\nMax-Forwards: 70\r\n"
-            f"From: <sip:{self.number}@127.0.0.1>;tag=t{self.calls}\r\nTo: {to}\r\nCall-ID: {self.call}\r\n"
+            f"From: <sip:{self.number}@pbx.test>;tag=t{self.calls}\r\nTo: {to}\r\nCall-ID: {self.call}\r\n"
             f"CSeq: {self.cseq} {method}\r\nContact: <sip:{self.number}@{self.here}>\r\n{kind}"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode(), self.there,
         )
@@ -83,7 +83,7 @@ class Phone:
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\n"
         )
-        self.request("INVITE", f"sip:{number}@127.0.0.1:{self.there[1]}", f"<sip:{number}@127.0.0.1>", body)
+        self.request("INVITE", f"sip:{number}@pbx.test", f"<sip:{number}@pbx.test>", body)
         answer = self.final("INVITE", within)
         if answer is None:
             return 0
@@ -91,7 +91,7 @@ class Phone:
         lines = answer.split("\r\n")
         self.to = next(line for line in lines if line.lower().startswith("to:"))[3:].strip()
         contact = [line for line in lines if line.lower().startswith("contact:")]
-        self.target = contact[0].partition("<")[2].partition(">")[0] if contact else f"sip:{number}@127.0.0.1:{self.there[1]}"
+        self.target = contact[0].partition("<")[2].partition(">")[0] if contact else f"sip:{number}@pbx.test"
         self.request("ACK", self.target, self.to)
         if status < 300:
             media = next(line for line in lines if line.startswith("m=audio "))
