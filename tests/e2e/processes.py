@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 
@@ -30,6 +31,24 @@ def find_program(name):
     """The path of an installed program; the directories of system programs are searched too."""
     path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     return shutil.which(name, path=path)
+
+
+def from_pypi(name, version):
+    """The path of a program that PyPI has, installed where things are built if it is missing, and None; or None, and
+    why it cannot be had."""
+    place = os.path.join(target(), name)
+    program = os.path.join(place, "bin", name)
+    if not os.path.exists(program):
+        made = subprocess.run([sys.executable, "-m", "venv", place], capture_output=True, text=True)
+        if made.returncode == 0:
+            pip = os.path.join(place, "bin", "pip")
+            install = [pip, "install", "--quiet", "--retries", "1", "--timeout", "10", f"{name}=={version}"]
+            made = subprocess.run(install, capture_output=True, text=True)
+        if made.returncode != 0 or not os.path.exists(program):
+            shutil.rmtree(place, ignore_errors=True)
+            why = ((made.stderr or made.stdout).strip().splitlines() or ["no reason given"])[-1]
+            return None, f"{name} {version} cannot be installed from PyPI: {why}"
+    return program, None
 
 
 def target():
