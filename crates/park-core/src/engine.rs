@@ -42,21 +42,12 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Opens the house. Poll at once: it resolves the PBX and orders port pairs first.
     pub fn new(settings: Settings, chance: Chance, at: Moment) -> Engine {
-        Engine::with_records(settings, chance, at, Vec::new())
+        Engine::restore(settings, chance, at, Vec::new())
     }
 
     /// Opens the house as these records tell it, which an earlier run of the program has written
     /// ([`Output::Journal`]). `at` must be of a clock that has gone on meanwhile.
     pub fn restore(
-        settings: Settings,
-        chance: Chance,
-        at: Moment,
-        records: Vec<(RecordKey, Vec<u8>)>,
-    ) -> Engine {
-        Engine::with_records(settings, chance, at, records)
-    }
-
-    fn with_records(
         settings: Settings,
         mut chance: Chance,
         at: Moment,

@@ -89,10 +89,7 @@ impl Program {
         });
         settings.engine.journal = journal.is_some();
         settings.keeps_calls &= journal.is_some();
-        let engine = match records.is_empty() {
-            true => Engine::new(settings.engine.clone(), chance, clock.now()),
-            false => Engine::restore(settings.engine.clone(), chance, clock.now(), records),
-        };
+        let engine = Engine::restore(settings.engine.clone(), chance, clock.now(), records);
         let (certificates_told, certificates_read) = mpsc::unbounded_channel();
         let inbox = Inbox {
             streams,
