@@ -6,7 +6,7 @@
 //! - `bodies`: INFO bodies, XML;
 //! - `sound`: packets at the relay;
 //! - `house`: datagrams, answers, time and orders at the engine; `parties`: what those around it say;
-//! - `spoil`: what can be made of a sample; `bytes`: choices out of bytes.
+//! - `spoil`: what can be made of a sample; `bytes`: choices out of bytes; `targets`: all harnesses by name.
 #![forbid(unsafe_code)]
 
 mod bodies;
@@ -15,23 +15,12 @@ mod house;
 mod parties;
 mod sound;
 mod spoil;
+mod targets;
 mod wire;
 
 pub use bodies::{info, xml};
 pub use house::engine;
 pub use sound::rtp;
 pub use spoil::spoilt;
+pub use targets::{Harness, TARGETS};
 pub use wire::{message, sdp};
-
-/// A harness.
-pub type Harness = fn(&[u8]);
-
-/// All of them, by the names of their targets.
-pub const TARGETS: [(&str, Harness); 6] = [
-    ("message", message),
-    ("sdp", sdp),
-    ("info", info),
-    ("xml", xml),
-    ("rtp", rtp),
-    ("engine", engine),
-];
