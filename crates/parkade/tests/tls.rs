@@ -5,11 +5,12 @@ mod pki;
 mod rig;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
 
 use base::{Side, Transport};
 use parkade::{ClientCertificates, Listen, Settings};
+use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use crate::pki::{Authority, Party, handshakes};
 use crate::rig::{
@@ -33,6 +34,30 @@ fn with_tls(authority: &Authority, targets: &[String]) -> Settings {
     wanted
 }
 
+/// A house before a PBX that speaks UDP, and a phone that is connected to it by TLS.
+struct Connected {
+    /// Its files are there as long as it is.
+    _authority: Authority,
+    house: Running,
+    pbx: UdpSocket,
+    /// Where the house is.
+    to: SocketAddr,
+    phone: StreamOwned<ClientConnection, TcpStream>,
+    /// Where the phone is.
+    at: SocketAddr,
+}
+
+fn a_phone_by_tls() -> Connected {
+    let authority = Authority::new();
+    let pbx = udp(LOCAL);
+    let targets = [format!("sip:{}", pbx.local_addr().unwrap())];
+    let house = Running::with(with_tls(&authority, &targets));
+    let to = house.at(LOCAL, Side::Phones, Transport::Tls);
+    let phone = Party::trusting(&authority).connect(to, "sip.example").unwrap();
+    let at = phone.sock.local_addr().unwrap();
+    Connected { _authority: authority, house, pbx, to, phone, at }
+}
+
 fn target(listener: &TcpListener) -> String {
     format!("sips:{}", listener.local_addr().unwrap())
 }
@@ -54,13 +79,7 @@ fn is_answered(stream: &mut (impl Read + Write), at: SocketAddr, to: SocketAddr,
 
 #[test]
 fn a_phone_by_tls_registers_at_a_pbx_by_udp_and_is_reached_by_its_connection() {
-    let authority = Authority::new();
-    let pbx = udp(LOCAL);
-    let targets = [format!("sip:{}", pbx.local_addr().unwrap())];
-    let house = Running::with(with_tls(&authority, &targets));
-    let to = house.at(LOCAL, Side::Phones, Transport::Tls);
-    let mut phone = Party::trusting(&authority).connect(to, "sip.example").unwrap();
-    let at = phone.sock.local_addr().unwrap();
+    let Connected { _authority, house: _house, pbx, to, mut phone, at } = a_phone_by_tls();
     phone.write_all(request("REGISTER", "sip:pbx.example", "TLS", at, "reg").as_bytes()).unwrap();
     let (heard, from) = hear(&pbx);
     assert!(line(&heard, "Via:").contains("SIP/2.0/UDP"), "{heard}");
@@ -291,13 +310,7 @@ fn a_new_certificate_is_taken_when_its_file_changes_and_open_connections_stay() 
 
 #[test]
 fn sips_is_served_by_tls_and_refused_where_a_hop_has_none() {
-    let authority = Authority::new();
-    let pbx = udp(LOCAL);
-    let targets = [format!("sip:{}", pbx.local_addr().unwrap())];
-    let house = Running::with(with_tls(&authority, &targets));
-    let to = house.at(LOCAL, Side::Phones, Transport::Tls);
-    let mut phone = Party::trusting(&authority).connect(to, "sip.example").unwrap();
-    let at = phone.sock.local_addr().unwrap();
+    let Connected { _authority, house: _house, pbx: _pbx, to: _, mut phone, at } = a_phone_by_tls();
     let text = request("REGISTER", "sips:pbx.example", "TLS", at, "one");
     phone.write_all(text.as_bytes()).unwrap();
     let refused = pki::read_head(&mut phone);
