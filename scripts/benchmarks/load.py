@@ -35,7 +35,7 @@ class Answerer:
 class Caller:
     """A SIPp that makes calls: so many in all, so many a second, each of so many milliseconds."""
 
-    def __init__(self, folder, measured, calls, rate, talk):
+    def __init__(self, folder, measured, calls, rate, talk, *more):
         port = free_port(5)
         media = port + 1
         self.port = port
@@ -45,7 +45,7 @@ class Caller:
             find_program("sipp"), f"127.0.0.1:{measured.port}", "-sf", os.path.join(HERE, "caller.xml"), "-s", "200",
             "-i", "127.0.0.1", "-p", str(port), "-mp", str(media), "-m", str(calls), "-r", str(rate), "-d", str(talk),
             "-nostdin", "-buff_size", "4194304", "-trace_stat", "-stf", self.stat, "-fd", "1",
-            "-recv_timeout", "40000", "-aa", "-l", str(min(calls + 100, 50_000)),
+            "-recv_timeout", "40000", "-aa", "-l", str(min(calls + 100, 50_000)), *more,
         ]
         self.errors = self.stat + ".errors"
         with open(self.errors, "wb") as out:

@@ -50,6 +50,7 @@ level = "warn"
 [[lot]]
 name = "office"
 slots = "{slots}"
+{lot}
 """
 
 
@@ -89,7 +90,7 @@ def pinned(core, command):
 class Measured:
     """One program under load, with all its processes."""
 
-    def __init__(self, title, command, log, port, files_per_call=0, host="127.0.0.1"):
+    def __init__(self, title, command, log, port, files_per_call=0, host="127.0.0.1", alone=True):
         self.title = title
         self.files_per_call = files_per_call
         self.port = port
@@ -97,7 +98,8 @@ class Measured:
         self.log = log
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                pinned(UNDER_TEST, command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                pinned(UNDER_TEST, command) if alone else command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True,
             )
         end = time.monotonic() + 15
         while not self.answers():
@@ -105,23 +107,52 @@ class Measured:
                 with open(log, errors="replace") as said:
                     raise SystemExit(f"{title} does not start; the end of its log:\n{said.read()[-2000:]}")
 
+    def ask(self, udp):
+        """Sends it an OPTIONS."""
+        here = f"{self.host}:{udp.getsockname()[1]}"
+        udp.sendto(
+            f"OPTIONS sip:{self.host}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}"
+            f"\r\nMax-Forwards: 0\r\nFrom: <sip:bench@{here}>;tag=1\r\nTo: <sip:{self.host}:{self.port}>\r\n"
+            f"Call-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
+            (self.host, self.port),
+        )
+
     def answers(self):
         """Whether it answers OPTIONS, with whatever status."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             udp.bind((self.host, 0))
             udp.settimeout(0.3)
-            here = f"{self.host}:{udp.getsockname()[1]}"
-            udp.sendto(
-                f"OPTIONS sip:{self.host}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{time.monotonic_ns()}"
-                f"\r\nMax-Forwards: 0\r\nFrom: <sip:bench@{here}>;tag=1\r\nTo: <sip:{self.host}:{self.port}>\r\n"
-                f"Call-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
-                (self.host, self.port),
-            )
+            self.ask(udp)
             try:
                 return bool(udp.recv(65536))
             except OSError:
                 time.sleep(0.05)
                 return False
+
+    def start_again(self):
+        """Starts it again after its end, with what it was started with; seconds until it answers."""
+        begun = time.monotonic()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.process.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind((self.host, 0))
+            udp.settimeout(0.01)
+            while time.monotonic() < begun + 20:
+                try:
+                    self.ask(udp)
+                    if udp.recv(65536):
+                        return time.monotonic() - begun
+                except OSError:
+                    continue
+        with open(self.log, errors="replace") as said:
+            raise SystemExit(f"{self.title} does not start again; the end of its log:\n{said.read()[-2000:]}")
+
+    def kill(self):
+        """Kills it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def processes(self):
         """The ids of all its processes: those of the session that was made for it."""
@@ -178,8 +209,7 @@ class Measured:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                self.kill()
 
 
 def kamailio(folder, config, given, shared=512, private=16):
@@ -214,9 +244,9 @@ def start_presence(folder):
 
 
 def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, media="", slots="701-720", admin='listen = "off"',
-                  journal=False):
-    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media` and `admin` are more about those;
-    with a `journal` calls are written down."""
+                  journal=False, lot="", alone=True):
+    """Parkade between the caller, as a trusted device, and the answerer, as the PBX; `media`, `admin` and `lot` are more about
+    those; with a `journal` calls are written down."""
     port, trunk = free_port(), free_port()
     name = f"parkade-{port}"
     config = os.path.join(folder, name + ".toml")
@@ -224,8 +254,20 @@ def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, medi
         admin += f'\n[state]\npath = "{folder}/{name}.state"\n'
     with open(config, "w") as out:
         given = {"port": port, "trunk": trunk, "answerer": answerer, "anchor": anchor, "folder": folder, "name": name}
-        out.write(PARKADE.format(where=where, media=media, slots=slots, admin=admin, **given))
+        out.write(PARKADE.format(where=where, media=media, slots=slots, admin=admin, lot=lot, **given))
     # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
     files = 4 if anchor == "always" else 0
     command = [program, "run", "--config", config]
-    return Measured(title, command, os.path.join(folder, name + ".log"), port, files, where.phones)
+    return Measured(title, command, os.path.join(folder, name + ".log"), port, files, where.phones, alone)
+
+
+def tells(socket_path, path):
+    """What a Parkade answers at its admin socket."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(20)
+        door.connect(socket_path)
+        door.sendall(f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = b"".join(iter(lambda: door.recv(1 << 18), b"")).decode().partition("\r\n\r\n")
+    if " 200 " not in head.partition("\r\n")[0]:
+        raise SystemExit(f"{path} is refused: {head[:300]!r}")
+    return body

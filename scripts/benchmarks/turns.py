@@ -16,7 +16,7 @@ import statistics
 import time
 
 from load import Caller
-from measured import LOAD, free_port, start_parkade
+from measured import LOAD, free_port, start_parkade, tells
 
 LISTENERS = 20
 RATE = 100  # calls a second
@@ -112,10 +112,7 @@ class Turns:
     """The engine's turns so far, as the program tells by its Unix socket: how many, their sum, and how many within what."""
 
     def __init__(self, path):
-        with socket.socket(socket.AF_UNIX) as link:
-            link.connect(path)
-            link.sendall(b"GET /metrics HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n")
-            text = b"".join(iter(lambda: link.recv(1 << 16), b"")).decode()
+        text = tells(path, "/metrics")
         name = "parkade_engine_turn_seconds"
         self.sum = float(re.search(rf"^{name}_sum (\S+)", text, re.MULTILINE).group(1))
         within = re.findall(rf'^{name}_bucket\{{le="([^"]+)"\}} (\d+)', text, re.MULTILINE)

@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import random
-import signal
 import socket
 import statistics
 import subprocess
@@ -155,7 +154,6 @@ class House:
             folder, answerer.port, program, "always", "Parkade", slots=f"10000-{10_000 + calls}", admin=admin,
             journal=True,
         )
-        self.command = self.measured.process.args
 
     def ask(self, method, path, body=None):
         door = http.client.HTTPConnection(*self.address, timeout=20)
@@ -176,31 +174,8 @@ class House:
 
     def kill_and_start(self):
         """Kills it, and starts it again at once; returns how long it took until it answered."""
-        os.killpg(self.measured.process.pid, signal.SIGKILL)
-        self.measured.process.wait()
-        begun = time.monotonic()
-        with open(self.measured.log, "ab") as log:
-            self.measured.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(("127.0.0.1", 0))
-            udp.settimeout(0.01)
-            here = f"127.0.0.1:{udp.getsockname()[1]}"
-            while time.monotonic() < begun + 20:
-                try:
-                    udp.sendto(
-                        f"OPTIONS sip:127.0.0.1:{self.measured.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK"
-                        f"{time.monotonic_ns()}\r\nMax-Forwards: 0\r\nFrom: <sip:soak@{here}>;tag=1\r\nTo: <sip:127.0.0.1>\r\n"
-                        f"Call-ID: {time.monotonic_ns()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
-                        ("127.0.0.1", self.measured.port),
-                    )
-                    if udp.recv(65536):
-                        return time.monotonic() - begun
-                except OSError:
-                    continue
-        with open(self.measured.log, errors="replace") as said:
-            raise SystemExit(f"it does not start again; the end of its log:\n{said.read()[-2000:]}")
+        self.measured.kill()
+        return self.measured.start_again()
 
 
 def up(house, wanted):
