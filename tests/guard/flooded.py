@@ -9,7 +9,7 @@ from around import Flood, Pbx, Phone
 from processes import Failure
 from house import House
 
-Flooded = namedtuple("Flooded", "sent quiet flooded cpu turned_away bans calls")
+Flooded = namedtuple("Flooded", "sent quiet flooded cpu turned_away banned calls")
 
 
 def percentile(values, share):
@@ -45,7 +45,6 @@ def flooded(program, folder, calls, addresses, rate, seconds, alone=True):
         flood = Flood(house.at, addresses, rate, seconds)
         trips = measured(phone, flood.lasts)
         cpu = (house.cpu() - before) / (time.monotonic() - begun)
-        bans = house.bans()
         legs = house.counts()["legs"]
         for call in phone.calls:
             phone.within(call, "OPTIONS")
@@ -53,7 +52,7 @@ def flooded(program, folder, calls, addresses, rate, seconds, alone=True):
             phone.within(call, "BYE")
         if legs < 2 * calls:
             raise Failure(f"{legs} legs are left of {calls} calls")
-        return Flooded(flood.sent.value, quiet, trips, cpu, house.turned_away(), bans, len(phone.calls))
+        return Flooded(flood.sent.value, quiet, trips, cpu, house.turned_away(), house.banned(), len(phone.calls))
     finally:
         for party in (flood, house, pbx):
             if party:
@@ -66,4 +65,4 @@ def in_words(found):
     for what, trips in (("quiet", found.quiet), ("flooded", found.flooded)):
         said.append(f"{what} p50 {statistics.median(trips):.2f} ms, p99 {percentile(trips, 0.99):.2f} ms")
     turned = ", ".join(f"{count} {why}" for why, count in found.turned_away.items() if count)
-    return f"{found.sent} datagrams; {'; '.join(said)}; {found.cpu:.0%} of a core; turned away: {turned}; {len(found.bans)} banned"
+    return f"{found.sent} datagrams; {'; '.join(said)}; {found.cpu:.0%} of a core; turned away: {turned}; {len(found.banned)} banned"
