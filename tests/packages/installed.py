@@ -165,6 +165,7 @@ def life(report, deb):
         run("systemctl", "start", "parkade")
     fast_path(report)
     one_ssrc(report)
+    certificates(report)
     with report.step("another version takes its place, and the configuration stays"):
         pid = shown("MainPID")
         run("dpkg", "--install", deb)
@@ -221,6 +222,33 @@ def one_ssrc(report):
             else:
                 holds(f"the log does not say so: {journal()}", "one SSRC for each: a BPF program" in journal())
         change("[media]\none_ssrc = true\n\n[pbx]", "[pbx]")
+        run("systemctl", "start", "parkade")
+
+
+def certificates(report):
+    """What tls.conf adds: certificates that only root may read."""
+    if not shutil.which("openssl"):
+        report.skipped("certificates that systemd hands over", "the Debian package openssl is not installed")
+        return
+    with report.step("with tls.conf it has certificates that only root may read, and no more than before"):
+        live = "/etc/letsencrypt/live/sip.example"
+        os.makedirs(live)
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-subj", "/CN=sip.example", "-days", "30",
+            "-addext", "subjectAltName=DNS:sip.example", "-keyout", f"{live}/privkey.pem", "-out", f"{live}/fullchain.pem")
+        os.chmod(os.path.dirname(live), 0o700)
+        given = "/run/credentials/parkade.service"
+        table = f'[tls]\ncertificate = "{given}/fullchain.pem"\nkey = "{given}/privkey.pem"\n\n'
+        change("[pbx]", table + "[pbx]")
+        with example("tls.conf"):
+            run("systemctl", "restart", "parkade")
+            run("parkade", "check", CONFIG)
+            holds(f"CapEff is {of_process('CapEff')}", int(of_process("CapEff"), 16) == 0)
+            for port in (5061, 5081):
+                said = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", f"{live}/fullchain.pem",
+                           "-verify_hostname", "sip.example", "-verify_return_error", "-brief")
+                holds(f"at {port}: {said}", "Verification: OK" in said)
+        change(table, "")
+        shutil.rmtree(live)
         run("systemctl", "start", "parkade")
 
 
