@@ -13,6 +13,7 @@ import json
 import os
 import selectors
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -81,7 +82,7 @@ class Rounds:
     """What was found, ended in one way."""
 
     def __init__(self):
-        self.ending, self.answers, self.music, self.worst, self.deaf, self.lost = [], [], [], [], 0, 0
+        self.ending, self.answers, self.cpu, self.music, self.worst, self.deaf, self.lost = [], [], [], [], [], 0, 0
 
     def round(self, measured, end, ears, parked):
         """Ends it and starts it again."""
@@ -91,6 +92,7 @@ class Rounds:
         ears.begin()
         begun = time.monotonic()
         self.answers.append(measured.start_again())
+        self.cpu.append(measured.cpu())
         first = ears.hear(begun)
         self.deaf += len(ears.calls) - len(first)
         if first:
@@ -116,6 +118,7 @@ def spread(values):
 
 async def measure(chosen, folder):
     """Everything; what was found, by how it was ended."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     pbx, phone = Pbx(), Phone("105")
     measured = None
     found = {"killed": (lambda measured: measured.kill(), Rounds()), "ended by SIGTERM": (end_in_order, Rounds())}
@@ -158,7 +161,10 @@ def main():
     if files_allowed(wanted) < wanted:
         raise SystemExit(f"{chosen.parked} parked calls take more open files than this user may have: try --parked 2000")
     folder = tempfile.mkdtemp(prefix="parkade-bench-")
-    found = asyncio.run(measure(chosen, folder))
+    try:
+        found = asyncio.run(measure(chosen, folder))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
     shutil.rmtree(folder, ignore_errors=True)
 
     def row(name, cell):
@@ -167,6 +173,7 @@ def main():
     print(f"| {chosen.parked:,} parked calls | " + " | ".join(found) + " |\n|---|" + "---|" * len(found))
     row("until it has ended", lambda rounds: spread(rounds.ending))
     row(f"from its start until it answers, median of {chosen.rounds} (spread)", lambda rounds: spread(rounds.answers))
+    row("… CPU that this takes", lambda rounds: spread(rounds.cpu))
     row("… until a parkee hears music again, median", lambda rounds: spread(rounds.music))
     row(f"… until the last of {chosen.ears} does", lambda rounds: spread(rounds.worst))
     row("parked calls lost", lambda rounds: f"{rounds.lost} of {chosen.parked * chosen.rounds:,}")
