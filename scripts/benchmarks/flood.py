@@ -54,9 +54,10 @@ def main():
             f" | {spread([percentile(one.quiet, 0.99) for one in all_of_it], '{:.2f}')} ms"
             f" | {spread([100 * one.cpu for one in all_of_it], '{:.0f}')} %"
             f" | {spread([100 * sum(one.turned_away.values()) / one.sent for one in all_of_it], '{:.0f}')} %"
-            f" | {sum(calls - one.calls for one in all_of_it)} |"
+            f" | {sum(calls - one.kept for one in all_of_it)} |"
         )
+    return 1 if any(one.kept < calls for all_of_it in found.values() for one in all_of_it) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

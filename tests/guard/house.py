@@ -71,10 +71,6 @@ listen = "off"
         """Who is banned, by address."""
         return {ban["address"]: ban for ban in json.loads(self.get("/api/bans"))["bans"]}
 
-    def banned(self):
-        """Every address that was ever banned; bans of senders of datagrams are over soon, and come again."""
-        return set(re.findall(r"banned for .* from=(\S+)", self.log()))
-
     def metric(self, name):
         """A metric's values, by its labels."""
         found = re.findall(rf"^{name}(\{{[^}}]*\}})? ([0-9.e+-]+)$", self.get("/metrics"), re.MULTILINE)
