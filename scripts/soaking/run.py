@@ -189,6 +189,8 @@ async def main():
     arguments.add_argument("--rate", type=int, default=50, help="how many calls begin a second (%(default)s)")
     arguments.add_argument("--parked", type=int, default=5, help="how many of them are parked (%(default)s)")
     chosen = arguments.parse_args()
+    if not 0 < chosen.parked < chosen.rate or chosen.minutes <= 0:
+        arguments.error("--parked must be less than --rate, and both more than 0, as --minutes")
     if not find_program("sipp"):
         say("SKIPPED: SIPp is not installed (scripts/setup installs it)")
         return 0
