@@ -12,6 +12,7 @@ use sip_msg::{KeepAlive, Message};
 
 use crate::alarms::Alarms;
 use crate::calls::{self, Legs, Passes, Rebinding};
+use crate::cluster::{self, Cluster};
 use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
 use crate::journal::{self, RecordKey, Written};
@@ -70,6 +71,7 @@ impl Engine {
             contacts: Contacts::default(),
             to_greet: Vec::new(),
             lots: Lots::default(),
+            cluster: Cluster::default(),
             watches: Watches::default(),
             surveys: Vec::new(),
             rebinding: Rebinding::default(),
@@ -121,6 +123,7 @@ impl Engine {
                     house.tray.push_back(Output::Reply { ticket, reply });
                 }
             }
+            Input::Cluster(news) => cluster::hear(house, news),
             Input::Reload(settings) => reload(house, *settings),
             Input::Wake => {}
         }
@@ -171,6 +174,7 @@ fn name_of(alarm: Alarm) -> &'static str {
         Alarm::Notice(_) => "notice",
         Alarm::Remind(_) => "reminder",
         Alarm::Probe(_) => "probe",
+        Alarm::Stake(_) | Alarm::Mirror => "store",
     }
 }
 
@@ -299,6 +303,8 @@ fn wake(house: &mut House) {
             Alarm::Watches => watches::tell_some(house),
             Alarm::Notice(key) => lamps::rested(house, key),
             Alarm::Remind(parked) => calls::remind(house, parked),
+            Alarm::Stake(parked) => cluster::unanswered(house, parked),
+            Alarm::Mirror => cluster::forget_others(house),
         }
     }
 }
@@ -323,7 +329,8 @@ fn reload(house: &mut House, settings: Settings) {
     house.codes = settings.lots.iter().map(codes_of).collect();
     house.templates = templates(&settings);
     let pbx_targets = std::mem::take(&mut house.settings.pbx_targets);
-    house.settings = Settings { pbx_targets, ..settings };
+    let cluster = house.settings.cluster.take();
+    house.settings = Settings { pbx_targets, cluster, ..settings };
     lots::resolve_policies(house);
     lamps::refresh_all(house);
 }

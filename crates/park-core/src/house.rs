@@ -12,6 +12,7 @@ use sip_msg::{Compose, Message, Name, SipUri};
 
 use crate::alarms::Alarms;
 use crate::calls::{Legs, Passes, Rebinding, Survey};
+use crate::cluster::Cluster;
 use crate::contacts::Contacts;
 use crate::journal::Written;
 use crate::keys::{BindingKey, Owner};
@@ -41,6 +42,7 @@ pub(crate) struct House {
     /// Bindings that have registered and are told their lamps next.
     pub(crate) to_greet: Vec<BindingKey>,
     pub(crate) lots: Lots,
+    pub(crate) cluster: Cluster,
     pub(crate) watches: Watches,
     pub(crate) uplink: Uplink,
     /// Operators' questions about streams that are not answered yet.

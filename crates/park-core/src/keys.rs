@@ -111,4 +111,8 @@ pub(crate) enum Alarm {
     Probe(LegKey),
     /// The parker of a call that waits is to be reminded.
     Remind(ParkedKey),
+    /// The store that nodes share has not said whether a place is had.
+    Stake(ParkedKey),
+    /// That store has been away for too long to believe what was known of other nodes.
+    Mirror,
 }

@@ -7,6 +7,7 @@
 //! - `lots` settles who gets a slot and who gets a call;
 //! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
 //! - `operator` does what operators order, and reads what they ask for;
+//! - `cluster` shares lots with other nodes;
 //! - `caps` says how much there may be of everything;
 //! - `standing` tells who speaks before a message is read;
 //! - `journal` writes down what must outlive the program, and takes it up again;
@@ -16,6 +17,7 @@
 mod alarms;
 mod calls;
 mod caps;
+mod cluster;
 mod command;
 mod contacts;
 mod engine;
@@ -38,17 +40,18 @@ mod watches;
 mod words;
 
 pub use caps::Caps;
+pub use cluster::{ClusterFact, ClusterNews, ClusterNode, ClusterOrder, SharedCall};
 pub use command::{
-    BindingView, CallState, CallView, CallsIn, Command, Counts, GroupView, LegMedia, LegStage,
-    LegView, LegsIn, LotView, Malformed, Metrics, NoticesTold, PairsOf, ParkedState, ParkedView,
-    Reply, ReportedView, StreamView, SubscriptionView, Watches,
+    BindingView, CallState, CallView, CallsIn, ClusterMetrics, Command, Counts, ElsewhereView,
+    GroupView, LegMedia, LegStage, LegView, LegsIn, LotView, Malformed, Metrics, NoticesTold,
+    PairsOf, ParkedState, ParkedView, Reply, ReportedView, StreamView, SubscriptionView, Watches,
 };
 pub use engine::Engine;
 pub use journal::{JOURNAL_FORMAT, JournalStep, RecordKey, RecordKind};
 pub use lots::MOST_TOLD;
 pub use settings::{
-    Anchor, Courtesy, FindSlot, GroupSettings, LotSettings, Network, NoticeTemplate, OwnSettings,
-    PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
+    Anchor, ClusterSettings, Courtesy, FindSlot, GroupSettings, LotSettings, Network,
+    NoticeTemplate, OwnSettings, PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
 };
 pub use standing::Standing;
 pub use told::{Asked, Fact, ParkedAt, Told};

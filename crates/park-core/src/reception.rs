@@ -12,6 +12,7 @@ use crate::calls::{
     start, uri_towards_pbx,
 };
 use crate::caps;
+use crate::cluster;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey, ParkedKey};
@@ -35,6 +36,9 @@ pub(crate) fn receive(house: &mut House, server: ServerKey, request: Message, fl
     }
     if house.passes.is_loop(&request, flow.side) {
         return house.answer(server, &request, 482);
+    }
+    if flow.side == Side::Phones && method == "INVITE" && cluster::is_vouched(house, &request) {
+        return cluster::take(house, server, &request, flow);
     }
     match flow.side {
         Side::Phones => from_phone(house, server, request, flow, &method),
@@ -79,7 +83,9 @@ fn from_phone(house: &mut House, server: ServerKey, request: Message, flow: Flow
     {
         match invite(house, &request, aor, binding, &flow) {
             Ok(None) => {}
-            Ok(Some(errand)) => return serve(house, server, &request, flow, binding, errand),
+            Ok(Some(errand)) => {
+                return serve(house, server, &request, flow, (aor, binding), errand);
+            }
             Err((asked, refusal)) => return house.refuse_ask(server, &request, asked, &refusal),
         }
     }
@@ -200,7 +206,7 @@ fn serve(
     server: ServerKey,
     request: &Message,
     flow: Flow,
-    binding: Option<BindingKey>,
+    (aor, binding): (&Aor, Option<BindingKey>),
     wish: Wish,
 ) {
     if let Err(refusal) = only_sdp(request) {
@@ -212,6 +218,12 @@ fn serve(
         Wish::Park(ask) => by_dial(house, server, request, flow, binding, &ask),
         Wish::Reserve(parker, slot) => {
             reserve(house, server, request, flow, binding, (parker, slot));
+        }
+        Wish::Retrieve(parked) if house.lots.get(parked).is_some_and(|call| !call.is_here()) => {
+            let passed = cluster::pass_on(house, server, request, flow, (aor, binding), parked);
+            if let Err(refusal) = passed {
+                house.refuse_ask(server, request, Asked::Retrieve, &refusal);
+            }
         }
         Wish::Retrieve(parked) => by_invite(house, server, request, flow, binding, parked),
     }

@@ -65,6 +65,12 @@ pub(crate) enum Refusal {
     /// There is as much as there may be.
     #[error("too many {0}")]
     Busy(&'static str),
+    /// The store that nodes share cannot be reached.
+    #[error("the nodes cannot reach their store: nothing can be parked in shared places")]
+    StoreAway,
+    /// Another node cannot be reached.
+    #[error("node {0} cannot be reached")]
+    NodeAway(String),
     /// The PBX has no address.
     #[error("the PBX cannot be reached")]
     NoPbx,
@@ -95,6 +101,7 @@ impl Refusal {
             Refusal::SipsNotAllowed(_) => 480,
             Refusal::BadSdp(_) => 400,
             Refusal::NoPorts | Refusal::Draining | Refusal::NoPbx => 503,
+            Refusal::StoreAway | Refusal::NodeAway(_) => 503,
             Refusal::TooMany | Refusal::Busy(_) => 503,
             Refusal::Status(status, _) => *status,
         }
@@ -127,6 +134,7 @@ impl Refusal {
         match self {
             Refusal::Draining | Refusal::TooMany | Refusal::Busy(_) => Some(30),
             Refusal::NoPorts | Refusal::NoPbx => Some(5),
+            Refusal::StoreAway | Refusal::NodeAway(_) => Some(5),
             _ => None,
         }
     }

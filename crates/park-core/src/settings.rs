@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use base::{Domain, Extension, LotName};
+use base::{Domain, Extension, LotName, Private};
 use dialects::{InfoMatcher, Profiles};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,23 @@ pub struct Settings {
     pub first_version: u32,
     /// Whether what must outlive the program is written down ([`Output::Journal`](crate::Output)).
     pub journal: bool,
+    /// The nodes that share lots with this one; none: it is alone.
+    pub cluster: Option<ClusterSettings>,
     /// How long an address that kept silent is passed over.
     pub failover_rest: Duration,
     /// How much there may be of everything.
     pub caps: Caps,
+}
+
+/// What a node knows of itself and the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Its name.
+    pub node: String,
+    /// By which nodes believe each other.
+    pub key: Private<Vec<u8>>,
+    /// For how long a node lives that the store has not heard of.
+    pub lease: Duration,
 }
 
 /// One lot.
@@ -142,6 +155,8 @@ pub struct LotSettings {
     pub names_parkee: bool,
     /// Who is to be paged when a call is parked, as the log tells it; empty: nobody.
     pub page: String,
+    /// Whether its places are for all nodes; else each node has them for itself.
+    pub shared: bool,
     /// Which tune the parkee hears.
     pub tune: u16,
     /// Who hears a short tone at a retrieve, before the other.
@@ -213,6 +228,8 @@ pub struct OwnSettings {
     pub names_parkee: Option<bool>,
     /// See [`LotSettings::page`].
     pub page: Option<String>,
+    /// See [`LotSettings::shared`].
+    pub shared: Option<bool>,
     /// See [`LotSettings::tune`].
     pub tune: Option<u16>,
     /// See [`LotSettings::courtesy`].
@@ -320,6 +337,7 @@ impl Default for Settings {
             profiles: Profiles::default(),
             first_version: 0,
             journal: false,
+            cluster: None,
             failover_rest: Duration::from_secs(30),
             caps: Caps::default(),
         }
@@ -345,6 +363,7 @@ impl Default for LotSettings {
             dtmf: false,
             names_parkee: true,
             page: String::new(),
+            shared: true,
             tune: 0,
             courtesy: Courtesy::None,
             recall: RecallSettings::default(),

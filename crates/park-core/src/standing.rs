@@ -18,7 +18,7 @@ pub enum Standing {
     Pbx,
     /// Somebody on the PBX's side who may not speak there.
     Foreign,
-    /// A phone that is registered by this very flow, or a device that need not register.
+    /// A phone that is registered by this very flow, a device that need not register, or another node.
     Known,
     /// Somebody who names a leg or a subscription by its token. We have given that to its peer and to nobody
     /// else, so what we send there arrives.
@@ -47,7 +47,12 @@ pub(crate) fn of(house: &House, flow: &Flow, uri: Option<&str>) -> Standing {
             () => Standing::Foreign,
         };
     }
-    if house.contacts.has_flow(flow) || lots::is_trusted(house, flow) || is_pbx(house, ip) {
+    let is_node = house.cluster.is_node(ip, house.at);
+    if is_node
+        || house.contacts.has_flow(flow)
+        || lots::is_trusted(house, flow)
+        || is_pbx(house, ip)
+    {
         return Standing::Known;
     }
     if names_ours(house, uri) {

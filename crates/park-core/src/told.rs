@@ -7,6 +7,8 @@ use std::time::Duration;
 use base::{Flow, Side};
 use rtp_flow::Quality;
 
+use crate::cluster::ClusterFact;
+
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
@@ -332,6 +334,11 @@ pub enum Fact {
     },
     /// A port pair was wanted and none was left.
     NoPorts,
+    /// Something about the other nodes, or the store that they share.
+    Cluster {
+        /// What.
+        what: ClusterFact,
+    },
     /// A broken promise of ours; the call that it hit was ended.
     Bug {
         /// What.
@@ -474,6 +481,7 @@ impl fmt::Display for Fact {
                 write!(f, "{received} packets came, {lost} were lost, jitter up to {ms} ms")
             }
             Fact::NoPorts => f.write_str("no RTP port pair left"),
+            Fact::Cluster { what } => what.fmt(f),
             Fact::Bug { what } => write!(f, "bug: {what}"),
         }
     }

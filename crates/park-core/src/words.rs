@@ -4,6 +4,7 @@ use base::{ConnId, Flow, Moment};
 use bytes::Bytes;
 use rtp_flow::{MediaNotice, Plan};
 
+use crate::cluster::{ClusterNews, ClusterOrder};
 use crate::command::{Command, Reply};
 use crate::journal::JournalStep;
 use crate::settings::Settings;
@@ -45,6 +46,8 @@ pub enum Input {
         /// What is ordered.
         command: Command,
     },
+    /// News of the store that all nodes share.
+    Cluster(ClusterNews),
     /// New settings, checked whole.
     Reload(Box<Settings>),
     /// The time of [`Output::Idle`] has come.
@@ -67,6 +70,8 @@ pub enum Output {
     /// What this turn has changed of that which must outlive the program: comes before anything that the
     /// turn sends. These steps hold together or not at all.
     Journal(Vec<JournalStep>),
+    /// An order to the store that all nodes share; answered by [`Input::Cluster`].
+    Cluster(ClusterOrder),
     /// Find the addresses of `pbx.target[target]` (RFC 3263); answered by [`Input::Resolved`].
     Resolve {
         /// The number of the target.

@@ -6,7 +6,7 @@
 //!   line per fact; `host`: what the machine can do; `hostile`: what text from outside must not hold; `lock`: locks that
 //!   outlive a panic;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
-//! - `journal`: what must outlive the program, on disk;
+//! - `journal`: what must outlive the program, on disk; `cluster`: the store that nodes share;
 //! - `admin`: what operators see and steer, on a thread of its own; `shell`: the task that holds it all
 //!   together;
 //! - `console`: the same for a terminal;
@@ -15,6 +15,7 @@
 mod admin;
 mod cli;
 mod clock;
+mod cluster;
 mod config;
 mod console;
 mod demo;
@@ -34,11 +35,12 @@ mod tls;
 
 pub use admin::{CannotAsk, Steering};
 pub use cli::main;
+pub use cluster::StoreAddress;
 pub use config::{
-    AdminListen, AdminSettings, AdminToken, EVENT_KINDS, FastPath, HepSettings, KeepMode, Listen,
-    LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems, RecordSettings, Role,
-    SecuritySettings, Settings, StateSettings, TraceSettings, USUAL_HTTP, WebhookSettings, check,
-    default_sockets, defaults_with, load,
+    AdminListen, AdminSettings, AdminToken, ClusterSettings, EVENT_KINDS, FastPath, HepSettings,
+    KeepMode, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Problem, Problems,
+    RecordSettings, Role, SecuritySettings, Settings, StateSettings, TraceSettings, USUAL_HTTP,
+    WebhookSettings, check, default_sockets, defaults_with, load,
 };
 pub use logging::{LevelOfLog, Log};
 pub use shell::{CannotStart, Order, Program, run};

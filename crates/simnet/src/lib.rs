@@ -7,10 +7,12 @@
 //! - [`RtpEnd`] and [`Listener`]: each party's tone, and whether what it hears is one unbroken stream;
 //! - [`World`]: the clock, the wire, the verbs of a story and the checks;
 //! - what must hold whatever the story (`invariants`), and that nothing is left at its end;
+//! - [`Houses`]: several worlds whose houses share lots;
 //! - [`sweep`]: every story again with every single datagram spoilt.
 #![forbid(unsafe_code)]
 
 mod board;
+mod cluster;
 mod dialog;
 mod digest;
 mod invariants;
@@ -26,6 +28,7 @@ mod tone;
 mod wire;
 mod world;
 
+pub use cluster::Houses;
 pub use dialog::Dialog;
 pub use ladder::Ladder;
 pub use party::Party;

@@ -192,7 +192,11 @@ impl Stage {
                 }
                 Output::Reply { reply: Reply::Parked { calls, .. }, .. } => self.parked = calls,
                 Output::Reply { reply: Reply::Counts(counts), .. } => self.counts = Some(counts),
-                Output::Media(_) | Output::Journal(_) | Output::Told(_) | Output::Reply { .. } => {}
+                Output::Media(_)
+                | Output::Journal(_)
+                | Output::Cluster(_)
+                | Output::Told(_)
+                | Output::Reply { .. } => {}
                 Output::Idle { wake_at, .. } => {
                     self.wake_at = wake_at;
                     return;

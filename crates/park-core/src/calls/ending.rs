@@ -8,7 +8,8 @@ use crate::keys::{LegKey, ParkedKey};
 
 /// Ends every call with BYE and a reason, and every recall with CANCEL.
 pub(crate) fn end_all(house: &mut House, why: &str) {
-    let parked: Vec<ParkedKey> = house.lots.iter().map(|(key, _)| key).collect();
+    let here = house.lots.iter().filter(|(_, call)| call.is_here());
+    let parked: Vec<ParkedKey> = here.map(|(key, _)| key).collect();
     for key in parked {
         parked::hang_up(house, key, why);
     }

@@ -49,6 +49,7 @@ pub(crate) use leg::{Identity, Leg, Legs, Stage, Usage, With};
 pub(crate) use listening::{Survey, survey};
 pub(crate) use media::{agreed_codec, hear as hear_media, order_pairs, plan as plan_media};
 pub(crate) use own::{acknowledge, bye, failed as own_failed, refresh, response as own_response};
+pub(crate) use park::{can_be_undone, stand, undo_park};
 pub(crate) use park_server::take as by_park_server;
 pub(crate) use parked::{back_in_its_slot, offer_again};
 pub(crate) use pass::{
@@ -57,14 +58,14 @@ pub(crate) use pass::{
 pub(crate) use probe::probe;
 pub(crate) use rebind::{Rebinding, rebind};
 pub(crate) use recall::{due as recall_due, hand_over_failed};
-pub(crate) use relocate::relocate;
+pub(crate) use relocate::{move_to, relocate};
 pub(crate) use reminder::{begin as begin_reminders, due as remind};
 pub(crate) use report::tell as report;
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use ring::rung_out;
 pub(crate) use route::{pbx_domain, uri_towards_pbx};
 pub(crate) use send::ALLOW;
-pub(crate) use setup::{Callee, cancelled, open};
+pub(crate) use setup::{Callee, cancelled, open, open_vouched};
 pub(crate) use sips::{is_sips, may_come, may_go, may_reach};
 pub(crate) use soft_key::{Monitor, meant as meant_by_soft_key, park as by_soft_key};
 pub(crate) use steer::{end, hang_up, park_call, recall_now};

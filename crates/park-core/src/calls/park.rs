@@ -1,7 +1,7 @@
 //! Park: a parker's leg steps aside, the parkee's goes into a slot and hears music, and the parker is
 //! told. On any failure the call stays up exactly as it was.
 
-use dialects::{ParkEvent, Refer};
+use dialects::{ParkEvent, Place, Refer};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
@@ -9,6 +9,7 @@ use crate::calls::leg::{Leg, Progress, Stage, Usage, With};
 use crate::calls::{
     call_id, dialled, ids, info, media, own, parked, progress, quirks, reminder, report, soft_key,
 };
+use crate::cluster::{self, Stake};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
@@ -105,10 +106,14 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     let parkee = parkee.who.clone();
     let spot = lots::spot(house, &aor, ask)?;
     let policy = spot.policy;
+    cluster::usable(house, &policy)?;
     let most = policy.max_calls;
     let park = house.chance.token(20);
     let call = ParkedCall {
         leg: partner,
+        node: None,
+        stake: Stake::None,
+        sought: matches!(ask.place, Place::AnySlot | Place::Group).then(|| ask.clone()),
         id: spot.id,
         group: spot.group,
         parker: aor.extension.clone(),
@@ -143,14 +148,23 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     Ok(parked)
 }
 
-/// The parkee is in its slot: music on, its PBX asked to listen if it must be. `teller` waits to hear
-/// whether the park stands.
+/// The parkee is in its slot: music on, and the other nodes asked for the place if it is theirs too. `teller`
+/// waits to hear whether the park stands.
 pub(crate) fn go(house: &mut House, key: ParkedKey, teller: Teller) {
     let Some(call) = house.lots.get_mut(key) else { return };
     call.teller = teller;
     let leg = call.leg;
     media::plan(house, leg);
     own::keep_session(house, leg);
+    if !cluster::ask(house, key) {
+        stand(house, key);
+    }
+}
+
+/// The place is had: the parkee's PBX is asked to listen, if it must be, and then the park stands.
+pub(crate) fn stand(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key).filter(|call| !call.stands()) else { return };
+    let leg = call.leg;
     let anchored = house.legs.get(leg).is_some_and(|leg| leg.media.anchored);
     if parked::needs_offer(house, leg) {
         if anchored
@@ -248,9 +262,21 @@ pub(crate) fn not_confirmed(house: &mut House, key: ParkedKey, status: u16) {
         return;
     }
     let status = if (400..700).contains(&status) { status } else { 488 };
-    let Some(call) = parked::take_out(house, key, None, ParkEvent::Error) else { return };
     let refusal = Refusal::Status(status, "the PBX refused to send its media here".into());
-    let Some(parker) = tell_failed(house, &call.teller, &refusal, Some("not parked")) else {
+    undo_park(house, key, &refusal);
+}
+
+/// Whether a call can go back to its parker: nobody has been told that it is parked, and the parker is there.
+pub(crate) fn can_be_undone(house: &House, key: ParkedKey) -> bool {
+    let parker = house.lots.get(key).and_then(|call| call.teller.parker());
+    let leg = parker.and_then(|parker| house.legs.get(parker));
+    leg.is_some_and(|leg| leg.stage == Stage::Up)
+}
+
+/// Takes back a park that does not stand, and joins the two legs again.
+pub(crate) fn undo_park(house: &mut House, key: ParkedKey, refusal: &Refusal) {
+    let Some(call) = parked::take_out(house, key, None, ParkEvent::Error) else { return };
+    let Some(parker) = tell_failed(house, &call.teller, refusal, Some("not parked")) else {
         return;
     };
     if house.legs.get(parker).is_none() {

@@ -11,6 +11,7 @@ use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, call_id, leaving, report};
 use crate::calls::{answer, dialled, media, own, park, retrieve, ring, soft_key};
+use crate::cluster;
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
@@ -27,12 +28,19 @@ pub(crate) fn take_out(
     end: impl Into<News>,
 ) -> Option<ParkedCall> {
     let end = end.into();
-    let alarms = [Alarm::Recall(key), Alarm::Ring(key), Alarm::HandOver(key), Alarm::Remind(key)];
+    let alarms = [
+        Alarm::Recall(key),
+        Alarm::Ring(key),
+        Alarm::HandOver(key),
+        Alarm::Remind(key),
+        Alarm::Stake(key),
+    ];
     for alarm in alarms {
         house.alarms.stop(alarm);
     }
     ring::call_off(house, key, keep);
     let mut call = house.lots.remove(key)?;
+    cluster::release(house, &call);
     soft_key::over(house, &mut call, end.event);
     lamps::changed(house, &call, &end);
     Some(call)

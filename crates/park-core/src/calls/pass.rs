@@ -14,6 +14,7 @@ use crate::calls::leg::{Invite, Stage};
 use crate::calls::media::{self, Before};
 use crate::calls::{ids, quirks, route, sips, weave};
 use crate::calls::{leaving, outcome};
+use crate::cluster::NODE_HEADER;
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
 use crate::refusal::Refusal;
@@ -56,6 +57,8 @@ pub(crate) struct Pass {
     pub(crate) before: Option<Box<(Before, Before)>>,
     /// Request-URI outside of a dialog.
     pub(crate) uri: Box<str>,
+    /// Our word for who asks, where it goes to another node.
+    pub(crate) word: Option<Box<str>>,
     pub(crate) cancelled: bool,
     /// Its legs have gone: only its answer is still passed back.
     pub(crate) detached: bool,
@@ -84,6 +87,7 @@ impl Pass {
             hops,
             before: None,
             uri: Box::default(),
+            word: None,
             cancelled: false,
             detached: false,
             merged,
@@ -179,7 +183,8 @@ fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
     let (kind, from, to, within) = (pass.kind, pass.from, pass.to, pass.within());
     let hop = pass.hops.first().copied().ok_or(Refusal::NoPbx)?;
     let draft = draft(house, key, &request, hop)?;
-    let has_next = house.passes.get(key).is_some_and(|pass| pass.hops.len() > 1);
+    let is_impatient = |pass: &Pass| pass.hops.len() > 1 || pass.word.is_some();
+    let has_next = house.passes.get(key).is_some_and(is_impatient);
     let oversize = if hop.side == Side::Pbx { Oversize::TryTcp } else { Oversize::Stay };
     let client = house.layer.request(house.at, hop, Owner::Pass(key, within), &draft, oversize);
     if has_next {
@@ -204,7 +209,11 @@ fn draft(house: &mut House, key: PassKey, request: &Message, hop: Flow) -> Resul
     let (from, to, cseq) = (pass.from, pass.to, pass.cseq);
     let opens = pass.opens_dialog() || to.is_none();
     let (uri, arrived, kind) = (pass.uri.clone(), pass.arrived, pass.kind);
-    let mut edit = Edit::of(request);
+    // Nobody else's word goes on.
+    let mut edit = Edit::of(request).remove_other(NODE_HEADER);
+    if let Some(word) = &pass.word {
+        edit = edit.set_other(NODE_HEADER, word.to_string());
+    }
     edit = edit.remove(Name::RecordRoute);
     let forwards = request.max_forwards().map_or(70, |left| left.saturating_sub(1));
     edit = edit.set(Name::MaxForwards, forwards.to_string());
@@ -433,12 +442,23 @@ pub(crate) fn failed(house: &mut House, key: PassKey, client: ClientKey, why: Fa
 /// The PBX address keeps silent: on to the next, if nothing at all was heard.
 pub(crate) fn kept_silent(house: &mut House, key: PassKey) {
     let Some(client) = house.passes.get(key).and_then(|pass| pass.client) else { return };
-    if !house.layer.heard_anything(client) && next_hop(house, key) {
+    if house.layer.heard_anything(client) {
+        return;
+    }
+    if house.passes.get(key).is_some_and(|pass| pass.word.is_some()) {
+        house.layer.abandon(house.at, client);
+        return refuse(house, key, &Refusal::NodeAway("that has the call".into()));
+    }
+    if next_hop(house, key) {
         house.layer.abandon(house.at, client);
     }
 }
 
 fn silent(house: &mut House, hop: Flow) {
+    if house.uplink.target_of(&hop).is_none() {
+        // Another node, which others tell of.
+        return;
+    }
     house.uplink.fell_silent(hop, house.at, house.settings.failover_rest);
     house.tell(None, Fact::PbxSilent { at: hop.peer });
 }

@@ -4,11 +4,12 @@
 use dialects::ParkEvent;
 
 use crate::calls::{media, park, reminder, report, soft_key};
+use crate::cluster;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, ParkedKey};
 use crate::lamps::{self, News, Seen};
-use crate::lots::{self, Policy, Recall};
+use crate::lots::{self, Ask, Policy, Recall};
 use crate::refusal::Refusal;
 use crate::told::Fact;
 
@@ -20,10 +21,19 @@ use crate::told::Fact;
 pub(crate) fn relocate(house: &mut House, key: ParkedKey, place: &str) -> Result<(), Refusal> {
     let call = house.lots.get(key).ok_or(Refusal::NoSuchCall)?;
     call.waits()?;
+    let ask = lots::typed_ask(house, &call.id.lot, place)?;
+    move_to(house, key, &ask)?;
+    cluster::ask_for_new_place(house, key);
+    Ok(())
+}
+
+/// Moves a call that stands to the place that is meant.
+pub(crate) fn move_to(house: &mut House, key: ParkedKey, ask: &Ask) -> Result<(), Refusal> {
+    let call = house.lots.get(key).ok_or(Refusal::NoSuchCall)?;
     let (was, from) = (Seen::of(call), call.id.slot.clone());
     let parker = Aor { extension: call.parker.clone(), domain: call.id.domain.clone() };
-    let ask = lots::typed_ask(house, &call.id.lot, place)?;
-    let spot = lots::spot(house, &parker, &ask)?;
+    let spot = lots::spot(house, &parker, ask)?;
+    cluster::usable(house, &spot.policy)?;
     if spot.id.slot == from {
         return Err(Refusal::Status(409, "the call is parked there already".into()));
     }

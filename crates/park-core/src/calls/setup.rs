@@ -27,6 +27,29 @@ pub(crate) fn open(
     caller: Option<BindingKey>,
     callee: Callee,
 ) {
+    open_as(house, server, request, arrived, caller, (callee, None));
+}
+
+/// The same towards another node, with our word for who calls.
+pub(crate) fn open_vouched(
+    house: &mut House,
+    server: ServerKey,
+    request: Message,
+    arrived: Flow,
+    caller: Option<BindingKey>,
+    (callee, word): (Callee, String),
+) {
+    open_as(house, server, request, arrived, caller, (callee, Some(word)));
+}
+
+fn open_as(
+    house: &mut House,
+    server: ServerKey,
+    request: Message,
+    arrived: Flow,
+    caller: Option<BindingKey>,
+    (callee, word): (Callee, Option<String>),
+) {
     let kind = match request.cseq().1 {
         "INVITE" => PassKind::Invite,
         _ => PassKind::Subscribe,
@@ -45,6 +68,7 @@ pub(crate) fn open(
     pass.from = Some(from);
     pass.to = Some(to);
     pass.uri = callee.uri.into();
+    pass.word = word.map(Into::into);
     pass::start(house, pass);
 }
 

@@ -46,6 +46,34 @@ pub struct ParkedView {
     pub call_id: String,
 }
 
+/// A call that is parked at another node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ElsewhereView {
+    /// The node.
+    pub node: String,
+    /// By which operators name it, at that node.
+    pub park: String,
+    /// The lot.
+    pub lot: String,
+    /// The slot.
+    pub slot: String,
+    /// The SIP domain.
+    pub domain: String,
+    /// The parkee's display name, if it has one.
+    pub parkee_name: Option<String>,
+    /// The parkee's number or user.
+    pub parkee: String,
+    /// Who parked it.
+    pub parker: String,
+    /// The park group, for a group park.
+    pub group: Option<String>,
+    /// What a phone dials to take it, here too.
+    pub retrieve: String,
+    /// Seconds parked so far, by the clock of that node.
+    pub parked_for_s: u64,
+}
+
 /// What becomes of a parked call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -30,6 +30,35 @@ pub struct Metrics {
     pub undelivered: u64,
     /// RTP port pairs now, by side.
     pub pairs: Vec<PairsOf>,
+    /// Of several nodes, where there are several.
+    #[serde(default)]
+    pub cluster: Option<ClusterMetrics>,
+}
+
+/// What a node counts of the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ClusterMetrics {
+    /// Whether the shared store is reached.
+    pub connected: bool,
+    /// Whether another instance has this node's name, so that this one may write nothing more.
+    pub fenced: bool,
+    /// How many nodes live, this one among them.
+    pub nodes: usize,
+    /// How many calls are parked at other nodes.
+    pub elsewhere: usize,
+    /// Places that the store has given, since the start.
+    pub granted: u64,
+    /// Places that it has refused, as another call has them, since the start.
+    pub refused: u64,
+    /// Parked calls that had to leave their place to another node's, since the start.
+    pub displaced: u64,
+    /// Retrieves that were passed on to other nodes, since the start.
+    pub passed_on: u64,
+    /// Retrieves for which another node vouched, since the start.
+    pub vouched: u64,
+    /// Requests with another node's word that was not believed, since the start.
+    pub forged: u64,
 }
 
 /// How many calls are in a state.

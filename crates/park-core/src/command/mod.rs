@@ -11,8 +11,8 @@ mod streams;
 
 pub use calls::{CallState, CallView, LegMedia, LegStage, LegView};
 pub use counts::Counts;
-pub use lots::{GroupView, LotView, ParkedState, ParkedView};
-pub use metrics::{CallsIn, LegsIn, Malformed, Metrics, NoticesTold, PairsOf};
+pub use lots::{ElsewhereView, GroupView, LotView, ParkedState, ParkedView};
+pub use metrics::{CallsIn, ClusterMetrics, LegsIn, Malformed, Metrics, NoticesTold, PairsOf};
 pub use order::{Command, Reply};
 pub use people::{BindingView, SubscriptionView, Watches};
 pub use streams::{ReportedView, StreamView};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::calls::CallView;
 use crate::command::counts::Counts;
-use crate::command::lots::{GroupView, LotView, ParkedView};
+use crate::command::lots::{ElsewhereView, GroupView, LotView, ParkedView};
 use crate::command::metrics::Metrics;
 use crate::command::people::{BindingView, SubscriptionView};
 use crate::command::streams::StreamView;
@@ -97,6 +97,9 @@ pub enum Reply {
         /// Each lot, as each domain sees it.
         #[serde(default)]
         lots: Vec<LotView>,
+        /// What is parked at other nodes, in the same order.
+        #[serde(default)]
+        elsewhere: Vec<ElsewhereView>,
     },
     /// To [`Command::Bindings`].
     Bindings {

@@ -123,7 +123,7 @@ fn leg(house: &House, key: LegKey) -> Option<Vec<u8>> {
 }
 
 fn parked(house: &House, key: ParkedKey) -> Option<Vec<u8>> {
-    let call = house.lots.get(key)?;
+    let call = house.lots.get(key).filter(|call| call.is_here())?;
     read(&ParkedRecord {
         call,
         recall: house.alarms.at(Alarm::Recall(key)),

@@ -72,6 +72,12 @@ impl Lots {
         self.held.push(Held { id, by, until });
     }
 
+    /// Has a slot count as taken for a while: another node has it.
+    pub(crate) fn keep_off(&mut self, id: SlotId, at: Moment, until: Moment) {
+        self.held.retain(|held| held.until > at);
+        self.held.push(Held { id, by: LegKey::default(), until });
+    }
+
     /// The slot of a lot that is kept for the call of a leg.
     pub(crate) fn held_for(&self, by: LegKey, lot: &LotName, at: Moment) -> Option<&SlotId> {
         self.held(at).find(|held| held.by == by && held.id.lot == *lot).map(|held| &held.id)
@@ -234,7 +240,8 @@ impl Lots {
         self.iter().filter(move |(_, call)| call.stands() && fits(call)).take(MOST_TOLD)
     }
 
+    /// How many calls are parked at this node.
     pub(crate) fn len(&self) -> usize {
-        self.calls.len()
+        self.calls.values().filter(|call| call.is_here()).count()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base::{Extension, SlotName};
 use dialects::Place;
 
+use crate::cluster;
 use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::LegKey;
@@ -26,7 +27,9 @@ fn place(
         Place::Own => Ok((aor.extension.as_str().into(), None)),
         Place::Extension(extension) => {
             let slot = SlotName::from(extension.as_str());
+            // Where there are several nodes it may have registered at another one.
             let known = house.contacts.knows(&of(extension))
+                || house.settings.cluster.is_some()
                 || lot.groups.iter().any(|group| group.members.contains(extension));
             if known { Ok((slot, None)) } else { Err(Refusal::NoSuchPlace(slot)) }
         }
@@ -101,7 +104,13 @@ fn any_slot(house: &mut House, lot: &LotSettings, aor: &Aor) -> Result<SlotName,
     };
     let from = from.min(slots.len());
     slots.rotate_left(from);
-    let found = slots.into_iter().find(|slot| house.lots.is_free(&id(slot), house.at));
+    // Without the store only the slots that are this node's own can be had.
+    let is_usable = |slot: &SlotName| cluster::usable(house, &policy_of(lot, None, slot)).is_ok();
+    if !slots.is_empty() && !slots.iter().any(is_usable) {
+        return Err(Refusal::StoreAway);
+    }
+    let is_had = |slot: &SlotName| house.lots.is_free(&id(slot), house.at) && is_usable(slot);
+    let found = slots.into_iter().find(is_had);
     let found = found.ok_or(Refusal::LotFull)?;
     house.lots.found(id(&found));
     Ok(found)
@@ -131,7 +140,7 @@ fn group_place(
         .chain(std::iter::once(&aor.extension))
         .filter(|member| {
             let of = Aor { extension: (*member).clone(), domain: aor.domain.clone() };
-            house.contacts.knows(&of)
+            house.contacts.knows(&of) || house.settings.cluster.is_some()
         })
         .collect();
     let found = hunt

@@ -24,6 +24,9 @@ pub(crate) struct Policy {
     pub(crate) names_parkee: bool,
     /// Who is to be paged; empty: nobody.
     pub(crate) page: String,
+    /// Whether the place is one for all nodes.
+    #[serde(default)]
+    pub(crate) shared: bool,
     /// What the parkee hears.
     pub(crate) tune: u16,
     /// Who hears a tone when it is retrieved.
@@ -70,6 +73,7 @@ pub(crate) fn policy_of(lot: &LotSettings, group: Option<&str>, slot: &SlotName)
         notify_parker: notify_parker.unwrap_or(lot.notify_parker),
         names_parkee: names_parkee.unwrap_or(lot.names_parkee),
         page: page.clone(),
+        shared: own.iter().find_map(|own| own.shared).unwrap_or(lot.shared),
         tune: own.iter().find_map(|own| own.tune).unwrap_or(lot.tune),
         courtesy: own.iter().find_map(|own| own.courtesy).unwrap_or(lot.courtesy),
         recall,
@@ -90,6 +94,9 @@ pub(crate) fn resolve_policies(house: &mut House) {
             None => call.policy.tune = 0,
         }
         let is_otherwise_reminded = call.policy.recall.reminder != reminder;
+        if !call.is_here() {
+            continue;
+        }
         if call.policy.tune != tune {
             plan_media(house, leg);
         }

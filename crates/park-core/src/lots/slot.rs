@@ -7,7 +7,9 @@ use sip_core::ServerKey;
 use smallvec::SmallVec;
 
 use crate::calls::{Identity, Monitor};
+use crate::cluster::Stake;
 use crate::keys::{BindingKey, LegKey};
+use crate::lots::ask::Ask;
 use crate::lots::policy::Policy;
 use crate::refusal::Refusal;
 
@@ -86,10 +88,20 @@ pub(crate) enum Recall {
     Over,
 }
 
-/// A parkee's leg, held in a slot.
+/// A parkee's leg, held in a slot; or, of another node, what is known of one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ParkedCall {
+    /// Of another node's call there is none here.
     pub(crate) leg: LegKey,
+    /// The node at which it is parked, if that is another one.
+    #[serde(skip)]
+    pub(crate) node: Option<Box<str>>,
+    /// How far its place is staked among the nodes.
+    #[serde(default)]
+    pub(crate) stake: Stake,
+    /// What was asked for, where another place is as good.
+    #[serde(skip)]
+    pub(crate) sought: Option<Ask>,
     pub(crate) id: SlotId,
     /// The park group by which it was parked.
     pub(crate) group: Option<String>,
@@ -121,7 +133,28 @@ pub(crate) struct ParkedCall {
     pub(crate) policy: Policy,
 }
 
+impl Teller {
+    /// The parker's leg.
+    pub(crate) fn parker(&self) -> Option<LegKey> {
+        match *self {
+            Teller::Nobody => None,
+            Teller::Progress(parker)
+            | Teller::Apart { parker, .. }
+            | Teller::Answer(parker, _)
+            | Teller::Command(parker, _)
+            | Teller::SoftKey(parker)
+            | Teller::Keys(parker)
+            | Teller::Dialled(parker, _) => Some(parker),
+        }
+    }
+}
+
 impl ParkedCall {
+    /// Whether it is parked at this node.
+    pub(crate) fn is_here(&self) -> bool {
+        self.node.is_none()
+    }
+
     /// The parkee, as keys and lists show it on phones that may name it, or may not.
     pub(crate) fn shown(&self, may_be_named: bool) -> Identity {
         match may_be_named && self.policy.names_parkee {

@@ -9,7 +9,8 @@ use crate::watches;
 
 /// All parked calls, by slot.
 pub(super) fn parked(house: &House) -> Vec<ParkedView> {
-    house.lots.iter().map(|(key, call)| parked_view(house, key, call)).collect()
+    let here = house.lots.iter().filter(|(_, call)| call.is_here());
+    here.map(|(key, call)| parked_view(house, key, call)).collect()
 }
 
 fn parked_view(house: &House, key: ParkedKey, call: &ParkedCall) -> ParkedView {

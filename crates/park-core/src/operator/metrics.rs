@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::Side;
 
 use crate::calls::Usage;
-use crate::command::{CallsIn, Counts, LegStage, LegsIn, Metrics, PairsOf};
+use crate::command::{CallsIn, ClusterMetrics, Counts, LegStage, LegsIn, Metrics, PairsOf};
 use crate::house::House;
 use crate::operator::calls::{stage_of, states};
 
@@ -60,6 +60,23 @@ pub(super) fn metrics(house: &House) -> Metrics {
         timed_out: transactions.timed_out,
         undelivered: transactions.undelivered,
         pairs: [Side::Phones, Side::Pbx].map(pairs).into(),
+        cluster: house.settings.cluster.as_ref().map(|_| cluster(house)),
+    }
+}
+
+fn cluster(house: &House) -> ClusterMetrics {
+    let counts = house.cluster.counts();
+    ClusterMetrics {
+        connected: house.cluster.has_joined(),
+        fenced: house.cluster.is_fenced(),
+        nodes: house.cluster.nodes(),
+        elsewhere: house.lots.iter().filter(|(_, call)| !call.is_here()).count(),
+        granted: counts.granted,
+        refused: counts.refused,
+        displaced: counts.displaced,
+        passed_on: counts.passed_on,
+        vouched: counts.vouched,
+        forged: counts.forged,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Orders: which room does what is ordered, and what is answered.
 
 use crate::calls;
+use crate::cluster;
 use crate::command::{Command, Reply};
 use crate::house::House;
 use crate::keys::ParkedKey;
@@ -13,7 +14,11 @@ use crate::watches;
 /// Does what is ordered; what is answered at once.
 pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<Reply> {
     Some(match command {
-        Command::Parked => Reply::Parked { calls: lists::parked(house), lots: lots::views(house) },
+        Command::Parked => Reply::Parked {
+            calls: lists::parked(house),
+            lots: lots::views(house),
+            elsewhere: cluster::views(house),
+        },
         Command::Bindings => Reply::Bindings { bindings: lists::bindings(house) },
         Command::Groups => Reply::Groups { groups: lists::groups(house) },
         Command::Calls { call } => {
@@ -53,7 +58,14 @@ pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<
 }
 
 fn named(house: &House, park: &str) -> Result<ParkedKey, Refusal> {
-    house.lots.named(park).ok_or(Refusal::NoSuchCall)
+    let key = house.lots.named(park).ok_or(Refusal::NoSuchCall)?;
+    match house.lots.get(key).and_then(|call| call.node.as_deref()) {
+        None => Ok(key),
+        Some(node) => {
+            let why = format!("the call is parked at node {node}: order it there");
+            Err(Refusal::Status(409, why.into()))
+        }
+    }
 }
 
 fn done(outcome: Result<(), Refusal>) -> Reply {

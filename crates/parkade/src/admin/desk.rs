@@ -213,17 +213,17 @@ impl Desk {
         {
             return Ok(board.clone());
         }
-        let (calls, lots) = match self.ask(Command::Parked).await? {
-            Reply::Parked { calls, lots } => (calls, lots),
+        let (calls, lots, elsewhere) = match self.ask(Command::Parked).await? {
+            Reply::Parked { calls, lots, elsewhere } => (calls, lots, elsewhere),
             other => return Err(something_else(&other)),
         };
         let now = self.clock.now();
         let parked = calls.into_iter().map(|call| Dated::of(call, self.clock, now)).collect();
-        let list = ParkedList { parked, lots };
+        let list = ParkedList { parked, lots, elsewhere };
         let json = serde_json::to_vec(&list)
             .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
             .into();
-        let ParkedList { parked, lots } = list;
+        let ParkedList { parked, lots, .. } = list;
         let (calls, lots) = (parked.into(), lots.into());
         let board = Board { made: Instant::now(), position, calls, lots, json };
         *kept = Some(board.clone());

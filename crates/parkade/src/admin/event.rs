@@ -264,6 +264,7 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
         | Fact::Dropped { .. }
         | Fact::PbxUnresolved { .. }
         | Fact::StreamEnded { .. }
+        | Fact::Cluster { .. }
         | Fact::Bug { .. } => return None,
     })
 }

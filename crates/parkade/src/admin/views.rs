@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use base::Moment;
 use park_core::{
-    BindingView, CallView, GroupView, LotView, ParkedView, StreamView, SubscriptionView,
+    BindingView, CallView, ElsewhereView, GroupView, LotView, ParkedView, StreamView,
+    SubscriptionView,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -43,6 +44,9 @@ pub(crate) struct ParkedList {
     pub(crate) parked: Vec<Dated>,
     /// Each lot, as each domain sees it.
     pub(crate) lots: Vec<LotView>,
+    /// What is parked at other nodes.
+    #[serde(default)]
+    pub(crate) elsewhere: Vec<ElsewhereView>,
 }
 
 /// The lots.

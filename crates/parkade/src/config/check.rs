@@ -17,7 +17,9 @@ use crate::config::raw::{Doubts, Table};
 use crate::config::settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings, usual_sockets,
 };
-use crate::config::{admin, dialect, lots, profiles, records, security, state, tls, trace, words};
+use crate::config::{
+    admin, cluster, dialect, lots, profiles, records, security, state, tls, trace, words,
+};
 use crate::tls::TlsSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -88,6 +90,7 @@ pub(super) fn examine(
     settings.admin.records = records::read(&root, folder);
     settings.security = security::read(&root, &mut settings.engine.caps);
     settings.state = state::read(&root, folder);
+    cluster::read(&root, &mut settings, folder);
     program(&root, &mut settings);
     capacity(&root, &settings);
     root.close();
@@ -374,13 +377,15 @@ fn program(root: &Table<'_, '_>, settings: &mut Settings) {
         settings.grace = grace;
     }
     let calls = table.choice("calls", &[("keep", true), ("end", false)]);
-    if calls == Some(true) && settings.state.is_none() {
+    let is_shared = settings.cluster.as_ref().is_some_and(|cluster| cluster.journal);
+    let has_journal = settings.state.is_some() || is_shared;
+    if calls == Some(true) && !has_journal {
         table.doubt(
             "calls",
             "calls are kept by a journal; write [state] path = \"/var/lib/parkade\"",
         );
     }
-    settings.keeps_calls = calls.unwrap_or(true) && settings.state.is_some();
+    settings.keeps_calls = calls.unwrap_or(true) && has_journal;
     table.close();
     let table = root.table("log");
     let levels = [

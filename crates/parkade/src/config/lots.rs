@@ -73,6 +73,7 @@ fn lot(table: &Table<'_, '_>, music: &mut Vec<Music>, folder: &Path) -> LotSetti
         dtmf: table.flag("dtmf").unwrap_or(usual.dtmf),
         names_parkee: own.names_parkee.unwrap_or(usual.names_parkee),
         page: own.page.unwrap_or(usual.page),
+        shared: own.shared.unwrap_or(usual.shared),
         tune: own.tune.unwrap_or(usual.tune),
         courtesy: own.courtesy.unwrap_or(usual.courtesy),
         recall: usual.recall,

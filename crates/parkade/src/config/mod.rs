@@ -2,6 +2,7 @@
 
 mod admin;
 mod check;
+mod cluster;
 mod dialect;
 mod lots;
 mod own;
@@ -22,6 +23,7 @@ mod words;
 pub use admin::{AdminListen, AdminSettings, AdminToken, Role, USUAL_HTTP};
 pub(crate) use admin::{ROLES, digest_text};
 pub use check::{check, defaults_with, load};
+pub use cluster::ClusterSettings;
 pub use problem::{Problem, Problems};
 pub use records::RecordSettings;
 pub(crate) use security::Rate;

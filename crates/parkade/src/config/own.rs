@@ -24,6 +24,7 @@ pub(super) fn read(
         notify_parker: table.flag("notify_parker"),
         names_parkee: table.flag("names_parkee"),
         page: table.parsed("page", words::one_line),
+        shared: table.flag("shared"),
         courtesy: table.choice(
             "courtesy",
             &[

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base::Transport;
 
 use crate::config::admin::AdminSettings;
+use crate::config::cluster::ClusterSettings;
 use crate::config::security::SecuritySettings;
 use crate::config::state::StateSettings;
 use crate::config::trace::TraceSettings;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub media: MediaSettings,
     /// The doors for operators.
     pub admin: AdminSettings,
+    /// The other nodes, and the store that they share with this one.
+    pub cluster: Option<ClusterSettings>,
     /// Where calls are written down, if they are.
     pub state: Option<StateSettings>,
     /// How long calls may go on after the order to end.
@@ -168,6 +171,7 @@ impl Default for Settings {
             pbx_listen,
             media: MediaSettings::default(),
             admin: AdminSettings::default(),
+            cluster: None,
             state: None,
             grace: Duration::from_secs(60),
             tls: TlsSettings::default(),

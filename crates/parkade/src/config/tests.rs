@@ -347,3 +347,39 @@ fn prompts_are_a_folder_with_a_file_for_each_sign() {
     let nowhere = format!("{PBX}[media]\nprompts = \"nowhere\"\n");
     assert!(check(&nowhere, folder.path(), None).unwrap_err()[0].what.contains("is no folder"));
 }
+
+/// A whole `[cluster]`, with something changed.
+fn cluster(change: (&str, &str)) -> String {
+    let text = "[phones]\nlisten = [\"udp:10.0.0.1:5060\"]\n[cluster]\nnode = \"a\"\n\
+                redis = \"redis://10.0.0.5\"\nkey = \"at least sixteen letters\"\n";
+    format!("{PBX}{}", text.replace(change.0, change.1))
+}
+
+#[test]
+fn a_node_has_a_name_a_store_a_key_and_an_address() {
+    let settings = settings(&cluster(("", "")));
+    let own = settings.cluster.unwrap();
+    assert_eq!((&*own.node, own.address.to_string()), ("a", "udp:10.0.0.1:5060".to_owned()));
+    assert_eq!(settings.engine.cluster.unwrap().node, "a");
+    assert!(settings.engine.lots[0].shared);
+}
+
+#[test]
+fn what_is_wrong_with_a_node_is_told_and_no_secret_is_repeated() {
+    for (change, wanted) in [
+        (("node = \"a\"", ""), "cluster.node: this node has no name"),
+        (("node = \"a\"", "node = \"a b\""), "cluster.node: \"a b\" is no name"),
+        (("redis = \"redis://10.0.0.5\"", ""), "cluster.redis: where is the store?"),
+        (("redis://10.0.0.5", "http://u:pw@h"), "cluster.redis: this URL has an unknown scheme"),
+        (("at least sixteen letters", "short"), "cluster.key: a key of 5 letters can be guessed"),
+        (("at least sixteen letters", "file:nowhere"), "cluster.key: \"nowhere\" cannot be read"),
+        (("udp:10.0.0.1", "udp:0.0.0.0"), "cluster.address: where do other nodes reach this one?"),
+        (("node = ", "address = \"tls:10.0.0.1:5061\"\nnode = "), "cluster.address: \"tls:"),
+        (("node = ", "lease = \"1s\"\nnode = "), "cluster.lease: \"1s\" is not between"),
+    ] {
+        let found = problems(&cluster(change));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(wanted), "{found:?}");
+        assert!(!found[0].contains("pw"), "{found:?}");
+    }
+}

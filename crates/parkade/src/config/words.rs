@@ -33,6 +33,14 @@ pub(super) fn listen(text: &str) -> Result<Listen, String> {
     }
 }
 
+impl std::str::FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Listen, String> {
+        listen(text)
+    }
+}
+
 /// `127.0.0.1:5088`, or `off`.
 pub(super) fn admin_listen(text: &str) -> Result<AdminListen, String> {
     if text == "off" {

@@ -186,7 +186,7 @@ mod tests {
             call("p1", "105", "Jane \x1b[2J\u{202e}", ParkedState::Recalling, None),
             call("p2", "701", "Bob", ParkedState::Parked, Some(225)),
         ];
-        let list = ParkedList { parked, lots: vec![lot] };
+        let list = ParkedList { parked, lots: vec![lot], elsewhere: Vec::new() };
         Board { list, chosen: 1, asks: None, said: String::new(), heard: true }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use park_core::{BindingView, CallView, LotView, ParkedView, StreamView};
+use park_core::{BindingView, CallView, ElsewhereView, LotView, ParkedView, StreamView};
 
 use crate::admin::{BanList, BindingList, CallList, ParkedList};
 use crate::console::plain::{clock, plain, state, who};
@@ -15,17 +15,22 @@ const STREAM_HEADS: [&str; 8] =
 const CALL_HEADS: [&str; 6] = ["STATE", "FOR", "CALLER", "CALLEE", "SOUND", "CALL-ID"];
 const BINDING_HEADS: [&str; 6] = ["EXTENSION", "DOMAIN", "AT", "PROFILE", "EXPIRES", "USER-AGENT"];
 const BAN_HEADS: [&str; 5] = ["ADDRESS", "ENDS IN", "WHY", "TIMES", "TURNED AWAY"];
+const ELSEWHERE_HEADS: [&str; 7] = ["AT NODE", "LOT", "SLOT", "PARKEE", "PARKER", "PARKED", "DIAL"];
 const LOT_HEADS: [&str; 4] = ["LOT", "DOMAIN", "PARKED", "FREE SLOTS"];
 
 /// One line a call, under a head, or one line that says so if there is none; then one line a lot.
 pub(crate) fn parked_table(list: &ParkedList) -> String {
-    let ParkedList { parked, lots } = list;
+    let ParkedList { parked, lots, elsewhere } = list;
     let calls: Vec<&ParkedView> = parked.iter().map(|dated| &dated.call).collect();
     let mut text = String::new();
     if calls.is_empty() {
         text.push_str("no parked calls\n");
     } else {
         under_heads(&mut text, HEADS, calls.into_iter().map(row).collect());
+    }
+    if !elsewhere.is_empty() {
+        text.push('\n');
+        under_heads(&mut text, ELSEWHERE_HEADS, elsewhere.iter().map(elsewhere_row).collect());
     }
     if !lots.is_empty() {
         text.push('\n');
@@ -111,6 +116,18 @@ pub(crate) fn bans_table(list: &BanList) -> String {
     text
 }
 
+fn elsewhere_row(call: &ElsewhereView) -> [String; 7] {
+    [
+        call.node.clone(),
+        call.lot.clone(),
+        call.slot.clone(),
+        who(call.parkee_name.as_deref(), &call.parkee),
+        call.parker.clone(),
+        clock(call.parked_for_s),
+        call.retrieve.clone(),
+    ]
+}
+
 fn stream_row(stream: &StreamView) -> [String; 8] {
     let ms = |us: u64| format!("{}.{} ms", us / 1_000, us % 1_000 / 100);
     let hears = stream.reported.as_ref().map_or_else(
@@ -183,7 +200,8 @@ mod tests {
             parked_at: String::new(),
             recall_at: None,
         };
-        ParkedList { parked: calls.iter().map(dated).collect(), lots: lots.to_vec() }
+        let parked = calls.iter().map(dated).collect();
+        ParkedList { parked, lots: lots.to_vec(), elsewhere: Vec::new() }
     }
 
     fn call(slot: &str) -> ParkedView {

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use park_core::JournalStep;
 
+use crate::cluster::Membership;
 use crate::config::KeepMode;
+use crate::journal::shared::SharedStore;
 use crate::journal::store::{Changes, NoStore, Records, Store};
 
 /// For how long changes are gathered into one commit. With the commit itself no more than 50 ms are lost.
@@ -79,10 +81,21 @@ impl Journal {
                 return None;
             }
         };
+        Self::keep(Place::Disk(store), mode).map(|journal| (journal, records))
+    }
+
+    /// Opens the journal in the store that nodes share; gives what an earlier instance of the node has written.
+    pub(crate) fn open_shared(own: Arc<Membership>, mode: KeepMode) -> Option<(Journal, Records)> {
+        let (store, records) = SharedStore::open(own);
+        Self::keep(Place::Shared(Box::new(store)), mode).map(|journal| (journal, records))
+    }
+
+    /// Starts the thread.
+    fn keep(place: Place, mode: KeepMode) -> Option<Journal> {
         let (turns, taken) = channel();
         let done = Arc::new(Done::default());
         let counted = done.clone();
-        let keeper = Keeper { store, mode, done: counted, failing: false };
+        let keeper = Keeper { place, mode, done: counted, failing: false };
         let keep = move || {
             if catch_unwind(AssertUnwindSafe(|| keeper.run(&taken))).is_err() {
                 tracing::error!(
@@ -92,9 +105,7 @@ impl Journal {
             }
         };
         match thread::Builder::new().name("journal".into()).spawn(keep) {
-            Ok(thread) => {
-                Some((Journal { turns: Some(turns), done, thread: Some(thread) }, records))
-            }
+            Ok(thread) => Some(Journal { turns: Some(turns), done, thread: Some(thread) }),
             Err(error) => {
                 tracing::error!("no journal: its thread cannot be started: {error}");
                 None
@@ -161,8 +172,14 @@ impl Waiting {
     }
 }
 
+/// Where it is kept.
+enum Place {
+    Disk(Store),
+    Shared(Box<SharedStore>),
+}
+
 struct Keeper {
-    store: Store,
+    place: Place,
     mode: KeepMode,
     done: Arc<Done>,
     failing: bool,
@@ -192,7 +209,11 @@ impl Keeper {
 
     fn keep(&mut self, waiting: &mut Waiting) {
         let lazily = self.mode == KeepMode::Off;
-        if let Err(error) = self.store.write(waiting.clear, &waiting.changes, lazily) {
+        let kept = match &mut self.place {
+            Place::Disk(store) => store.write(waiting.clear, &waiting.changes, lazily),
+            Place::Shared(store) => store.write(waiting.clear, &waiting.changes),
+        };
+        if let Err(error) = kept {
             self.done.failures.fetch_add(1, Ordering::Relaxed);
             if !std::mem::replace(&mut self.failing, true) {
                 tracing::error!(

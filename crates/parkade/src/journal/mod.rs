@@ -1,7 +1,8 @@
-//! The journal on disk: what the engine writes down is kept by a thread of its own, in commits that many
-//! turns share, so that no call waits for a disk; and read again when the program starts.
+//! The journal, on disk or in the store that nodes share: what the engine writes down is kept by a thread of its
+//! own, in commits that many turns share, so that no call waits for it; and read again when the program starts.
 
 mod keeper;
+mod shared;
 mod store;
 #[cfg(test)]
 mod tests;

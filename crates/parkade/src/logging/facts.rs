@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use base::{Flow, Moment};
-use park_core::{Fact, Told};
+use park_core::{ClusterFact, Fact, Told};
 use rtp_flow::Quality;
 use tracing::{debug, error, info, warn};
 
@@ -143,6 +143,14 @@ impl FactLog {
             Fact::PortLost { port, .. } => warn!(call, port, "{fact}"),
             Fact::PbxSilent { at } => warn!(side = "pbx", peer = %at, "{fact}"),
             Fact::PbxUnresolved { target } => warn!(side = "pbx", %target, "{fact}"),
+            Fact::Cluster { what: ClusterFact::Refused { .. } } => debug!("{fact}"),
+            Fact::Cluster { what: ClusterFact::NotBelieved { from, .. } } => {
+                if let Some(left_out) = self.refused.admit(at) {
+                    warn!(call, %from, left_out = some(left_out), "{fact}");
+                }
+            }
+            Fact::Cluster { what } if what.is_trouble() => warn!("{fact}"),
+            Fact::Cluster { .. } => info!("{fact}"),
             Fact::Bug { .. } => {
                 if let Some(left_out) = self.bugs.admit(at) {
                     error!(call, left_out = some(left_out), "{fact}");

@@ -34,6 +34,9 @@ pub enum CannotStart {
     /// The media workers cannot be started, or the music cannot be loaded.
     #[error("media: {0}")]
     Media(String),
+    /// The thread for the nodes' store cannot be started.
+    #[error("cluster: {0}")]
+    Store(io::Error),
     /// The system gives no entropy.
     #[error("the system gives no random numbers: {0}")]
     Entropy(getrandom::Error),

@@ -11,6 +11,7 @@ use tokio::time::Sleep;
 
 use crate::admin::AdminOrder;
 use crate::clock::Clock;
+use crate::cluster::StoreNews;
 use crate::resolve::Found;
 use crate::shell::order::Order;
 use crate::sip::{Ends, StreamEvent};
@@ -40,6 +41,8 @@ pub(super) enum Next {
     Found(Found),
     /// From the admin door.
     Admin(AdminOrder),
+    /// From the store that nodes share.
+    Store(StoreNews),
     /// From the operator.
     Order(Order),
     /// From who looks after the files of TLS.
@@ -53,6 +56,7 @@ pub(super) struct Inbox {
     pub(super) media: mpsc::UnboundedReceiver<MediaNotice>,
     pub(super) found: mpsc::UnboundedReceiver<Found>,
     pub(super) admin: mpsc::Receiver<AdminOrder>,
+    pub(super) store: mpsc::UnboundedReceiver<StoreNews>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) tls: mpsc::UnboundedReceiver<Option<Tls>>,
     pub(super) sleep: Pin<Box<Sleep>>,
@@ -63,7 +67,8 @@ pub(super) struct Inbox {
 impl Inbox {
     /// How much waits here, datagrams apart, which wait in the system.
     pub(super) fn waiting(&self) -> usize {
-        self.streams.len() + self.media.len() + self.found.len() + self.admin.len()
+        let news = self.media.len() + self.found.len() + self.store.len();
+        news + self.streams.len() + self.admin.len()
     }
 
     /// Waits for the next thing; for `wake_at` at the latest.
@@ -94,6 +99,9 @@ impl Inbox {
         }
         if let Poll::Ready(Some(found)) = self.found.poll_recv(cx) {
             return Poll::Ready(Next::Found(found));
+        }
+        if let Poll::Ready(Some(news)) = self.store.poll_recv(cx) {
+            return Poll::Ready(Next::Store(news));
         }
         if let Poll::Ready(Some(order)) = self.admin.poll_recv(cx) {
             return Poll::Ready(Next::Admin(order));

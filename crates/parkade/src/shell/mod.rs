@@ -6,6 +6,7 @@ mod ending;
 mod failure;
 mod inbox;
 mod media;
+mod nodes;
 mod order;
 mod program;
 mod reload;

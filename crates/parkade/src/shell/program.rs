@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use crate::admin::{Batch, Desk, Doors, HttpDoor, LocalDoor, Operators, Steering, Tap, acceptor};
 use crate::clock::{Clock, first_version};
+use crate::cluster::Link;
 use crate::config::{
-    AdminListen, AdminSettings, Settings, TraceSettings, USUAL_HTTP, default_sockets,
+    AdminListen, AdminSettings, KeepMode, Settings, TraceSettings, USUAL_HTTP, default_sockets,
 };
 use crate::journal::Journal;
 use crate::limits::{raise_open_files, take_small_pages};
@@ -78,17 +79,29 @@ impl Program {
         let level = steering.as_ref().map(|steering| steering.level.clone());
         // Two runs of the program have different names.
         let run = chance.token(8);
-        let desk = Desk::new(admin, clock, steering, url, run).map_err(CannotStart::Entropy)?;
+        let desk =
+            Desk::new(admin, clock, steering, url, run.clone()).map_err(CannotStart::Entropy)?;
         let desk = Arc::new(desk);
         let (tap, batches) = Tap::new(&settings.trace);
         let first = (settings.admin.clone(), settings.trace.clone());
         settings.engine.first_version = first_version(SystemTime::now());
-        let (journal, records) = settings.state.as_ref().map_or((None, Vec::new()), |state| {
-            Journal::open(&state.file, state.sync)
-                .map_or((None, Vec::new()), |(journal, records)| (Some(journal), records))
-        });
+        let membership = settings.cluster.as_ref().map(|own| Arc::new(own.membership(&run)));
+        let shared = settings.cluster.as_ref().is_some_and(|cluster| cluster.journal);
+        let sync = settings.state.as_ref().map_or(KeepMode::Batch, |state| state.sync);
+        let opened = match (&membership, &settings.state) {
+            (Some(own), _) if shared => Journal::open_shared(own.clone(), sync),
+            (_, Some(state)) => Journal::open(&state.file, state.sync),
+            (_, None) => None,
+        };
+        let (journal, records) =
+            opened.map_or((None, Vec::new()), |(j, records)| (Some(j), records));
         settings.engine.journal = journal.is_some();
         settings.keeps_calls &= journal.is_some();
+        let (store_told, store_news) = mpsc::unbounded_channel();
+        let store = membership
+            .map(|own| Link::start(own, store_told))
+            .transpose()
+            .map_err(CannotStart::Store)?;
         let engine = Engine::restore(settings.engine.clone(), chance, clock.now(), records);
         let (certificates_told, certificates_read) = mpsc::unbounded_channel();
         let inbox = Inbox {
@@ -96,6 +109,7 @@ impl Program {
             media: media_notices,
             found,
             admin: admin_orders,
+            store: store_news,
             // Nobody orders anything before the program is served.
             orders: mpsc::channel(1).1,
             tls: certificates_read,
@@ -110,6 +124,7 @@ impl Program {
             resolver,
             media,
             journal,
+            store,
             tap,
             settings,
             level,

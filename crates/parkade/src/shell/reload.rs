@@ -28,6 +28,7 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     keep(old.admin.tls == merged.admin.tls, "admin.certificate");
     keep(old.log.format == merged.log.format, "log.format");
     keep(old.state == merged.state, "state");
+    keep(old.cluster == merged.cluster, "cluster");
     merged.phones_listen.clone_from(&old.phones_listen);
     merged.pbx_listen.clone_from(&old.pbx_listen);
     merged.engine.pbx_targets.clone_from(&old.engine.pbx_targets);
@@ -35,7 +36,10 @@ pub(super) fn merge(old: &Settings, new: Settings) -> (Settings, Vec<&'static st
     merged.engine.first_version = old.engine.first_version;
     merged.engine.journal = old.engine.journal;
     merged.state.clone_from(&old.state);
-    merged.keeps_calls &= old.state.is_some();
+    merged.cluster.clone_from(&old.cluster);
+    merged.engine.cluster.clone_from(&old.engine.cluster);
+    let is_shared = old.cluster.as_ref().is_some_and(|cluster| cluster.journal);
+    merged.keeps_calls &= old.state.is_some() || is_shared;
     let MediaSettings { music, prompts, .. } = std::mem::take(&mut merged.media);
     merged.media = MediaSettings { music, prompts, ..old.media.clone() };
     let AdminSettings { tokens, open_metrics, records, webhooks, .. } =

@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admin::{AdminOrder, Figures, Tap, Way};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::cluster::{Link, StoreNews};
+use crate::config::{Listen, Settings};
 use crate::journal::Journal;
 use crate::logging::{FactLog, LevelOfLog};
 use crate::resolve::{Found, Resolver};
@@ -24,6 +25,7 @@ use crate::shell::certificates::{self, Certificates};
 use crate::shell::ending::{Ending, Step};
 use crate::shell::inbox::{Inbox, Next};
 use crate::shell::media::Media;
+use crate::shell::nodes;
 use crate::shell::order::Order;
 use crate::shell::reload::merge;
 use crate::sip::{Ended, Ends, Guard, StreamEvent, Verdict};
@@ -54,6 +56,7 @@ pub(super) struct Task {
     resolver: Resolver,
     media: Media,
     journal: Option<Journal>,
+    store: Option<Link>,
     facts: FactLog,
     tap: Tap,
     guard: Guard,
@@ -84,6 +87,7 @@ impl Task {
         resolver: Resolver,
         media: Media,
         journal: Option<Journal>,
+        store: Option<Link>,
         tap: Tap,
         settings: Settings,
         level: Option<LevelOfLog>,
@@ -97,6 +101,7 @@ impl Task {
             resolver,
             media,
             journal,
+            store,
             facts: FactLog::new(),
             tap,
             guard: Guard::new(settings.security.clone()),
@@ -177,6 +182,7 @@ impl Task {
             Next::Stream(event) => self.stream(event),
             Next::Media(notice) => self.turn(Input::Media(notice)),
             Next::Found(found) => self.found(found),
+            Next::Store(news) => self.store(news),
             Next::Admin(order) => self.admin(order),
             Next::Order(Order::End) => {
                 let step = self.ending.order(self.clock.now());
@@ -219,6 +225,11 @@ impl Task {
                 Output::Journal(steps) => {
                     if let Some(journal) = &self.journal {
                         journal.write(steps);
+                    }
+                }
+                Output::Cluster(order) => {
+                    if let Some(store) = &self.store {
+                        store.order(order);
                     }
                 }
                 Output::Resolve { target, uri } => self.resolver.ask(target, &uri),
@@ -374,6 +385,13 @@ impl Task {
         self.turn(Input::Resolved { target: found.target, hops });
     }
 
+    fn store(&mut self, news: StoreNews) {
+        let (at, ends) = (self.clock.now(), &mut self.ends);
+        let reach = |there: Listen| ends.flow_to(at, Side::Pbx, there.transport, there.address);
+        let news = nodes::in_words(news, reach);
+        self.turn(Input::Cluster(news));
+    }
+
     fn admin(&mut self, order: AdminOrder) {
         match order {
             AdminOrder::Engine { command, answer } => {
@@ -391,6 +409,7 @@ impl Task {
                     media: self.media.counts(),
                     guard: self.guard.counts(self.clock.now()),
                     journal: self.journal.as_ref().map(Journal::figures),
+                    store: self.store.as_ref().map(Link::figures),
                 };
                 // Whoever asked may have gone.
                 let _ = answer.send(Box::new(figures));

@@ -182,7 +182,7 @@ impl World {
             transport: Transport::Udp,
             is_sips: false,
             rtp_base: 10_000,
-            frequency: frequency(self.seats.len()),
+            frequency: frequency(self.first_tone + self.seats.len()),
             password: self.pbx_settings.password_of(user),
             user_agent: "Simnet desk phone 1.0".to_owned(),
         };

@@ -107,6 +107,8 @@ impl World {
             self.with_pbx(|pbx, now| pbx.handle(now, flow, bytes));
         } else if let Some(at) = self.seat_at(to) {
             self.with_phone(at, |phone, now| phone.handle(now, flow, bytes));
+        } else {
+            self.outside.push(Parcel { from, to, carries, bytes });
         }
     }
 
@@ -128,6 +130,9 @@ impl World {
             self.seats.iter_mut().find(|seat| seat.phone.account().address.ip() == to.ip())
         {
             seat.phone.hear_rtp(now, to, bytes);
+        } else {
+            let (carries, bytes) = (Carries::Rtp, bytes.clone());
+            self.outside.push(Parcel { from, to, carries, bytes });
         }
     }
 
@@ -175,6 +180,7 @@ impl World {
                     let Some(media) = &mut self.media else { return };
                     self.inputs.extend(media.notices().into_iter().map(Input::Media));
                 }
+                Output::Cluster(order) => self.orders.push(order),
                 Output::Journal(steps) => self.write_down(steps),
                 Output::Resolve { target, uri } => self.resolve(target, &uri),
                 Output::Told(told) => {
@@ -305,7 +311,7 @@ impl World {
     }
 
     /// The connection between two addresses, made if there is none.
-    fn connection(&mut self, from: SocketAddr, to: SocketAddr) -> ConnId {
+    pub(crate) fn connection(&mut self, from: SocketAddr, to: SocketAddr) -> ConnId {
         let key = (from.min(to), from.max(to));
         if let Some(conn) = self.conns.get(&key) {
             return *conn;

@@ -40,7 +40,7 @@ impl From<&str> for Source {
 }
 
 /// How long the world listens before it says what it hears.
-const WINDOW: Duration = Duration::from_millis(200);
+pub(super) const WINDOW: Duration = Duration::from_millis(200);
 /// The same where sounds are short.
 const SHORT: Duration = Duration::from_millis(50);
 

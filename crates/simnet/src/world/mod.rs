@@ -1,5 +1,6 @@
 //! The world: one clock, the house, phones, callers, a PBX and the wire between them.
 
+mod between;
 mod build;
 mod checks;
 mod drive;

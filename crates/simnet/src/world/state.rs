@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use base::{Chance, ConnId, Moment};
-use park_core::{Engine, Input, RecordKey, Reply, Settings, Told};
+use park_core::{ClusterOrder, Engine, Input, RecordKey, Reply, Settings, Told};
 
 use crate::board::Board;
 use crate::invariants::Invariants;
@@ -12,7 +12,7 @@ use crate::ladder::Ladder;
 use crate::media::Media;
 use crate::pbx::{Pbx, PbxSettings};
 use crate::phone::Phone;
-use crate::wire::{Fault, Wire};
+use crate::wire::{Fault, Parcel, Wire};
 
 /// The domain of the PBX and its phones.
 pub(crate) const DOMAIN: &str = "pbx.example";
@@ -79,6 +79,8 @@ pub struct World {
     pub(crate) real_media: bool,
     pub(crate) fast_paths: bool,
     pub(crate) port_pairs: u16,
+    /// The number of the first party's tone.
+    pub(crate) first_tone: usize,
     pub(crate) engine: Option<Engine>,
     pub(crate) wake_at: Option<Moment>,
     pub(crate) inputs: VecDeque<Input>,
@@ -100,6 +102,10 @@ pub struct World {
     pub(crate) board: Board,
     /// What the house has written down, as it stands.
     pub(crate) journal: BTreeMap<RecordKey, Vec<u8>>,
+    /// What the house has ordered of the store that houses share.
+    pub(crate) orders: Vec<ClusterOrder>,
+    /// What was sent to nobody here.
+    pub(crate) outside: Vec<Parcel>,
     /// After which step the house is killed and opened again, if it is.
     pub(crate) restart_after: Option<u64>,
     /// After which steps nothing was under way, if that is noted.
@@ -132,6 +138,7 @@ impl World {
             real_media: false,
             fast_paths: false,
             port_pairs: 512,
+            first_tone: 0,
             engine: None,
             wake_at: None,
             inputs: VecDeque::new(),
@@ -151,6 +158,8 @@ impl World {
             invariants: Invariants::default(),
             board: Board::default(),
             journal: BTreeMap::new(),
+            orders: Vec::new(),
+            outside: Vec::new(),
             restart_after: None,
             quiet_steps: None,
             no_restart: false,

@@ -27,19 +27,24 @@ impl World {
     pub fn everybody_hangs_up(&mut self) {
         // Who is still rung up or transferred when the first round begins gets a second.
         for _ in 0..3 {
-            for at in 0..self.seats.len() {
-                self.with_phone(at, |phone, now| {
-                    phone.hang_up_all(now);
-                    phone.unsubscribe(now);
-                    phone.rest();
-                });
-            }
+            self.all_hang_up_now();
             self.pass(Duration::from_secs(5));
         }
     }
 
+    /// The same at once; no time passes.
+    pub(crate) fn all_hang_up_now(&mut self) {
+        for at in 0..self.seats.len() {
+            self.with_phone(at, |phone, now| {
+                phone.hang_up_all(now);
+                phone.unsubscribe(now);
+                phone.rest();
+            });
+        }
+    }
+
     #[track_caller]
-    fn nothing_left(&mut self) {
+    pub(crate) fn nothing_left(&mut self) {
         for seat in &self.seats {
             let (calls, transactions) = (seat.phone.living_calls(), seat.phone.transactions());
             if calls + transactions > 0 && !seat.phone.is_switched_off() {

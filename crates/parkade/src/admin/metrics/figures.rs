@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::admin::metrics::histogram::Histogram;
 use crate::admin::metrics::tally::SipTally;
+use crate::cluster::StoreFigures;
 use crate::journal::JournalFigures;
 use crate::media::MediaCounts;
 use crate::sip::{GuardCounts, Handshakes};
@@ -62,6 +63,8 @@ pub(crate) struct Figures {
     pub(crate) media: MediaCounts,
     /// What was turned away at the door.
     pub(crate) guard: GuardCounts,
+    /// What was done at the nodes' store, if there is one.
+    pub(crate) store: Option<StoreFigures>,
     /// What the journal has done, if there is one.
     pub(crate) journal: Option<JournalFigures>,
 }

@@ -1,5 +1,6 @@
 //! Metrics for Prometheus: counted where things happen, put together when they are read.
 
+mod cluster;
 mod figures;
 mod histogram;
 mod outcomes;

@@ -8,6 +8,7 @@ use park_core::{Command, Counts, Metrics, Reply};
 use rtp_flow::Why;
 
 use crate::admin::desk::{Board, Desk, something_else};
+use crate::admin::metrics::cluster;
 use crate::admin::metrics::figures::Figures;
 use crate::admin::metrics::process::Process;
 use crate::admin::metrics::tally::Kind;
@@ -38,6 +39,7 @@ pub(in crate::admin) async fn scrape(desk: &Desk) -> Result<String, Problem> {
     sip(&mut page, &figures);
     media(&mut page, &figures);
     guard(&mut page, &figures);
+    cluster::told(&mut page, counted.cluster.as_ref(), figures.store.as_ref());
     figures.journal.iter().for_each(|journal| written(&mut page, journal));
     operators(&mut page, desk);
     page.text().map_err(|_| {
