@@ -53,6 +53,11 @@ impl Alarms {
         self.due.len()
     }
 
+    /// Whether any of those in the journal has changed since they were last asked for.
+    pub(crate) fn have_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Those in the journal that have changed since this was last asked.
     pub(crate) fn changed(&mut self) -> Vec<Alarm> {
         std::mem::take(&mut self.changed)

@@ -126,11 +126,12 @@ impl Engine {
             Input::Cluster(news) => cluster::hear(house, news),
             Input::Reload(settings) => reload(house, *settings),
             Input::Wake => {}
+            Input::Keep => house.written.hurry(),
         }
         // Alarms that are due come after the input that came at the same moment.
         wake(house);
         register::greet(house);
-        journal::write(house);
+        journal::keep(house);
     }
 
     /// The next thing to do outside.
@@ -144,11 +145,14 @@ impl Engine {
         }
         self.drained = true;
         let ours = house.alarms.next().filter(|_| !house.awaits_ports);
-        match (house.layer.next(), ours) {
-            (Some(at), Some((own, _))) if at <= own => idle(Some(at), "transaction"),
-            (_, Some((at, alarm))) => idle(Some(at), name_of(alarm)),
-            (Some(at), None) => idle(Some(at), "transaction"),
-            (None, None) => idle(None, "nothing"),
+        let next = [
+            house.layer.next().map(|at| (at, "transaction")),
+            ours.map(|(at, alarm)| (at, name_of(alarm))),
+            house.written.due().map(|at| (at, "journal")),
+        ];
+        match next.into_iter().flatten().min_by_key(|(at, _)| *at) {
+            Some((at, why)) => idle(Some(at), why),
+            None => idle(None, "nothing"),
         }
     }
 }

@@ -97,8 +97,9 @@ pub struct Settings {
     /// With which version the notices of a new subscription begin (RFC 4235 §4.1.1): later starts of
     /// the program begin with higher ones, so that no phone sees them go back.
     pub first_version: u32,
-    /// Whether what must outlive the program is written down ([`Output::Journal`](crate::Output)).
-    pub journal: bool,
+    /// How long changes are gathered before they are written down ([`Output::Journal`](crate::Output)): so
+    /// much of what must outlive the program may be lost with it. None: nothing is written down.
+    pub journal: Option<Duration>,
     /// The nodes that share lots with this one; none: it is alone.
     pub cluster: Option<ClusterSettings>,
     /// How long an address that kept silent is passed over.
@@ -336,7 +337,7 @@ impl Default for Settings {
             key_patience: Duration::from_secs(3),
             profiles: Profiles::default(),
             first_version: 0,
-            journal: false,
+            journal: None,
             cluster: None,
             failover_rest: Duration::from_secs(30),
             caps: Caps::default(),

@@ -52,6 +52,8 @@ pub enum Input {
     Reload(Box<Settings>),
     /// The time of [`Output::Idle`] has come.
     Wake,
+    /// The program is about to end: what has changed is written down at once.
+    Keep,
 }
 
 /// One thing to be done outside.

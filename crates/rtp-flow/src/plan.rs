@@ -52,6 +52,14 @@ impl Codec {
     /// All of them, in the order in which they are preferred where a choice is ours.
     pub const ALL: [Codec; 5] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::G729, Codec::Opus];
 
+    /// Whether music is encoded in it in no time: some milliseconds for a minute of it.
+    pub fn is_quick(self) -> bool {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => true,
+            Codec::G729 | Codec::Opus => false,
+        }
+    }
+
     /// The RTP clock, in hertz (for G.722 8000, RFC 3551 §4.5.2).
     pub fn clock(self) -> u32 {
         if self == Codec::Opus { 48_000 } else { 8_000 }

@@ -33,6 +33,18 @@ stories! {
         w.talking("anna", "carl").nothing_parked().is_shown("carl", "anna");
     }
 
+    fn what_is_gathered_is_written_in_time(w) {
+        w.is_not_restarted();
+        w.settings(|settings| settings.journal = Some(Duration::from_millis(40)));
+        w.phones(["ben", "carl"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.pass(Duration::from_millis(41)).restart();
+        assert_eq!(restored(w), Some((1, 1, 2, 0)));
+        w.parked_at(&["701"]).waits("anna").hang_up("anna").settle();
+        w.pass(Duration::from_millis(41)).restart();
+        assert_eq!(restored(w), Some((0, 0, 2, 0)));
+    }
+
     fn who_talked_talks_on_and_can_hold_and_park(w) {
         w.phones(["ben", "carl"]).callers(["anna"]);
         w.talk("anna", "ben");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Chance, ConnId, Moment, Side};
 use bytes::Bytes;
-use park_core::{Command, Counts, Engine, Input, Output, ParkedView, Reply, Settings};
+use park_core::{Command, Counts, Engine, Input, Output, ParkedView, RecordKey, Reply, Settings};
 use rtp_flow::{MediaNotice, Pair, PairId, Plan, WorkerId};
 
 use crate::bytes::Choices;
@@ -16,7 +16,8 @@ const MOST_OUTPUTS: usize = 2_000;
 /// The longest input that is played to its end.
 const MOST_STEPS: usize = 400;
 
-struct Stage {
+/// A house among those around it.
+pub(crate) struct Stage {
     engine: Engine,
     now: Moment,
     wake_at: Option<Moment>,
@@ -33,37 +34,54 @@ struct Stage {
 /// # Panics
 /// If a promise is broken.
 pub fn engine(bytes: &[u8]) {
-    let settings =
-        Settings { pbx_targets: vec!["sip:192.0.2.50:5060".into()], ..Settings::default() };
-    let now = Moment::ZERO;
-    let mut stage = Stage {
-        engine: Engine::new(settings, Chance::from_seed(1), now),
-        now,
-        wake_at: None,
-        parties: parties::all(),
-        pairs: 0,
-        next: Vec::new(),
-        parked: Vec::new(),
-        counts: None,
-    };
-    stage.drain();
-    stage.settle();
-    let mut choices = Choices::of(bytes);
-    for _ in 0..MOST_STEPS {
-        if stage.step(&mut choices).is_none() {
-            break;
-        }
-        stage.settle();
-    }
-    stage.take(Input::Command { ticket: 1, command: Command::EndAll });
-    stage.pass(Duration::from_secs(3 * 3_600));
-    stage.take(Input::Command { ticket: 2, command: Command::Counts });
-    let left = stage.counts.unwrap_or_default();
-    let quiet = [left.legs, left.parked, left.pending, left.watches, left.transactions, left.pairs];
-    assert_eq!(quiet, [0; 6], "something is left: {left:?}");
+    let mut stage = Stage::open(Vec::new());
+    stage.play(&mut Choices::of(bytes));
+    stage.end();
 }
 
 impl Stage {
+    /// A house with the calls that these records tell of.
+    pub(crate) fn open(records: Vec<(RecordKey, Vec<u8>)>) -> Stage {
+        let targets = vec!["sip:192.0.2.50:5060".into()];
+        let settings =
+            Settings { pbx_targets: targets, journal: Some(Duration::ZERO), ..Settings::default() };
+        let now = Moment::ZERO;
+        let mut stage = Stage {
+            engine: Engine::restore(settings, Chance::from_seed(1), now, records),
+            now,
+            wake_at: None,
+            parties: parties::all(),
+            pairs: 0,
+            next: Vec::new(),
+            parked: Vec::new(),
+            counts: None,
+        };
+        stage.drain();
+        stage.settle();
+        stage
+    }
+
+    /// Plays the steps that these bytes say.
+    pub(crate) fn play(&mut self, choices: &mut Choices<'_>) {
+        for _ in 0..MOST_STEPS {
+            if self.step(choices).is_none() {
+                break;
+            }
+            self.settle();
+        }
+    }
+
+    /// Ends all calls and lets hours pass: nothing may be left then.
+    pub(crate) fn end(mut self) {
+        self.take(Input::Command { ticket: 1, command: Command::EndAll });
+        self.pass(Duration::from_secs(3 * 3_600));
+        self.take(Input::Command { ticket: 2, command: Command::Counts });
+        let left = self.counts.unwrap_or_default();
+        let quiet =
+            [left.legs, left.parked, left.pending, left.watches, left.transactions, left.pairs];
+        assert_eq!(quiet, [0; 6], "something is left: {left:?}");
+    }
+
     fn step(&mut self, choices: &mut Choices<'_>) -> Option<()> {
         let kind = choices.byte()?;
         let who = usize::from(kind >> 4) % self.parties.len();

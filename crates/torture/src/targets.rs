@@ -2,6 +2,7 @@
 
 use crate::bodies::{info, xml};
 use crate::house::engine;
+use crate::journal::journal;
 use crate::sound::rtp;
 use crate::wire::{message, sdp};
 
@@ -9,11 +10,12 @@ use crate::wire::{message, sdp};
 pub type Harness = fn(&[u8]);
 
 /// All of them, by the names of their targets.
-pub const TARGETS: [(&str, Harness); 6] = [
+pub const TARGETS: [(&str, Harness); 7] = [
     ("message", message),
     ("sdp", sdp),
     ("info", info),
     ("xml", xml),
     ("rtp", rtp),
     ("engine", engine),
+    ("journal", journal),
 ];

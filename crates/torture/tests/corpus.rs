@@ -77,6 +77,11 @@ fn no_packet_breaks_a_promise() {
 }
 
 #[test]
+fn no_journal_breaks_a_promise_of_the_engine() {
+    play("journal", SPOILT / 20);
+}
+
+#[test]
 fn no_conversation_breaks_a_promise_of_the_engine() {
     play("engine", SPOILT / 20);
 }

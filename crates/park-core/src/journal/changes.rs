@@ -21,6 +21,11 @@ impl<K: Copy + Ord> Changes<K> {
         }
     }
 
+    /// Whether there are any.
+    pub(crate) fn are_some(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Gives each key once, and begins anew.
     pub(crate) fn take(&mut self) -> Vec<K> {
         let mut keys = std::mem::take(&mut self.keys);

@@ -1,5 +1,5 @@
-//! The journal: what must outlive the program, as records. A turn's changes come out as one step before
-//! anything of that turn is sent; an engine that is opened with the records has the same calls.
+//! The journal: what must outlive the program, as records. What has changed for a while comes out at once,
+//! as it stands at the end of a turn; an engine that is opened with the records has the same calls.
 
 mod changes;
 mod record;
@@ -9,4 +9,4 @@ mod write;
 pub(crate) use changes::Changes;
 pub use record::{JOURNAL_FORMAT, JournalStep, RecordKey, RecordKind};
 pub(crate) use restore::restore;
-pub(crate) use write::{Written, write};
+pub(crate) use write::{Written, keep, write};

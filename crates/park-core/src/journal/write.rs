@@ -1,8 +1,10 @@
-//! What a turn has changed of that which must outlive the program, written down. A record that says what
-//! was written before is not written again.
+//! What has changed of that which must outlive the program, written down once in a while: a call that is
+//! answered and acknowledged, or over, meanwhile is read once, or never. A record that says what was
+//! written before is not written again.
 
 use std::hash::Hasher;
 
+use base::Moment;
 use rustc_hash::{FxHashMap, FxHasher};
 use serde::Serialize;
 
@@ -20,6 +22,8 @@ pub(crate) struct Written {
     records: FxHashMap<RecordKey, u64>,
     /// What an earlier run of the program wrote is to be cleared away.
     clear: bool,
+    /// When the changes since the last writing are to be written; none if there are none.
+    due: Option<Moment>,
 }
 
 impl Written {
@@ -27,9 +31,21 @@ impl Written {
     pub(super) fn begin_anew(&mut self) {
         self.clear = true;
     }
+
+    /// When there is something to be written.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// What is to be written is written with this turn.
+    pub(crate) fn hurry(&mut self) {
+        if let Some(due) = &mut self.due {
+            *due = Moment::ZERO;
+        }
+    }
 }
 
-/// The steps of one turn.
+/// The steps of one writing.
 struct Steps<'w> {
     written: &'w mut Written,
     steps: Vec<JournalStep>,
@@ -52,13 +68,26 @@ impl Steps<'_> {
     }
 }
 
-/// Lays what has changed in this turn on the tray.
-pub(crate) fn write(house: &mut House) {
-    let alarms = house.alarms.changed();
-    if !house.settings.journal {
-        return forget(house);
+/// Lays what has changed on the tray, if it has waited for company as long as it may.
+pub(crate) fn keep(house: &mut House) {
+    let Some(gather) = house.settings.journal else { return forget(house) };
+    let at = house.at;
+    if has_changed(house) && *house.written.due.get_or_insert(at + gather) <= at {
+        write(house);
     }
-    for alarm in alarms {
+}
+
+fn has_changed(house: &House) -> bool {
+    house.alarms.have_changed()
+        || house.legs.changes.are_some()
+        || house.contacts.changes.are_some()
+        || house.lots.changes.are_some()
+        || house.watches.changes.are_some()
+}
+
+/// Lays what has changed on the tray.
+pub(crate) fn write(house: &mut House) {
+    for alarm in house.alarms.changed() {
         match alarm {
             Alarm::Recall(call) | Alarm::HandOver(call) | Alarm::Remind(call) => {
                 house.lots.changes.note(call);
@@ -70,6 +99,7 @@ pub(crate) fn write(house: &mut House) {
     let (bindings, legs) = (house.contacts.changes.take(), house.legs.changes.take());
     let (calls, watches) = (house.lots.changes.take(), house.watches.changes.take());
     let mut written = std::mem::take(&mut house.written);
+    written.due = None;
     let mut steps = Steps { steps: Vec::new(), written: &mut written };
     if std::mem::take(&mut steps.written.clear) {
         steps.steps.push(JournalStep::Clear);
@@ -97,7 +127,9 @@ pub(crate) fn write(house: &mut House) {
     }
 }
 
+/// Nobody wants to know.
 fn forget(house: &mut House) {
+    house.alarms.changed();
     house.contacts.changes.forget();
     house.legs.changes.forget();
     house.lots.changes.forget();

@@ -1,5 +1,5 @@
-//! The thread that keeps what the engine writes down. Whatever comes within a short while is one commit;
-//! should the disk refuse, nothing waits for it: what holds now is tried again.
+//! The thread that keeps what the engine writes down. Whatever comes while it writes is its next commit;
+//! should the disk refuse, nothing waits for it: what holds then is tried again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,8 +16,8 @@ use crate::config::KeepMode;
 use crate::journal::shared::SharedStore;
 use crate::journal::store::{Changes, NoStore, Records, Store};
 
-/// For how long changes are gathered into one commit. With the commit itself no more than 50 ms are lost.
-const GATHER: Duration = Duration::from_millis(20);
+/// For how long the engine gathers changes for one commit. With the commit itself no more than 50 ms are lost.
+const GATHER: Duration = Duration::from_millis(40);
 /// The same where nobody waits for the disk.
 const GATHER_LAZILY: Duration = Duration::from_millis(200);
 /// When a write that the disk has refused is tried again.
@@ -49,13 +49,14 @@ pub(crate) struct JournalFigures {
     pub(crate) longest_window: Duration,
 }
 
-/// A turn's steps, and when they came.
-struct Turn(Instant, Vec<JournalStep>);
+/// What is to be kept, and since when the first of it has waited.
+struct Written(Instant, Vec<JournalStep>);
 
 /// The journal. Dropping it keeps what has come so far.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    turns: Option<Sender<Turn>>,
+    written: Option<Sender<Written>>,
+    gather: Duration,
     done: Arc<Done>,
     thread: Option<JoinHandle<()>>,
 }
@@ -92,10 +93,16 @@ impl Journal {
 
     /// Starts the thread.
     fn keep(place: Place, mode: KeepMode) -> Option<Journal> {
-        let (turns, taken) = channel();
+        let gather = match mode {
+            KeepMode::Batch => GATHER,
+            KeepMode::Always => Duration::ZERO,
+            KeepMode::Off => GATHER_LAZILY,
+        };
+        let (written, taken) = channel();
         let done = Arc::new(Done::default());
         let counted = done.clone();
-        let keeper = Keeper { place, mode, done: counted, failing: false };
+        let lazily = mode == KeepMode::Off;
+        let keeper = Keeper { place, lazily, done: counted, failing: false };
         let keep = move || {
             if catch_unwind(AssertUnwindSafe(|| keeper.run(&taken))).is_err() {
                 tracing::error!(
@@ -105,7 +112,9 @@ impl Journal {
             }
         };
         match thread::Builder::new().name("journal".into()).spawn(keep) {
-            Ok(thread) => Some(Journal { turns: Some(turns), done, thread: Some(thread) }),
+            Ok(thread) => {
+                Some(Journal { written: Some(written), gather, done, thread: Some(thread) })
+            }
             Err(error) => {
                 tracing::error!("no journal: its thread cannot be started: {error}");
                 None
@@ -113,11 +122,18 @@ impl Journal {
         }
     }
 
-    /// Takes the steps of a turn; never waits.
+    /// How long the engine is to gather changes before it writes them.
+    pub(crate) fn gather(&self) -> Duration {
+        self.gather
+    }
+
+    /// Takes what is to be kept; never waits.
     pub(crate) fn write(&self, steps: Vec<JournalStep>) {
-        if let Some(turns) = &self.turns {
+        if let Some(written) = &self.written {
+            let now = Instant::now();
+            let since = now.checked_sub(self.gather).unwrap_or(now);
             // It ends only with us.
-            let _ = turns.send(Turn(Instant::now(), steps));
+            let _ = written.send(Written(since, steps));
         }
     }
 
@@ -136,7 +152,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.turns = None;
+        self.written = None;
         if let Some(thread) = self.thread.take() {
             // It has told what went wrong with it.
             let _ = thread.join();
@@ -153,8 +169,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn take(&mut self, Turn(at, steps): Turn) {
-        self.since.get_or_insert(at);
+    fn take(&mut self, Written(since, steps): Written) {
+        self.since.get_or_insert(since);
         for step in steps {
             match step {
                 JournalStep::Clear => {
@@ -180,37 +196,38 @@ enum Place {
 
 struct Keeper {
     place: Place,
-    mode: KeepMode,
+    lazily: bool,
     done: Arc<Done>,
     failing: bool,
 }
 
 impl Keeper {
-    fn run(mut self, turns: &Receiver<Turn>) {
-        let gather = match self.mode {
-            KeepMode::Batch => GATHER,
-            KeepMode::Always => Duration::ZERO,
-            KeepMode::Off => GATHER_LAZILY,
-        };
+    fn run(mut self, written: &Receiver<Written>) {
         let mut waiting = Waiting::default();
-        let mut over = false;
-        while !over {
-            if waiting.since.is_none() {
-                match turns.recv() {
-                    Ok(turn) => waiting.take(turn),
-                    Err(_) => return,
+        loop {
+            // What the disk has refused is tried again, with what has come meanwhile.
+            let patience = if self.failing { AGAIN } else { Duration::MAX };
+            let over = match written.recv_timeout(patience) {
+                Ok(steps) => {
+                    waiting.take(steps);
+                    false
                 }
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
+            };
+            written.try_iter().for_each(|steps| waiting.take(steps));
+            if waiting.since.is_some() {
+                self.keep(&mut waiting);
             }
-            let pause = if self.failing { AGAIN } else { gather };
-            over = gather_for(turns, &mut waiting, pause);
-            self.keep(&mut waiting);
+            if over {
+                return;
+            }
         }
     }
 
     fn keep(&mut self, waiting: &mut Waiting) {
-        let lazily = self.mode == KeepMode::Off;
         let kept = match &mut self.place {
-            Place::Disk(store) => store.write(waiting.clear, &waiting.changes, lazily),
+            Place::Disk(store) => store.write(waiting.clear, &waiting.changes, self.lazily),
             Place::Shared(store) => store.write(waiting.clear, &waiting.changes),
         };
         if let Err(error) = kept {
@@ -232,17 +249,5 @@ impl Keeper {
         self.done.last_window.store(window, Ordering::Relaxed);
         self.done.longest_window.fetch_max(window, Ordering::Relaxed);
         *waiting = Waiting::default();
-    }
-}
-
-/// Takes what comes for so long; says whether nothing can come any more.
-fn gather_for(turns: &Receiver<Turn>, waiting: &mut Waiting, pause: Duration) -> bool {
-    let until = Instant::now() + pause;
-    loop {
-        match turns.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(turn) => waiting.take(turn),
-            Err(RecvTimeoutError::Timeout) => return false,
-            Err(RecvTimeoutError::Disconnected) => return true,
-        }
     }
 }

@@ -1,4 +1,6 @@
-//! The store: one file, checksummed and never half written, with a record for each key.
+//! The store: one file, checksummed and never half written. In it is a log, since most calls end soon: what is written
+//! together lies together, and is taken away together when little of it still holds. That costs a third of what a row for
+//! each record does.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,10 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, io, thread};
 
-use park_core::{JOURNAL_FORMAT, RecordKey, RecordKind};
-use redb::{Database, Durability, ReadableTable, TableDefinition};
+use park_core::{JOURNAL_FORMAT, RecordKey};
+use redb::{Database, Durability, ReadableTable, Table, TableDefinition};
+use rustc_hash::FxHashMap;
 
-const RECORDS: TableDefinition<'static, (u8, u64), &[u8]> = TableDefinition::new("records");
+use crate::journal::batch;
+use crate::journal::ledger::Ledger;
+
+/// Batches by their numbers, oldest first.
+const BATCHES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("batches");
 const ABOUT: TableDefinition<'static, &str, u32> = TableDefinition::new("about");
 /// The entry of [`ABOUT`] that says in which format the records are.
 const FORMAT: &str = "format";
@@ -20,8 +27,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How much of the file is kept in memory: the calls of a busy house fit twice.
 const CACHE: usize = 32 << 20;
 
+/// No batch is much larger: one is read and written at a time where the log is cleaned.
+const BATCH: usize = 256 << 10;
+/// How many old batches are cleaned away with one commit at most.
+const CLEANED: usize = 8;
+
 /// Records, in no order.
-pub(super) type Records = Vec<(RecordKey, Vec<u8>)>;
+pub(crate) type Records = Vec<(RecordKey, Vec<u8>)>;
 /// What is to be written: a record, or that there is none any more.
 pub(super) type Changes = BTreeMap<RecordKey, Option<Vec<u8>>>;
 
@@ -29,6 +41,8 @@ pub(super) type Changes = BTreeMap<RecordKey, Option<Vec<u8>>>;
 #[derive(Debug)]
 pub(super) struct Store {
     database: Database,
+    /// What is in it; none where that is in doubt.
+    ledger: Option<Ledger>,
 }
 
 /// Why a store cannot be used.
@@ -72,10 +86,13 @@ impl Store {
                 Err(error) => return Err(NoStore::Refused(error.to_string())),
             }
         };
-        let store = Store { database };
+        let mut store = Store { database, ledger: None };
         // The library trusts what it finds; what a broken disk has made of it may be anything.
         match catch_unwind(AssertUnwindSafe(|| store.read())) {
-            Ok(Ok(records)) => Ok((store, records)),
+            Ok(Ok((ledger, records))) => {
+                store.ledger = Some(ledger);
+                Ok((store, records))
+            }
             Ok(Err(why)) => {
                 drop(store);
                 Err(set_aside(path, why))
@@ -88,13 +105,13 @@ impl Store {
         }
     }
 
-    /// All records; what is wrong with the store is said in words.
-    fn read(&self) -> Result<Records, String> {
+    /// All records, and where they are; what is wrong with the store is said in words.
+    fn read(&self) -> Result<(Ledger, Records), String> {
         let told = |error: &dyn std::error::Error| error.to_string();
         let reading = self.database.begin_read().map_err(|error| told(&error))?;
         let about = match reading.open_table(ABOUT) {
             Ok(about) => about,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Default::default()),
             Err(error) => return Err(told(&error)),
         };
         let format = about.get(FORMAT).map_err(|error| told(&error))?.map(|format| format.value());
@@ -102,50 +119,123 @@ impl Store {
             let was = format.map_or("none".to_owned(), |format| format.to_string());
             return Err(format!("its format is {was}, and {JOURNAL_FORMAT} is read"));
         }
-        let table = reading.open_table(RECORDS).map_err(|error| told(&error))?;
-        let mut records = Vec::new();
+        let table = reading.open_table(BATCHES).map_err(|error| told(&error))?;
+        let (mut ledger, mut records) = (Ledger::default(), FxHashMap::default());
         for entry in table.iter().map_err(|error| told(&error))? {
-            let (key, record) = entry.map_err(|error| told(&error))?;
-            let (kind, number) = key.value();
-            // Of a kind that this version does not know: nothing to do with it.
-            let Some(kind) = RecordKind::of(kind) else { continue };
-            records.push((RecordKey { kind, number }, record.value().to_vec()));
+            let (number, batch) = entry.map_err(|error| told(&error))?;
+            let (number, batch) = (number.value(), batch.value());
+            ledger.found(number, batch.len());
+            for change in batch::read(batch) {
+                match change.map_err(|_| format!("batch {number} ends in the middle"))? {
+                    (key, Some(record)) => {
+                        ledger.put(key, number, record.len());
+                        records.insert(key, record.to_vec());
+                    }
+                    (key, None) => {
+                        ledger.remove(key);
+                        records.remove(&key);
+                    }
+                }
+            }
         }
-        Ok(records)
+        Ok((ledger, records.into_iter().collect()))
     }
 
     /// Writes changes, all or none; `clear` takes everything else away first. They are on the disk when
     /// this returns, unless `lazily`.
     ///
     /// # Errors
-    /// What the system says, in words.
-    pub(super) fn write(&self, clear: bool, changes: &Changes, lazily: bool) -> Result<(), String> {
-        self.try_write(clear, changes, lazily).map_err(|error| error.to_string())
+    /// What is wrong, in words.
+    pub(super) fn write(
+        &mut self,
+        clear: bool,
+        changes: &Changes,
+        lazily: bool,
+    ) -> Result<(), String> {
+        // What a write that fails has changed is not in the store: it is read again then.
+        let mut ledger = match self.ledger.take() {
+            _ if clear => Ledger::default(),
+            Some(ledger) => ledger,
+            None => self.read()?.0,
+        };
+        self.try_write(&mut ledger, clear, changes, lazily).map_err(|error| error.to_string())?;
+        self.ledger = Some(ledger);
+        Ok(())
     }
 
     fn try_write(
         &self,
+        ledger: &mut Ledger,
         clear: bool,
         changes: &Changes,
         lazily: bool,
     ) -> Result<(), Box<redb::Error>> {
         let mut writing = self.database.begin_write().map_err(boxed)?;
         writing.set_durability(if lazily { Durability::Eventual } else { Durability::Immediate });
-        if clear {
-            writing.delete_table(RECORDS).map_err(boxed)?;
+        if clear || ledger.is_new() {
+            writing.delete_table(BATCHES).map_err(boxed)?;
+            let mut about = writing.open_table(ABOUT).map_err(boxed)?;
+            about.insert(FORMAT, JOURNAL_FORMAT).map_err(boxed)?;
         }
-        writing.open_table(ABOUT).map_err(boxed)?.insert(FORMAT, JOURNAL_FORMAT).map_err(boxed)?;
-        {
-            let mut table = writing.open_table(RECORDS).map_err(boxed)?;
-            for (key, record) in changes {
-                let at = (key.kind.number(), key.number);
-                match record {
-                    Some(record) => table.insert(at, record.as_slice()).map_err(boxed)?,
-                    None => table.remove(at).map_err(boxed)?,
-                };
+        let mut log = Log { table: writing.open_table(BATCHES).map_err(boxed)?, ledger };
+        log.clean(changes)?;
+        log.add(changes.iter().map(|(key, record)| (*key, record.as_deref())))?;
+        drop(log);
+        writing.commit().map_err(boxed)?;
+        Ok(())
+    }
+}
+
+/// The log while it is written.
+struct Log<'t, 'l> {
+    table: Table<'t, u64, &'static [u8]>,
+    ledger: &'l mut Ledger,
+}
+
+impl Log<'_, '_> {
+    /// Takes old batches away; what still holds of them, and is not changed now, goes into new ones.
+    fn clean(&mut self, changes: &Changes) -> Result<(), Box<redb::Error>> {
+        for _ in 0..CLEANED {
+            let Some(number) = self.ledger.take_oldest() else { break };
+            let old = self.table.remove(number).map_err(boxed)?.map(|old| old.value().to_vec());
+            let old = old.unwrap_or_default();
+            let held = batch::read(&old)
+                .filter_map(|change| change.ok().filter(|change| change.1.is_some()));
+            let held: Vec<_> = held
+                .filter(|(key, _)| self.ledger.holds(number, *key) && !changes.contains_key(key))
+                .collect();
+            self.add(held.into_iter())?;
+        }
+        Ok(())
+    }
+
+    /// Adds changes as new batches.
+    fn add<'c>(
+        &mut self,
+        changes: impl Iterator<Item = batch::Change<'c>>,
+    ) -> Result<(), Box<redb::Error>> {
+        let mut batch = Vec::new();
+        for (key, record) in changes {
+            match record {
+                Some(record) => self.ledger.put(key, self.ledger.next(), record.len()),
+                // It came and went between two commits.
+                None if !self.ledger.remove(key) => continue,
+                None => {}
+            }
+            batch::add(&mut batch, key, record);
+            if batch.len() >= BATCH {
+                self.finish(&mut batch)?;
             }
         }
-        writing.commit().map_err(boxed)?;
+        self.finish(&mut batch)
+    }
+
+    fn finish(&mut self, batch: &mut Vec<u8>) -> Result<(), Box<redb::Error>> {
+        if !batch.is_empty() {
+            let number = self.ledger.add(batch.len());
+            self.table.insert(number, batch.as_slice()).map_err(boxed)?;
+            batch.clear();
+        }
         Ok(())
     }
 }

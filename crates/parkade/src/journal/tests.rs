@@ -48,6 +48,31 @@ fn a_new_run_clears_what_the_last_one_wrote_in_the_commit_that_writes_its_own() 
 }
 
 #[test]
+fn what_lasts_is_carried_on_and_what_comes_and_goes_takes_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder, KeepMode::Off);
+    let lasting: Vec<(u64, Vec<u8>)> =
+        (0..100).map(|number| (number, vec![number as u8; 1_000])).collect();
+    journal.write(lasting.iter().map(|(number, record)| put(*number, record)).collect());
+    // Each commit takes what has come meanwhile: here 60 MB in all.
+    for round in 0..600 {
+        let numbers = 1_000 + round * 100..1_100 + round * 100;
+        journal.write(numbers.clone().map(|number| put(number, &[7; 1_000])).collect());
+        let written = journal.figures().records;
+        while journal.figures().records < written + 100 {
+            std::thread::yield_now();
+        }
+        journal.write(numbers.map(remove).collect());
+    }
+    drop(journal);
+    let size = fs::metadata(folder.path().join("journal.redb")).unwrap().len();
+    assert!(size < 16 << 20, "{size} bytes");
+    let mut kept = read(&folder);
+    kept.sort();
+    assert_eq!(kept, lasting);
+}
+
+#[test]
 fn changes_are_kept_within_the_promised_time_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder, KeepMode::Batch);

@@ -1,11 +1,11 @@
 //! The media workers as the engine's task sees them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
 use base::{Moment, Side};
-use rtp_flow::{Codec, MediaNotice, Plan, Why};
+use rtp_flow::{Codec, MediaNotice, Plan, Tunes, Why};
 use tokio::sync::mpsc;
 
 use crate::config::{FastPath, MediaSettings, Settings};
@@ -29,14 +29,19 @@ pub(super) struct Media {
 }
 
 impl Media {
-    /// Loads the music and starts the workers.
+    /// Loads the music and starts the workers. Where calls wait to be taken up it is the other way round:
+    /// music takes a while, and nobody is to miss an answer meanwhile.
     pub(super) fn start(
         settings: &Settings,
+        calls_wait: bool,
         notices: mpsc::UnboundedSender<MediaNotice>,
     ) -> Result<Media, CannotStart> {
         let media = &settings.media;
         let codecs = settings.engine.music_codecs.clone();
-        let tunes = load(media, &codecs).map_err(no_music)?;
+        let tunes = match calls_wait {
+            true => Tunes::default(),
+            false => load(media, &codecs).map_err(no_music)?,
+        };
         let forwarder = fast_path(media)?.map(Arc::new);
         let config = MediaConfig {
             phones: media.phones_address,
@@ -54,7 +59,12 @@ impl Media {
             MediaWorkers::start(&config, &tunes, forwarder, notify).map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
-        Ok(Media { workers, waiting: Vec::new(), due: None, loaded })
+        let media = Media { workers, waiting: Vec::new(), due: None, loaded };
+        if calls_wait {
+            let (settings, codecs) = media.loaded.clone();
+            media.load_aside(move |workers| catch_up(workers, &settings, &codecs));
+        }
+        Ok(media)
     }
 
     /// Takes an order for the workers. It waits for [`Media::flush`], so that a worker is woken once
@@ -101,17 +111,19 @@ impl Media {
             return;
         }
         self.loaded = wanted.clone();
-        let workers = Arc::downgrade(&self.workers);
-        let loading = move || match load(&wanted.0, &wanted.1) {
+        self.load_aside(move |workers| match load(&wanted.0, &wanted.1) {
             Ok(tunes) => {
-                if let Some(workers) = workers.upgrade() {
-                    workers.retune(&tunes);
-                    tracing::info!("music reloaded");
-                }
+                retune(workers, &tunes);
+                tracing::info!("music reloaded");
             }
             Err(why) => tracing::error!("the music stays as it was: {why}"),
-        };
-        if let Err(error) = thread::Builder::new().name("music".into()).spawn(loading) {
+        });
+    }
+
+    fn load_aside(&self, loading: impl FnOnce(&Weak<MediaWorkers>) + Send + 'static) {
+        let workers = Arc::downgrade(&self.workers);
+        let thread = thread::Builder::new().name("music".into());
+        if let Err(error) = thread.spawn(move || loading(&workers)) {
             tracing::error!(%error, "the music stays as it was");
         }
     }
@@ -142,6 +154,28 @@ impl Media {
         // If music is being loaded, whoever loads it is the last to let go of them.
         if let Some(workers) = Arc::into_inner(self.workers) {
             workers.stop();
+        }
+    }
+}
+
+fn retune(workers: &Weak<MediaWorkers>, tunes: &Tunes) {
+    if let Some(workers) = workers.upgrade() {
+        workers.retune(tunes);
+    }
+}
+
+/// Loads the music for those who wait for it: first in the codecs in which that is quick. They hear the built-in
+/// music where theirs cannot be had; it could when they were parked.
+fn catch_up(workers: &Weak<MediaWorkers>, settings: &MediaSettings, codecs: &[Codec]) {
+    let quick: Vec<Codec> = codecs.iter().copied().filter(|codec| codec.is_quick()).collect();
+    for codecs in [quick.as_slice(), codecs] {
+        let tunes = load(settings, codecs).or_else(|why| {
+            tracing::error!("built-in music is played instead: {why}");
+            load(&MediaSettings::default(), codecs)
+        });
+        match tunes {
+            Ok(tunes) => retune(workers, &tunes),
+            Err(why) => tracing::error!("there is no music: {why}"),
         }
     }
 }

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use crate::admin::{Batch, Desk, Doors, HttpDoor, LocalDoor, Operators, Steering, Tap, acceptor};
 use crate::clock::{Clock, first_version};
-use crate::cluster::Link;
+use crate::cluster::{Link, Membership};
 use crate::config::{
     AdminListen, AdminSettings, KeepMode, Settings, TraceSettings, USUAL_HTTP, default_sockets,
 };
-use crate::journal::Journal;
+use crate::journal::{Journal, Records};
 use crate::limits::{raise_open_files, take_small_pages};
 use crate::resolve::Resolver;
 use crate::shell::certificates::Certificates;
@@ -70,32 +70,23 @@ impl Program {
         let ends = Ends::bind(&wanted, stream_events, tls)?;
         let doors = open_doors(&settings.admin)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
-        let media = Media::start(&settings, notices)?;
+        // Two runs of the program have different names.
+        let run = chance.token(8);
+        let membership = settings.cluster.as_ref().map(|own| Arc::new(own.membership(&run)));
+        let (journal, records) = open_journal(&settings, membership.as_ref());
+        let media = Media::start(&settings, !records.is_empty(), notices)?;
         let (told, found) = mpsc::unbounded_channel();
         let (admin, admin_orders) = mpsc::channel(MOST_WAITING);
         let resolver = Resolver::new(told, Chance::from_seed(chance.u64()));
         let clock = Clock::start();
         let url = doors.http.as_ref().and_then(|door| door.url().ok());
         let level = steering.as_ref().map(|steering| steering.level.clone());
-        // Two runs of the program have different names.
-        let run = chance.token(8);
-        let desk =
-            Desk::new(admin, clock, steering, url, run.clone()).map_err(CannotStart::Entropy)?;
+        let desk = Desk::new(admin, clock, steering, url, run).map_err(CannotStart::Entropy)?;
         let desk = Arc::new(desk);
         let (tap, batches) = Tap::new(&settings.trace);
         let first = (settings.admin.clone(), settings.trace.clone());
         settings.engine.first_version = first_version(SystemTime::now());
-        let membership = settings.cluster.as_ref().map(|own| Arc::new(own.membership(&run)));
-        let shared = settings.cluster.as_ref().is_some_and(|cluster| cluster.journal);
-        let sync = settings.state.as_ref().map_or(KeepMode::Batch, |state| state.sync);
-        let opened = match (&membership, &settings.state) {
-            (Some(own), _) if shared => Journal::open_shared(own.clone(), sync),
-            (_, Some(state)) => Journal::open(&state.file, state.sync),
-            (_, None) => None,
-        };
-        let (journal, records) =
-            opened.map_or((None, Vec::new()), |(j, records)| (Some(j), records));
-        settings.engine.journal = journal.is_some();
+        settings.engine.journal = journal.as_ref().map(Journal::gather);
         settings.keeps_calls &= journal.is_some();
         let (store_told, store_news) = mpsc::unbounded_channel();
         let store = membership
@@ -164,6 +155,18 @@ impl Program {
             operators.join();
         }
     }
+}
+
+/// The journal, where there is one, and what an earlier run has written.
+fn open_journal(settings: &Settings, own: Option<&Arc<Membership>>) -> (Option<Journal>, Records) {
+    let shared = settings.cluster.as_ref().is_some_and(|cluster| cluster.journal);
+    let sync = settings.state.as_ref().map_or(KeepMode::Batch, |state| state.sync);
+    let opened = match (own, &settings.state) {
+        (Some(own), _) if shared => Journal::open_shared(own.clone(), sync),
+        (_, Some(state)) => Journal::open(&state.file, state.sync),
+        (_, None) => None,
+    };
+    opened.map_or((None, Vec::new()), |(journal, records)| (Some(journal), records))
 }
 
 fn seeded() -> Result<Chance, CannotStart> {

@@ -151,6 +151,8 @@ impl Task {
                 tokio::task::yield_now().await;
             }
         }
+        // What has changed last; the journal keeps it when it is dropped.
+        self.turn(Input::Keep);
         self.media.stop();
         self.tap.flush(self.clock.now());
         tracing::info!("ended");
@@ -456,7 +458,6 @@ impl Task {
 
     fn counted(&mut self, at: Moment, counts: &Counts) {
         match self.ending.left(at, counts) {
-            // Carried out by the tick, so that no turn is taken within a turn.
             Some(Step::Leave) => self.over = true,
             Some(_) => {
                 let command = Command::EndAll;

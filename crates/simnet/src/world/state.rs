@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use base::{Chance, ConnId, Moment};
 use park_core::{ClusterOrder, Engine, Input, RecordKey, Reply, Settings, Told};
@@ -127,7 +128,7 @@ impl World {
         let map = Map::v4();
         let settings = Settings {
             pbx_targets: vec![format!("sip:{}", map.pbx)],
-            journal: true,
+            journal: Some(Duration::ZERO),
             ..Settings::default()
         };
         World {
