@@ -51,7 +51,7 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
 
     let phones = take_bindings(house, bindings);
     let (renamed, kept) = take_legs(house, legs, &phones);
-    let parked = take_calls(house, calls, &renamed, &phones);
+    let (parked, lost) = take_calls(house, calls, &renamed, &phones);
     for key in &kept {
         rejoin(house, *key, &renamed, &parked);
     }
@@ -78,7 +78,7 @@ pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>)
             legs: kept.len(),
             bindings: phones.len(),
             subscriptions: watching,
-            unreadable,
+            unreadable: unreadable + lost,
         },
     );
 }
@@ -166,12 +166,13 @@ fn take_calls(
     calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)>,
     legs: &Renamed<LegKey>,
     phones: &Renamed<BindingKey>,
-) -> Renamed<ParkedKey> {
-    let mut renamed = Renamed::default();
+) -> (Renamed<ParkedKey>, usize) {
+    let (mut renamed, mut lost) = (Renamed::default(), 0);
     for (old, record) in calls {
         let mut call = record.call;
         if !rename(&mut call.leg, legs) {
-            house.bug(None, "a parked call in the journal without its leg");
+            // Its leg could not be read, or is not there: nobody can be given back.
+            lost += 1;
             continue;
         }
         call.parker_phone = call.parker_phone.and_then(|phone| phones.get(&phone).copied());
@@ -189,7 +190,7 @@ fn take_calls(
             set(house, alarm, at);
         }
     }
-    renamed
+    (renamed, lost)
 }
 
 /// Says with whom a leg is: with whom it was, if that is more than under way.
