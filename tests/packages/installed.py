@@ -71,6 +71,17 @@ def journal():
     return run("journalctl", "--no-pager", "--output=cat", f"_SYSTEMD_INVOCATION_ID={shown('InvocationID')}")
 
 
+def sockets():
+    """The inodes of the service's UDP sockets."""
+    folder = f"/proc/{shown('MainPID')}/fd"
+    held = {os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)}
+    bound = set()
+    for table in ("udp", "udp6"):
+        with open(f"/proc/net/{table}") as lines:
+            bound |= {f"socket:[{line.split()[9]}]" for line in lines}
+    return held & bound
+
+
 def of_process(field):
     """A field of /proc/PID/status of the service."""
     with open(f"/proc/{shown('MainPID')}/status") as status:
@@ -157,6 +168,16 @@ def life(report, deb):
         holds(f"it was tried {shown('NRestarts')} times again", shown("NRestarts") == "0" and shown("ActiveState") == "failed")
         change("level = \"loud\"", "level = \"info\"")
         run("systemctl", "restart", "parkade")
+    with report.step("its sockets outlive a restart and a crash"):
+        kept = sockets()
+        holds(f"it has {len(kept)} UDP sockets", len(kept) > 2)
+        run("systemctl", "restart", "parkade")
+        until("it says that it took them over", lambda: "sockets of the run before are taken over" in journal())
+        holds(f"after the restart it lacks {len(kept - sockets())} of {len(kept)}", kept <= sockets())
+        pid = shown("MainPID")
+        run("systemctl", "kill", "--signal=KILL", "parkade")
+        until("it is started again", lambda: shown("MainPID") not in (pid, "0") and shown("ActiveState") == "active")
+        holds(f"after the crash it lacks {len(kept - sockets())} of {len(kept)}", kept <= sockets())
     with report.step("a call is parked, retrieved and recalled under the same restrictions"):
         with drop_in("demo.conf", "[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=/usr/bin/parkade demo\n"):
             run("systemctl", "stop", "parkade")

@@ -184,7 +184,7 @@ class Stage:
         self.parties, self.ends = [], []
         self.phones_port, self.pbx_port, self.pbx_target = free_port(), free_port(), free_port()
         self.ports = {}
-        self.parkade = None
+        self.parkade, self.manager = None, None
 
     # Parkade
 
@@ -205,9 +205,10 @@ class Stage:
 
     def start(self):
         """Starts Parkade, or starts it again, and waits until it listens."""
+        command = [str(self.program), "run", "--config", str(self.file)]
+        started = self.manager.started(command) if self.manager else {"args": command}
         self.parkade = subprocess.Popen(
-            [str(self.program), "run", "--config", str(self.file)],
-            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+            **started, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
         )
         ports = (self.phones_port, self.pbx_port)
         eventually("parkade listens", lambda: all(is_bound(port) for port in ports), 10)

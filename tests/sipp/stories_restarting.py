@@ -4,9 +4,11 @@ Names of scenarios are files in scenarios/.
 """
 
 import signal
+import socket
 import time
 
-from stage import StoryFailed, eventually
+from service import ServiceManager
+from stage import HOST, StoryFailed, eventually
 from steps import ALICE, CALLER, JAMES, LOT, OUTSIDE, PARKED, check, hears, hears_music, talk
 
 
@@ -88,6 +90,34 @@ def who_talks_while_it_is_killed_talks_on_and_is_parked(stage):
     taken(stage, pbx, caller)
 
 
+def what_is_said_while_nobody_is_there_is_answered_after_the_start(stage):
+    """A service manager keeps the sockets: nobody is refused, nothing that comes meanwhile is lost."""
+    stage.manager = ServiceManager(stage.folder)
+    pbx, caller = parked(stage)
+    stage.stop(signal.SIGKILL)
+    kept = stage.manager.ports("sip")
+    check(kept == {stage.phones_port, stage.pbx_port}, f"the ports that are kept for SIP: {kept}")
+    check(caller.peer[1] in stage.manager.ports("rtp"), "the parkee's media port is not kept")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        # Connected, it would be told that nobody is there.
+        asker.connect((HOST, stage.phones_port))
+        asker.settimeout(5)
+        here = "{}:{}".format(*asker.getsockname())
+        for cseq in range(1, 4):
+            asker.send(
+                f"OPTIONS sip:{HOST}:{stage.phones_port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-{cseq}\r\n"
+                f"Max-Forwards: 0\r\nFrom: <sip:asker@{here}>;tag=1\r\nTo: <sip:{HOST}>\r\nCall-ID: asked-meanwhile\r\n"
+                f"CSeq: {cseq} OPTIONS\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+        begun = time.monotonic()
+        stage.start()
+        stage.told("sockets of the run before are taken over")
+        answers = {asker.recv(4096).decode().split("CSeq: ")[1].split("\r\n")[0] for _ in range(3)}
+        check(len(answers) == 3, f"answered were {answers}")
+    music_comes_back_within_a_second(stage, caller, begun)
+    taken(stage, pbx, caller)
+
+
 def a_journal_that_cannot_be_read_is_told_and_new_calls_go_on(stage):
     stage.open(LOT, journal=True)
     journal = stage.folder / "state" / "journal.redb"
@@ -110,5 +140,6 @@ STORIES = [
     a_parked_call_outlives_a_kill,
     a_parked_call_outlives_a_restart_by_the_service_manager,
     who_talks_while_it_is_killed_talks_on_and_is_parked,
+    what_is_said_while_nobody_is_there_is_answered_after_the_start,
     a_journal_that_cannot_be_read_is_told_and_new_calls_go_on,
 ]

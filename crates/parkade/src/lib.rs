@@ -6,7 +6,7 @@
 //!   line per fact; `host`: what the machine can do; `hostile`: what text from outside must not hold; `lock`: locks that
 //!   outlive a panic;
 //! - `sip`: UDP and TCP sockets; `resolve`: RFC 3263; `media`: workers and music;
-//! - `journal`: what must outlive the program, on disk; `cluster`: the store that nodes share;
+//! - `journal`: what must outlive the program, on disk; `kept_sockets`: sockets that do; `cluster`: the store that nodes share;
 //! - `admin`: what operators see and steer, on a thread of its own; `shell`: the task that holds it all
 //!   together;
 //! - `console`: the same for a terminal;
@@ -22,6 +22,7 @@ mod demo;
 mod host;
 mod hostile;
 mod journal;
+mod kept_sockets;
 mod limits;
 mod lock;
 mod logging;

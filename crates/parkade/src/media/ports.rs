@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use rtp_flow::{Component, PairId};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::kept_sockets::{KeptSockets, Purpose};
+
 /// Two bound, non-blocking sockets.
 #[derive(Debug)]
 pub(super) struct BoundPair {
@@ -99,10 +101,14 @@ impl Untried {
     }
 
     /// Binds the next pair of which both ports are free.
-    pub(super) fn bind(&mut self, address: IpAddr) -> Result<BoundPair, NoPair> {
+    pub(super) fn bind(
+        &mut self,
+        address: IpAddr,
+        kept: &KeptSockets,
+    ) -> Result<BoundPair, NoPair> {
         loop {
             let port = self.take().ok_or(NoPair::RangeUsedUp)?;
-            match bind_pair(address, port) {
+            match bind_pair(address, port, kept) {
                 Ok(pair) => return Ok(pair),
                 Err(e) if is_busy(&e) => {}
                 Err(e) => {
@@ -115,10 +121,17 @@ impl Untried {
     }
 }
 
-/// Binds a pair: the port, and the one after it.
-pub(super) fn bind_pair(address: IpAddr, port: u16) -> io::Result<BoundPair> {
+/// Binds a pair, or has it from the run before: the port, and the one after it.
+pub(super) fn bind_pair(address: IpAddr, port: u16, kept: &KeptSockets) -> io::Result<BoundPair> {
     let after = port.checked_add(1).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(BoundPair { port, rtp: bind(address, port)?, rtcp: bind(address, after)?, address })
+    let claim = |port| kept.claim(Purpose::Media, SocketAddr::new(address, port), false);
+    if let Some((rtp, rtcp)) = claim(port).zip(claim(after)) {
+        return Ok(BoundPair { port, rtp: rtp.into(), rtcp: rtcp.into(), address });
+    }
+    let (rtp, rtcp) = (bind(address, port)?, bind(address, after)?);
+    kept.keep(Purpose::Media, &rtp);
+    kept.keep(Purpose::Media, &rtcp);
+    Ok(BoundPair { port, rtp, rtcp, address })
 }
 
 /// Binds one socket; the wildcard of IPv6 takes IPv4 too.

@@ -9,6 +9,7 @@ use std::sync::mpsc::Receiver;
 use base::Side;
 use rtp_flow::{MediaNotice, OldPort, Pair, WorkerId};
 
+use crate::kept_sockets::KeptSockets;
 use crate::media::ports::{NoPair, Numbering, Untried, bind_pair, overlap};
 use crate::media::worker::{Notify, Post, WorkerOrder};
 
@@ -36,6 +37,7 @@ pub(super) struct Stocker {
     bound: Vec<usize>,
     /// Whose turn it is, per side: each side's pairs are shared out evenly.
     turn: [usize; 2],
+    kept: Arc<KeptSockets>,
     notify: Notify,
 }
 
@@ -45,6 +47,7 @@ impl Stocker {
         (phones, pbx): (IpAddr, IpAddr),
         range: &RangeInclusive<u16>,
         posts: Arc<[Post]>,
+        kept: Arc<KeptSockets>,
         notify: Notify,
     ) -> Stocker {
         Stocker {
@@ -56,6 +59,7 @@ impl Stocker {
             bound: vec![0; posts.len()],
             posts,
             turn: [0; 2],
+            kept,
             notify,
         }
     }
@@ -79,7 +83,7 @@ impl Stocker {
                 Side::Phones => self.phones,
                 Side::Pbx => self.pbx,
             };
-            match bind_pair(address, *port) {
+            match bind_pair(address, *port, &self.kept) {
                 Ok(bound) => {
                     let worker = *call as usize % self.posts.len();
                     let id = self.numbering.pair(worker as u32, self.bound[worker]);
@@ -119,7 +123,7 @@ impl Stocker {
                 (Side::Pbx, Some(own)) => (self.pbx, own),
                 (Side::Pbx, None) => (self.pbx, &mut self.untried),
             };
-            let bound = match untried.bind(address) {
+            let bound = match untried.bind(address, &self.kept) {
                 Ok(bound) => bound,
                 Err(why) => {
                     ended = Some(why);

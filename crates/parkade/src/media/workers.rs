@@ -12,6 +12,7 @@ use base::Chance;
 use rtp_flow::{MediaNotice, PairId, Plan, Relay, Tunes};
 
 use crate::config::MediaIo;
+use crate::kept_sockets::KeptSockets;
 use crate::lock::lock;
 use crate::media::counts::{MediaCounts, Published};
 use crate::media::forwarder::Forwarder;
@@ -82,7 +83,8 @@ pub(crate) struct MediaWorkers {
 }
 
 impl MediaWorkers {
-    /// Starts the workers; with a forwarder, what needs no look goes past them. `notify` is called from
+    /// Starts the workers; with a forwarder, what needs no look goes past them. Ports are had from those that are
+    /// `kept`, where they are there. `notify` is called from
     /// their threads, never often, and must not wait.
     ///
     /// # Errors
@@ -91,6 +93,7 @@ impl MediaWorkers {
         config: &MediaConfig,
         tunes: &Tunes,
         forwarder: Option<Arc<Forwarder>>,
+        kept: Arc<KeptSockets>,
         notify: impl Fn(MediaNotice) + Send + 'static,
     ) -> Result<MediaWorkers, CannotCarry> {
         for address in [config.phones, config.pbx] {
@@ -132,8 +135,8 @@ impl MediaWorkers {
             published,
             threads: Vec::new(),
         };
-        let stocker =
-            Stocker::new((config.phones, config.pbx), &config.ports, running.posts.clone(), notify);
+        let posts = running.posts.clone();
+        let stocker = Stocker::new((config.phones, config.pbx), &config.ports, posts, kept, notify);
         running.spawn("media-ports", move || stocker.run(&orders))?;
         let pins = config.pin.iter().copied().map(Some).chain(iter::repeat(None));
         for (worker, pin) in workers.into_iter().zip(pins) {

@@ -9,6 +9,7 @@ use rtp_flow::{Codec, MediaNotice, Plan, Tunes, Why};
 use tokio::sync::mpsc;
 
 use crate::config::{FastPath, MediaSettings, Settings};
+use crate::kept_sockets::KeptSockets;
 use crate::media::{
     CannotCarry, Claim, Forwarder, Kernel, MediaConfig, MediaCounts, MediaWorkers, MusicProblem,
     Shifter, load,
@@ -34,6 +35,7 @@ impl Media {
     pub(super) fn start(
         settings: &Settings,
         calls_wait: bool,
+        kept: Arc<KeptSockets>,
         notices: mpsc::UnboundedSender<MediaNotice>,
     ) -> Result<Media, CannotStart> {
         let media = &settings.media;
@@ -56,7 +58,7 @@ impl Media {
             let _ = notices.send(notice);
         };
         let workers =
-            MediaWorkers::start(&config, &tunes, forwarder, notify).map_err(no_workers)?;
+            MediaWorkers::start(&config, &tunes, forwarder, kept, notify).map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
         let media = Media { workers, waiting: Vec::new(), due: None, loaded };

@@ -14,9 +14,11 @@ use crate::admin::{Batch, Desk, Doors, HttpDoor, LocalDoor, Operators, Steering,
 use crate::clock::{Clock, first_version};
 use crate::cluster::{Link, Membership};
 use crate::config::{
-    AdminListen, AdminSettings, KeepMode, Settings, TraceSettings, USUAL_HTTP, default_sockets,
+    AdminListen, AdminSettings, KeepMode, Listen, Settings, TraceSettings, USUAL_HTTP,
+    default_sockets,
 };
 use crate::journal::{Journal, Records};
+use crate::kept_sockets::{KeptSockets, Purpose};
 use crate::limits::{raise_open_files, take_small_pages};
 use crate::resolve::Resolver;
 use crate::shell::certificates::Certificates;
@@ -67,14 +69,15 @@ impl Program {
             tls.tell();
             tls.warn();
         }
-        let ends = Ends::bind(&wanted, stream_events, tls)?;
+        let kept = Arc::new(take_over(&settings, &wanted));
+        let ends = Ends::bind(&wanted, &kept, stream_events, tls)?;
         let doors = open_doors(&settings.admin)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
         // Two runs of the program have different names.
         let run = chance.token(8);
         let membership = settings.cluster.as_ref().map(|own| Arc::new(own.membership(&run)));
         let (journal, records) = open_journal(&settings, membership.as_ref());
-        let media = Media::start(&settings, !records.is_empty(), notices)?;
+        let media = Media::start(&settings, !records.is_empty(), kept, notices)?;
         let (told, found) = mpsc::unbounded_channel();
         let (admin, admin_orders) = mpsc::channel(MOST_WAITING);
         let resolver = Resolver::new(told, Chance::from_seed(chance.u64()));
@@ -167,6 +170,17 @@ fn open_journal(settings: &Settings, own: Option<&Arc<Membership>>) -> (Option<J
         (_, None) => None,
     };
     opened.map_or((None, Vec::new()), |(journal, records)| (Some(journal), records))
+}
+
+/// The sockets of the run before that are of use to this one.
+fn take_over(settings: &Settings, listens: &[(Side, Listen)]) -> KeptSockets {
+    let media = &settings.media;
+    let (ports, addresses) =
+        (media.first_port..=media.last_port, [media.phones_address, media.pbx_address]);
+    KeptSockets::take_over(|purpose, address| match purpose {
+        Purpose::Sip => listens.iter().any(|(_, listen)| listen.address == address),
+        Purpose::Media => addresses.contains(&address.ip()) && ports.contains(&address.port()),
+    })
 }
 
 fn seeded() -> Result<Chance, CannotStart> {

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::config::Listen;
+use crate::kept_sockets::{KeptSockets, Purpose};
 use crate::sip::bind;
 use crate::sip::event::StreamEvent;
 use crate::sip::peers::Peers;
@@ -47,9 +48,11 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// Binds everything. `events` is where streams tell what happens; TLS is spoken with `tls`.
+    /// Binds everything that is not `kept` from the run before. `events` is where streams tell what happens; TLS is
+    /// spoken with `tls`.
     pub(crate) fn bind(
         wanted: &[(Side, Listen)],
+        kept: &KeptSockets,
         events: mpsc::Sender<StreamEvent>,
         tls: Option<Tls>,
     ) -> Result<Ends, CannotBind> {
@@ -73,15 +76,33 @@ impl Ends {
                     && other.address.port() == listen.address.port()
             };
             let alone = !wanted.iter().any(|(_, other)| taken(other));
-            let bound = ends.bind_one(side, listen, alone);
+            let bound = ends.bind_one(side, listen, alone, kept);
             let address = bound.map_err(|error| CannotBind { side, listen, error })?;
             ends.bound.push((side, Listen { address, ..listen }));
         }
         Ok(ends)
     }
 
-    fn bind_one(&mut self, side: Side, listen: Listen, alone: bool) -> io::Result<SocketAddr> {
-        let socket = bind::open(listen, alone)?;
+    fn bind_one(
+        &mut self,
+        side: Side,
+        listen: Listen,
+        alone: bool,
+        kept: &KeptSockets,
+    ) -> io::Result<SocketAddr> {
+        let is_stream = listen.transport != Transport::Udp;
+        // Whether a wildcard IPv6 socket serves IPv4 too cannot be changed any more.
+        let can_be_kept = !(listen.address.is_ipv6() && listen.address.ip().is_unspecified());
+        let socket = match kept.claim(Purpose::Sip, listen.address, is_stream) {
+            Some(socket) => socket,
+            None => {
+                let socket = bind::open(listen, alone)?;
+                if can_be_kept {
+                    kept.keep(Purpose::Sip, &socket);
+                }
+                socket
+            }
+        };
         let address = bind::bound(&socket)?;
         match listen.transport {
             Transport::Udp => self.udp.add(side, address, UdpSocket::from_std(socket.into())?),

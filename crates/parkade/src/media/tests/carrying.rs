@@ -1,6 +1,7 @@
 //! What the workers carry, bind and refuse.
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::Side;
@@ -161,7 +162,7 @@ fn an_address_of_another_machine_is_refused_at_the_start() {
         pin: Vec::new(),
         io: MediaIo::Auto,
     };
-    let refused = MediaWorkers::start(&config, &tunes(), None, |_| {}).unwrap_err();
+    let refused = MediaWorkers::start(&config, &tunes(), None, Arc::default(), |_| {}).unwrap_err();
     assert!(matches!(refused, CannotCarry::Address { .. }), "{refused}");
     assert!(refused.to_string().contains("192.0.2.1"), "{refused}");
 }
@@ -191,13 +192,13 @@ fn a_worker_stays_on_its_core_and_a_core_that_is_not_ours_is_refused() {
         pin: vec![last, first],
         io: MediaIo::Auto,
     };
-    let running = MediaWorkers::start(&config, &tunes(), None, |_| {}).unwrap();
+    let running = MediaWorkers::start(&config, &tunes(), None, Arc::default(), |_| {}).unwrap();
     for core in [first, last] {
         soon(|| threads_on(core) > 0);
     }
     running.stop();
     config.pin = vec![first, 1_023];
-    let refused = MediaWorkers::start(&config, &tunes(), None, |_| {}).unwrap_err();
+    let refused = MediaWorkers::start(&config, &tunes(), None, Arc::default(), |_| {}).unwrap_err();
     assert!(refused.to_string().starts_with("media.pin: there is no core 1023"), "{refused}");
 }
 

@@ -163,7 +163,8 @@ impl World {
             at_gate.pass();
             tell.send(notice).unwrap_or_default();
         };
-        let workers = MediaWorkers::start(&config, &tunes(), forwarder, notify).unwrap();
+        let workers =
+            MediaWorkers::start(&config, &tunes(), forwarder, Arc::default(), notify).unwrap();
         World { workers, notices, addresses, gate, stock: Vec::new() }
     }
 
