@@ -21,6 +21,7 @@ fn plan(pair: u32, hears: Hears) -> Plan {
     Plan::Stream(StreamPlan {
         pair: PairId(pair),
         kind: StreamKind::Rtp,
+        srtp: None,
         far: Some(far(pair)),
         far_rtcp: None,
         rtcp_mux: false,

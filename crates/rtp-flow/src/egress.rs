@@ -9,7 +9,7 @@ use std::time::Duration;
 use base::{Chance, Moment};
 
 use crate::fast_path::{Sent, Shift};
-use crate::packet::{Header, static_clock};
+use crate::packet::{HEADER_LEN, Header, is_rtcp, static_clock};
 use crate::plan::PairId;
 use crate::reception::measured;
 use crate::wheel::moment_of;
@@ -160,6 +160,33 @@ impl Egress {
     /// A stream in which nothing has been sent.
     pub(crate) fn new(manner: Manner) -> Egress {
         Egress { manner, ..Egress::default() }
+    }
+
+    /// A stream under a key, of which one `former` may have been sent under the same: it is one stream
+    /// whoever feeds it, and its source is nobody's own, since that may have used the key.
+    pub(crate) fn under_key(now: Moment, former: u32, chance: &mut Chance) -> Egress {
+        let (ssrc, chosen) = (chance.u32(), chance.u64());
+        Egress {
+            ssrc: ssrc ^ u32::from(ssrc == former),
+            switched: true,
+            started: true,
+            // Far from where it runs over, so that its receiver counts right (RFC 3711 §3.3.1).
+            seq: chosen as u16 & 0x7fff,
+            timestamp: (chosen >> 16) as u32,
+            at: now,
+            ..Egress::default()
+        }
+    }
+
+    /// Takes note of the source of a packet that goes by unread, if it looks like RTP: should we speak
+    /// under its key later, it is not by its name.
+    pub(crate) fn heed(&mut self, packet: &[u8]) {
+        if let Some(fixed) = packet.first_chunk::<HEADER_LEN>()
+            && fixed[0] >> 6 == 2
+            && !is_rtcp(packet, true)
+        {
+            self.ssrc = u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]);
+        }
     }
 
     /// Its clock, in hertz, as far as it is known.

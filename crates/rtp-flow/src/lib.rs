@@ -7,6 +7,7 @@
 //! - below it `latch` (who may speak into a pair), `egress` (one unbroken stream towards a far side,
 //!   whoever feeds it), `rtcp` (reports that fit that stream), `wheel` (the pacing of music) and
 //!   `pressed` (which keys a far side presses);
+//! - `srtp`: what is encrypted, with keys that the plans name;
 //! - `tune`: music encoded once per codec; `melody`: the tune that is always there; `clip`: what is
 //!   played once, before something else;
 //! - `listen`: measures what a stream sounds like, for whoever must prove it.
@@ -26,6 +27,7 @@ mod quality;
 mod reception;
 mod relay;
 mod rtcp;
+mod srtp;
 mod tune;
 mod verdict;
 mod wheel;
@@ -41,5 +43,6 @@ pub use plan::{
 };
 pub use quality::{Quality, Reported};
 pub use relay::{Relay, Through};
+pub use srtp::{BadMaster, Master, Rejected, Srtp, SrtpReceiver, SrtpSender, Suite, Unsent};
 pub use tune::{Encoded, NoMusic, TUNE_RATE, Tune, Tunes};
 pub use verdict::{Component, Counts, Outgoing, Verdict, Why};

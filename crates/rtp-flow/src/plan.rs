@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::clip::Opening;
 use crate::quality::Quality;
+use crate::srtp::Srtp;
 
 /// One media worker; all streams of one call are on the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,9 +105,10 @@ pub type PayloadMap = SmallVec<[(u8, u8); 2]>;
 /// How packets of a stream are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamKind {
-    /// RTP in the clear: one unbroken stream towards the far side, whoever feeds it.
+    /// RTP that we can read, in the clear or by the pair's keys: one unbroken stream towards the far side,
+    /// whoever feeds it.
     Rtp,
-    /// Anything else over UDP (T.38, SRTP with foreign keys, DTLS): forwarded as it comes.
+    /// Anything else over UDP (T.38, SRTP whose keys the two ends share, DTLS): forwarded as it comes.
     Opaque,
 }
 
@@ -168,6 +170,9 @@ pub struct StreamPlan {
     pub pair: PairId,
     /// How its packets are treated.
     pub kind: StreamKind,
+    /// The keys, where the far side speaks SRTP with us. What we send it begins as a stream of its own
+    /// whenever there are others: no key meets a source twice.
+    pub srtp: Option<Box<Srtp>>,
     /// Where the far side said that it receives RTP; none until it has said so.
     pub far: Option<SocketAddr>,
     /// Where it receives RTCP, if not on the port after RTP's.
@@ -199,6 +204,7 @@ pub struct OldPort {
 }
 
 /// An order to the media workers.
+#[expect(clippy::large_enum_variant, reason = "nearly all orders are streams")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// Bind `count` more pairs ahead on this side; answered by [`MediaNotice::Stocked`].

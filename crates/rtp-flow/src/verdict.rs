@@ -54,11 +54,17 @@ pub enum Why {
     Nowhere,
     /// An RTCP packet of which nothing concerns who hears this pair.
     Unrelated,
+    /// SRTP whose tag is wrong: it was not sent by whoever has the key.
+    Forged,
+    /// SRTP that has come before, or a packet whose number has been encrypted before.
+    Replayed,
+    /// What is added by encryption does not fit behind it.
+    NoRoom,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Why; 7] = [
+    pub const ALL: [Why; 10] = [
         Why::Idle,
         Why::Stranger,
         Why::NotRtp,
@@ -66,6 +72,9 @@ impl Why {
         Why::Unheard,
         Why::Nowhere,
         Why::Unrelated,
+        Why::Forged,
+        Why::Replayed,
+        Why::NoRoom,
     ];
 
     /// The reason as a word, for metrics.
@@ -78,6 +87,9 @@ impl Why {
             Why::Unheard => "unheard",
             Why::Nowhere => "nowhere",
             Why::Unrelated => "unrelated",
+            Why::Forged => "forged",
+            Why::Replayed => "replayed",
+            Why::NoRoom => "no_room",
         }
     }
 }
@@ -108,7 +120,8 @@ impl Counts {
 }
 
 /// One packet of music or comfort noise: the header is this stream's own, the payload is shared with
-/// all others that hear the same tune, and neither is copied again before the system call.
+/// all others that hear the same tune, unless it is encrypted, and neither is copied again before the
+/// system call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// From the RTP socket of this pair …
@@ -117,6 +130,6 @@ pub struct Outgoing {
     pub to: SocketAddr,
     /// The RTP header.
     pub header: [u8; 12],
-    /// The payload.
+    /// The payload, with the tag where it is encrypted.
     pub payload: Bytes,
 }

@@ -8,11 +8,14 @@ use std::sync::OnceLock;
 use base::{Chance, Moment, Side};
 use bytes::Bytes;
 use rtp_flow::{
-    Codec, Component, Encoded, FastPath, Hears, MediaNotice, OldPort, Pair, PairId, Passed,
+    Codec, Component, Door, Encoded, FastPath, Hears, MediaNotice, OldPort, Pair, PairId, Passed,
     PathOrder, Plan, Quality, Relay, StreamPlan, TUNE_RATE, Tune, Tunes, Verdict, WorkerId,
 };
 
 use crate::tone::{self, MUSIC};
+
+/// How much longer a packet may become.
+const TAG_ROOM: usize = 64;
 
 /// What feeds an address, as far as the plans say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,7 +275,9 @@ impl Media {
             return Some((self.source(path.by.pair, path.by.component)?, path.to, bytes.clone()));
         }
         let mut buffer = bytes.to_vec();
-        let verdict = self.relay.on_packet(now, pair, component, from, &mut buffer);
+        buffer.resize(bytes.len() + TAG_ROOM, 0);
+        let at = Door { pair, component };
+        let verdict = self.relay.on_datagram(now, at, from, &mut buffer, bytes.len());
         self.obey();
         match verdict {
             Verdict::Forward { pair, component, to, len } => {

@@ -90,6 +90,9 @@ pub use name_addr::NameAddr;
 pub use params::Params;
 pub use reason::reason_phrase;
 pub use replaces::ReplacesId;
-pub use sdp::{BadSdp, Description, Direction, Media, Payload, Rewrite, sdp_part};
+pub use sdp::{
+    BadSdp, Crypto, CryptoKey, Description, Direction, Media, Payload, Rewrite, crypto_line,
+    sdp_part,
+};
 pub use uri::SipUri;
 pub use via::{Via, via_seen_from};

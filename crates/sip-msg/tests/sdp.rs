@@ -119,3 +119,46 @@ fn a_section_without_any_address_gets_one() {
         c=IN IP4 192.0.2.1\r\na=x\r\na=recvonly\r\n";
     assert_eq!(String::from_utf8(new).unwrap(), expected);
 }
+
+#[test]
+fn the_keys_of_a_section_are_read_and_replaced_and_nothing_else_changes() {
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+        m=audio 4000 RTP/SAVP 8 101\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n\
+        a=rtpmap:8 PCMA/8000\r\na=crypto:2 F8_128_HMAC_SHA1_80 uri:x\r\na=crypto:bad\r\na=ptime:20";
+    let d = Description::read(text.as_bytes()).unwrap();
+    let audio = d.audio().unwrap().1;
+    let read: Vec<_> = audio.cryptos.iter().map(|line| (line.tag, line.key.is_some())).collect();
+    assert_eq!(read, [(1, true), (2, false)]);
+    assert!(
+        audio.is_secure_rtp() && audio.is_rtp() && !audio.is_plain_rtp() && !audio.is_by_dtls()
+    );
+    let same = Rewrite::of(&d).finish();
+    assert_eq!(same, text.as_bytes());
+    let new = Rewrite::of(&d).crypto(0, "RTP/AVP", Vec::new()).finish();
+    let plain = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+        m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20";
+    assert_eq!(String::from_utf8(new).unwrap(), plain);
+    let line = sip_msg::crypto_line(7, "AEAD_AES_128_GCM", b"key");
+    let new = Rewrite::of(&d).crypto(0, "RTP/SAVPF", vec![line]).finish();
+    let other =
+        plain.replace("RTP/AVP", "RTP/SAVPF") + "\r\na=crypto:7 AEAD_AES_128_GCM inline:a2V5\r\n";
+    assert_eq!(String::from_utf8(new).unwrap(), other);
+}
+
+#[test]
+fn keys_by_dtls_are_told_by_the_protocol_or_the_fingerprint() {
+    let section = |session: &str, proto: &str, lines: &str| {
+        format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n{session}m=audio 9 {proto} 0\r\n{lines}")
+    };
+    let fingerprint = "a=fingerprint:sha-256 AA:BB\r\n";
+    for (text, dtls) in [
+        (section("", "UDP/TLS/RTP/SAVPF", ""), true),
+        (section(fingerprint, "RTP/SAVPF", ""), true),
+        (section("", "RTP/AVP", fingerprint), true),
+        (section("", "RTP/SAVP", "a=crypto:1 X inline:AAAA\r\n"), false),
+        (section("", "RTP/AVP", ""), false),
+    ] {
+        let d = Description::read(text.as_bytes()).unwrap();
+        assert_eq!(d.media()[0].is_by_dtls(), dtls, "{text}");
+    }
+}

@@ -53,6 +53,7 @@ fn plan(choices: &mut Choices<'_>) -> Option<Plan> {
     Some(Plan::Stream(StreamPlan {
         pair: PairId(u32::from(pair)),
         kind: if flags & 2 == 0 { StreamKind::Rtp } else { StreamKind::Opaque },
+        srtp: None,
         far: (flags & 4 == 0).then(|| far(pair)),
         far_rtcp: (flags & 8 != 0).then(|| far(pair.wrapping_add(9))),
         rtcp_mux: flags & 16 != 0,

@@ -314,6 +314,7 @@ pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
         plans.push(StreamPlan {
             pair: pair.id,
             kind: if stream.is_rtp { StreamKind::Rtp } else { StreamKind::Opaque },
+            srtp: None,
             far: stream.far,
             far_rtcp: stream.far_rtcp,
             rtcp_mux: stream.rtcp_mux,

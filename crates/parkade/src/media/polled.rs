@@ -175,12 +175,12 @@ impl Wire for Polled {
         }
     }
 
-    fn packet(&mut self, came: &Came) -> &mut [u8] {
-        &mut self.rooms.bytes(came.room)[..usize::from(came.len)]
+    fn room(&mut self, came: &Came) -> &mut [u8] {
+        self.rooms.bytes(came.room)
     }
 
     fn pass_on(&mut self, came: Came, len: usize, by: At, to: SocketAddr) {
-        let len = came.len.min(len as u16);
+        let len = len.min(ROOM) as u16;
         self.outbox.push(Collected::Packet { room: came.room, len, by, to });
     }
 

@@ -18,7 +18,9 @@ use rtp_flow::{Component, Outgoing};
 use crate::media::flights::{Flights, Ready};
 use crate::media::ports::BoundPair;
 use crate::media::provided::{GROUP, Letter, NAME, Provided, ROOMS};
-use crate::media::wire::{At, Came, Collected, GATHER, TURN, Troubles, Wire, at_of, number_of};
+use crate::media::wire::{
+    At, Came, Collected, GATHER, ROOM, TURN, Troubles, Wire, at_of, number_of,
+};
 
 /// How many requests go to the kernel at once, at most, and how many packets are under way.
 const REQUESTS: u16 = 512;
@@ -335,12 +337,12 @@ impl Wire for Ring {
         None
     }
 
-    fn packet(&mut self, came: &Came) -> &mut [u8] {
-        self.known.provided.packet(came.room, came.len)
+    fn room(&mut self, came: &Came) -> &mut [u8] {
+        self.known.provided.packet(came.room, ROOM as u16)
     }
 
     fn pass_on(&mut self, came: Came, len: usize, by: At, to: SocketAddr) {
-        let len = came.len.min(len as u16);
+        let len = len.min(ROOM) as u16;
         self.outbox.push(Collected::Packet { room: came.room, len, by, to });
     }
 

@@ -91,8 +91,8 @@ pub(super) trait Wire {
     /// The next packet of this turn.
     fn next(&mut self) -> Option<Came>;
 
-    /// Its bytes.
-    fn packet(&mut self, came: &Came) -> &mut [u8];
+    /// The whole room in which it lies, its bytes first: it may become longer there.
+    fn room(&mut self, came: &Came) -> &mut [u8];
 
     /// Has the first `len` bytes of it sent by a socket to an address.
     fn pass_on(&mut self, came: Came, len: usize, by: At, to: SocketAddr);

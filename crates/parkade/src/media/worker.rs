@@ -218,11 +218,12 @@ impl<W: Wire> Worker<W> {
     fn judge(&mut self, now: Moment, came: Came) {
         let Standing { number, numbering, .. } = &self.standing;
         let (numbering, id) = (*numbering, numbering.pair(*number, came.place));
-        let (component, from) = (came.component, came.from);
-        let mut verdict = self.relay.on_packet(now, id, component, from, self.wire.packet(&came));
+        let at = Door { pair: id, component: came.component };
+        let (from, len) = (came.from, usize::from(came.len));
+        let mut verdict = self.relay.on_datagram(now, at, from, self.wire.room(&came), len);
         if verdict == Verdict::Again {
             self.obey(now);
-            verdict = self.relay.on_packet(now, id, component, from, self.wire.packet(&came));
+            verdict = self.relay.on_datagram(now, at, from, self.wire.room(&came), len);
         }
         match verdict {
             Verdict::Forward { pair, component, to, len } => {

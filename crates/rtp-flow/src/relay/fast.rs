@@ -267,7 +267,8 @@ fn needs_nothing(source: &Path, sink: &Path) -> bool {
     let same_types = matches!(&to.hears, Hears::Stream { payloads, .. } if payloads.is_empty());
     // What comes at one port and goes out of two must be told apart.
     let splits = from.kind == StreamKind::Rtp && from.rtcp_mux && !to.rtcp_mux;
-    from.keys.is_none() && same_types && !splits && sink.opened.is_none()
+    let in_the_clear = from.srtp.is_none() && to.srtp.is_none();
+    from.keys.is_none() && same_types && !splits && sink.opened.is_none() && in_the_clear
 }
 
 impl Path {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use base::Moment;
 
 use crate::clip::Opened;
+use crate::egress::Egress;
 use crate::plan::{Hears, Label, MediaNotice, PairId, Plan, StreamPlan};
 use crate::relay::path::{Lingering, Path, Playing, relearn, same_feed};
 use crate::relay::streams::Relay;
+use crate::srtp::Session;
 use crate::tune::packet_time;
 
 /// How often comfort noise is sent, in milliseconds: often enough for whoever watches for silence.
@@ -37,6 +39,7 @@ impl Relay {
         if opening.is_some() || before.as_ref() != Some(&plan) {
             self.close_around(key, before.as_ref(), Some(&plan));
         }
+        self.lock(now, key, &plan);
         let path = &mut self.paths[key];
         if let Some(before) = &before {
             relearn(path, now, before, &plan);
@@ -71,6 +74,28 @@ impl Relay {
         }
         self.paths[key].opened = opening.map(|opening| Opened::new(*opening));
         self.feed(now, key);
+    }
+
+    /// Has a pair speak by the keys of its plan. What goes out under another key than before is another
+    /// stream, and so is what follows in the clear.
+    fn lock(&mut self, now: Moment, key: usize, plan: &StreamPlan) {
+        let path = &mut self.paths[key];
+        let anew = match (&mut path.srtp, &plan.srtp) {
+            (None, None) => return,
+            (Some(_), None) => {
+                path.srtp = None;
+                path.egress = Egress::new(self.manner);
+                return;
+            }
+            (Some(session), Some(keys)) => session.rekey(now, keys, &mut self.chance),
+            (none, Some(keys)) => {
+                *none = Some(Box::new(Session::new(keys, &mut self.chance)));
+                true
+            }
+        };
+        if anew {
+            path.egress = Egress::under_key(now, path.egress.ssrc, &mut self.chance);
+        }
     }
 
     /// The music that a far side goes on hearing until somebody speaks to it, if it hears any.

@@ -1,10 +1,14 @@
 //! Music and comfort noise, each packet when it is due.
 
+use std::net::SocketAddr;
+
 use base::Moment;
+use bytes::{Bytes, BytesMut};
 
 use crate::egress::Paced;
+use crate::packet::HEADER_LEN;
 use crate::plan::{Hears, MediaNotice};
-use crate::relay::path::Lingering;
+use crate::relay::path::{Lingering, Path};
 use crate::relay::streams::Relay;
 use crate::tune::units;
 use crate::verdict::Outgoing;
@@ -12,6 +16,8 @@ use crate::wheel::moment_of;
 
 /// The level of comfort noise, in -dBov (RFC 3389 §3.1): a quiet room.
 const NOISE: &[u8] = &[70];
+/// Encrypted packets are made in pieces of memory of this size.
+const PIECE: usize = 32_768;
 
 impl Relay {
     /// The next packet of music or comfort noise that is due at `now`; call until there is none.
@@ -56,13 +62,13 @@ impl Relay {
                 (payload, *payload_type, codec.clock())
             }
             Hears::Silence { payload_type, clock } => {
-                (bytes::Bytes::from_static(NOISE), *payload_type, *clock)
+                (Bytes::from_static(NOISE), *payload_type, *clock)
             }
             Hears::Nothing => return None,
         };
         let paced = Paced { tick, clock, length, payload_type, payload_len: payload.len() };
-        let header = path.egress.pace(paced, &mut self.chance);
-        Some(Outgoing { pair: path.pair, to, header: header.to_bytes(), payload })
+        let header = path.egress.pace(paced, &mut self.chance).to_bytes();
+        path.outgoing(to, header, payload, &mut self.sealed)
     }
 
     /// The same while there is an opening. It goes on also where its far side cannot be reached yet.
@@ -75,10 +81,10 @@ impl Relay {
         let payload = opened.next(&self.tunes, length);
         let is_over = opened.is_over(&self.tunes);
         let to = path.plan.as_ref().and_then(|plan| path.way_out(plan, false));
-        let outgoing = payload.zip(to).map(|(payload, (_, to))| {
+        let outgoing = payload.zip(to).and_then(|(payload, (_, to))| {
             let paced = Paced { tick, clock, length, payload_type, payload_len: payload.len() };
-            let header = path.egress.pace(paced, &mut self.chance);
-            Outgoing { pair: path.pair, to, header: header.to_bytes(), payload }
+            let header = path.egress.pace(paced, &mut self.chance).to_bytes();
+            path.outgoing(to, header, payload, &mut self.sealed)
         });
         if is_over {
             path.opened = None;
@@ -87,5 +93,32 @@ impl Relay {
             self.feed(moment_of(tick), key);
         }
         outgoing
+    }
+}
+
+impl Path {
+    /// A packet of our own as it leaves: encrypted where the far side speaks SRTP. None where its key is
+    /// used up.
+    fn outgoing(
+        &mut self,
+        to: SocketAddr,
+        header: [u8; HEADER_LEN],
+        mut payload: Bytes,
+        room: &mut BytesMut,
+    ) -> Option<Outgoing> {
+        if let Some(session) = &mut self.srtp {
+            let len = HEADER_LEN + payload.len();
+            let whole = len + session.sender.growth();
+            if room.capacity() < whole {
+                room.reserve(PIECE.max(whole));
+            }
+            room.extend_from_slice(&header);
+            room.extend_from_slice(&payload);
+            room.resize(whole, 0);
+            let mut packet = room.split();
+            session.sender.rtp(&mut packet, len).ok()?;
+            payload = packet.freeze().slice(HEADER_LEN..);
+        }
+        Some(Outgoing { pair: self.pair, to, header, payload })
     }
 }

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use base::Moment;
 
+use crate::fast_path::Door;
 use crate::latch::{Admission, canonical, reachable};
 use crate::packet::{Header, is_rtcp};
 use crate::plan::{Hears, MediaNotice, PairId, StreamKind};
+use crate::relay::path::Path;
 use crate::relay::streams::Relay;
 use crate::rtcp::{Renaming, reported};
+use crate::srtp::{Rejected, Unsent};
 use crate::verdict::{Component, Verdict, Why};
 
 /// What has come.
@@ -23,17 +26,31 @@ enum Packet {
 }
 
 impl Relay {
-    /// What becomes of a packet that arrived at `pair` from `from`: it is rewritten in `buf` for
-    /// whoever hears it. Nothing is allocated.
+    /// As [`Relay::on_datagram`], for a packet that fills its buffer: nothing can be added to it, and so
+    /// nothing can be encrypted.
     pub fn on_packet(
         &mut self,
         now: Moment,
         pair: PairId,
         component: Component,
         from: SocketAddr,
-        buf: &mut [u8],
+        packet: &mut [u8],
     ) -> Verdict {
-        match self.judge(now, pair, component, canonical(from), buf) {
+        let len = packet.len();
+        self.on_datagram(now, Door { pair, component }, from, packet, len)
+    }
+
+    /// What becomes of a packet that arrived at a socket from `from`, and has the first `len` bytes of
+    /// `room`: it is rewritten there for whoever hears it. Nothing is allocated.
+    pub fn on_datagram(
+        &mut self,
+        now: Moment,
+        at: Door,
+        from: SocketAddr,
+        room: &mut [u8],
+        len: usize,
+    ) -> Verdict {
+        match self.judge(now, at, canonical(from), room, len) {
             Ok(Verdict::Again) => Verdict::Again,
             Ok(verdict) => {
                 self.counts.forwarded += 1;
@@ -46,12 +63,14 @@ impl Relay {
     fn judge(
         &mut self,
         now: Moment,
-        pair: PairId,
-        at: Component,
+        Door { pair, component: at }: Door,
         from: SocketAddr,
-        buf: &mut [u8],
+        room: &mut [u8],
+        len: usize,
     ) -> Result<Verdict, Why> {
         let &key = self.by_pair.get(&pair).ok_or(Why::Idle)?;
+        let len = self.unlock(now, key, at, from, &mut room[..len])?;
+        let buf = &mut room[..len];
         let packet = self.admit(now, key, at, from, buf)?;
         if let Packet::Rtp(header) = &packet
             && self.is_elsewhere(now, key, header)
@@ -90,8 +109,14 @@ impl Relay {
                 header.write_over(buf);
                 buf.len()
             }
-            _ => buf.len(),
+            // What one end has encrypted the other cannot read, nor may it go out as we have read it.
+            _ if source.srtp.is_some() || sink.srtp.is_some() => return Err(Why::Unheard),
+            _ => {
+                sink.egress.heed(buf);
+                buf.len()
+            }
         };
+        let len = sink.seal(rtcp, room, len)?;
         if let (Packet::Rtp(_), Some(_)) = (packet, self.paths[to_key].lingering) {
             self.stop_playing(to_key);
         }
@@ -99,6 +124,35 @@ impl Relay {
             self.consider(now, (key, at, from), (to_key, by, to));
         }
         Ok(Verdict::Forward { pair: listener, component: by, to, len })
+    }
+
+    /// Checks and decrypts what comes from a far side that speaks SRTP with us; gives how many bytes are
+    /// left. Until then it moves nothing: not even where its source is.
+    fn unlock(
+        &mut self,
+        now: Moment,
+        key: usize,
+        at: Component,
+        from: SocketAddr,
+        packet: &mut [u8],
+    ) -> Result<usize, Why> {
+        let path = &mut self.paths[key];
+        let (Some(plan), Some(session)) = (&path.plan, &mut path.srtp) else {
+            return Ok(packet.len());
+        };
+        let (mut latch, signalled) = match at {
+            Component::Rtp => (path.rtp, reachable(plan.far)),
+            Component::Rtcp => (path.rtcp, reachable(plan.far_rtcp)),
+        };
+        if latch.admit(now, from, &plan.guard, signalled) == Admission::Refused {
+            return Err(Why::Stranger);
+        }
+        let rtcp = at == Component::Rtcp || is_rtcp(packet, plan.rtcp_mux);
+        session.open(now, rtcp, packet).map_err(|rejected| match rejected {
+            Rejected::Malformed => Why::NotRtp,
+            Rejected::Forged => Why::Forged,
+            Rejected::Replayed => Why::Replayed,
+        })
     }
 
     /// Lets a packet in or not: first by what it is, then by where it comes from.
@@ -179,5 +233,21 @@ impl Relay {
             let (mark, timestamp) = (watch.mark, header.timestamp);
             self.notices.push_back(MediaNotice::Key { mark, event, timestamp });
         }
+    }
+}
+
+impl Path {
+    /// Encrypts what has the first `len` bytes of a room, where the far side speaks SRTP with us; gives
+    /// its new length.
+    fn seal(&mut self, rtcp: bool, room: &mut [u8], len: usize) -> Result<usize, Why> {
+        let Some(session) = &mut self.srtp else { return Ok(len) };
+        let sealed = match rtcp {
+            true => session.sender.rtcp(room, len),
+            false => session.sender.rtp(room, len),
+        };
+        sealed.map_err(|unsent| match unsent {
+            Unsent::Misfit => Why::NoRoom,
+            Unsent::Used => Why::Replayed,
+        })
     }
 }

@@ -12,6 +12,7 @@ use crate::plan::{Codec, Hears, PairId, StreamPlan};
 use crate::pressed::Pressed;
 use crate::reception::Reception;
 use crate::relay::fast::Fast;
+use crate::srtp::Session;
 use crate::tune::packet_time;
 use crate::verdict::Component;
 use crate::wheel::Place;
@@ -25,6 +26,8 @@ pub(super) struct Path {
     pub(super) rtp: Latch,
     pub(super) rtcp: Latch,
     pub(super) egress: Egress,
+    /// Where its far side speaks SRTP with us.
+    pub(super) srtp: Option<Box<Session>>,
     /// The keys that its far side has pressed.
     pub(super) pressed: Pressed,
     /// What has come from it.
@@ -70,6 +73,7 @@ impl Path {
             rtp: Latch::default(),
             rtcp: Latch::default(),
             egress: Egress::new(manner),
+            srtp: None,
             pressed: Pressed::default(),
             reception: Reception::default(),
             fast: Fast::default(),

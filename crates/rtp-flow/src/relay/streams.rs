@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use base::{Chance, Moment};
+use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
@@ -26,6 +27,8 @@ pub struct Relay {
     pub(super) tunes: Tunes,
     pub(super) chance: Chance,
     pub(super) notices: VecDeque<MediaNotice>,
+    /// Where music is encrypted: memory for many packets at a time.
+    pub(super) sealed: BytesMut,
     pub(super) counts: Counts,
     pub(super) in_use: usize,
     pub(super) manner: Manner,
@@ -54,6 +57,7 @@ impl Relay {
             tunes,
             chance,
             notices: VecDeque::new(),
+            sealed: BytesMut::new(),
             counts: Counts::default(),
             in_use: 0,
             manner: Manner::OneStream,

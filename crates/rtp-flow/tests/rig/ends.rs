@@ -43,6 +43,7 @@ pub(crate) fn plan(pair: PairId, hears: Hears) -> StreamPlan {
     StreamPlan {
         pair,
         kind: StreamKind::Rtp,
+        srtp: None,
         far: Some(far(pair)),
         far_rtcp: None,
         rtcp_mux: false,

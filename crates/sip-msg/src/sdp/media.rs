@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::crypto::Crypto;
+
 /// Which way a stream flows, as the sender of the description sees it (RFC 8866 §6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Direction {
@@ -86,6 +88,10 @@ pub struct Media<'a> {
     pub ptime: Option<u8>,
     /// Whether there is `a=crypto`, or a fingerprint here or at session level.
     pub crypto: bool,
+    /// The keys of SRTP, in order of preference.
+    pub cryptos: Vec<Crypto<'a>>,
+    /// Whether there is a fingerprint here or at session level: keys by DTLS (RFC 5763).
+    pub fingerprint: bool,
     /// Whether there is anything about ICE here or at session level.
     pub ice: bool,
     /// Where the section lies in the body.
@@ -108,6 +114,25 @@ impl<'a> Media<'a> {
         let named = self.proto.eq_ignore_ascii_case("RTP/AVP")
             || self.proto.eq_ignore_ascii_case("RTP/AVPF");
         named && !self.crypto
+    }
+
+    /// Whether it is RTP that must be encrypted (RFC 3711, RFC 5124), wherever the keys come from.
+    pub fn is_secure_rtp(&self) -> bool {
+        let is = |name: &str| self.proto.eq_ignore_ascii_case(name);
+        is("RTP/SAVP") || is("RTP/SAVPF") || self.is_by_dtls()
+    }
+
+    /// Whether it is RTP with keys that the ends make out by DTLS (RFC 5763).
+    pub fn is_by_dtls(&self) -> bool {
+        let is = |name: &str| self.proto.eq_ignore_ascii_case(name);
+        let by_name = is("UDP/TLS/RTP/SAVP") || is("UDP/TLS/RTP/SAVPF");
+        by_name || (self.fingerprint && self.cryptos.is_empty())
+    }
+
+    /// Whether it is RTP at all, encrypted or not.
+    pub fn is_rtp(&self) -> bool {
+        let is = |name: &str| self.proto.eq_ignore_ascii_case(name);
+        is("RTP/AVP") || is("RTP/AVPF") || self.is_secure_rtp()
     }
 
     /// Whether the sender of the description neither hears nor wants to: sendonly, inactive, or the

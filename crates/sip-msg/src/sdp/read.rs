@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::crypto::Crypto;
 use super::lines::{SdpLine, lines};
 use super::media::{Direction, Media};
 
@@ -39,6 +40,7 @@ struct Session<'a> {
     connection: Option<&'a str>,
     direction: Direction,
     crypto: bool,
+    fingerprint: bool,
     ice: bool,
 }
 
@@ -127,6 +129,8 @@ fn begin<'a>(line: &SdpLine<'a>, session: &Session<'a>) -> Result<Media<'a>, Bad
         fmtps: Vec::new(),
         ptime: None,
         crypto: session.crypto,
+        cryptos: Vec::new(),
+        fingerprint: session.fingerprint,
         ice: session.ice,
         place: line.whole.clone(),
     })
@@ -140,6 +144,7 @@ fn in_session<'a>(session: &mut Session<'a>, line: &SdpLine<'a>) -> Result<(), B
             session.direction = direction;
         }
         session.crypto |= is_crypto(name);
+        session.fingerprint |= name == "fingerprint";
         session.ice |= is_ice(name);
     }
     Ok(())
@@ -158,12 +163,17 @@ fn in_media<'a>(media: &mut Media<'a>, line: &SdpLine<'a>) -> Result<(), BadSdp>
         "fmtp" => media.fmtps.extend(numbered(value)),
         "rtcp" => media.rtcp = rtcp(value),
         "rtcp-mux" => media.rtcp_mux = true,
+        "crypto" => {
+            media.crypto = true;
+            media.cryptos.extend(Crypto::read(value));
+        }
         "ptime" => media.ptime = value.parse().ok(),
         _ => {
             if let Some(direction) = Direction::of(name) {
                 media.direction = direction;
             }
             media.crypto |= is_crypto(name);
+            media.fingerprint |= name == "fingerprint";
             media.ice |= is_ice(name);
         }
     }

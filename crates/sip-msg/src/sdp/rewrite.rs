@@ -15,10 +15,11 @@ pub struct Rewrite<'d> {
     origin: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct MediaChange {
     anchor: Option<(IpAddr, u16)>,
     direction: Option<Direction>,
+    crypto: Option<(String, Vec<String>)>,
 }
 
 impl<'d> Rewrite<'d> {
@@ -49,6 +50,16 @@ impl<'d> Rewrite<'d> {
         self
     }
 
+    /// Section `i` is of this protocol and has these `a=crypto` lines ([`crypto_line`](crate::crypto_line))
+    /// and no others.
+    #[must_use]
+    pub fn crypto(mut self, i: usize, proto: &str, lines: Vec<String>) -> Self {
+        if let Some(change) = self.media.get_mut(i) {
+            change.crypto = Some((proto.to_owned(), lines));
+        }
+        self
+    }
+
     /// The whole value of `o=`.
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
@@ -70,10 +81,10 @@ impl<'d> Rewrite<'d> {
         for (media, change) in self.description.media().iter().zip(&self.media) {
             let section = &text[media.place.clone()];
             match change {
-                MediaChange { anchor: None, direction: None } => {
+                MediaChange { anchor: None, direction: None, crypto: None } => {
                     out.bytes.extend_from_slice(section)
                 }
-                change => put_section(&mut out, section, media, *change, session_ip),
+                change => put_section(&mut out, section, media, change, session_ip),
             }
         }
         out.bytes
@@ -138,7 +149,7 @@ fn put_section(
     out: &mut Out,
     section: &[u8],
     media: &Media<'_>,
-    change: MediaChange,
+    change: &MediaChange,
     session_ip: Option<IpAddr>,
 ) {
     let own_connection = lines(section).any(|line| line.kind == b'c');
@@ -153,9 +164,10 @@ fn put_section(
     for line in lines(section) {
         let name = line.attribute().map_or("", |(name, _)| name);
         match (line.kind, change.anchor, change.direction) {
-            (b'm', Some((_, port)), _) => {
-                out.line(format_args!("m={}", with_port(line.value, port)))
+            (b'm', anchor, _) if anchor.is_some() || change.crypto.is_some() => {
+                out.line(format_args!("m={}", media_line(line.value, anchor, change)))
             }
+            (b'a', ..) if name == "crypto" && change.crypto.is_some() => {}
             (b'c', Some((ip, _)), _) => {
                 if !std::mem::replace(&mut connected, true) {
                     out.line(format_args!("c={}", connection(ip)));
@@ -186,6 +198,10 @@ fn put_section(
         out.close_line();
         out.line(format_args!("a={}", direction.as_str()));
     }
+    for line in change.crypto.iter().flat_map(|(_, lines)| lines) {
+        out.close_line();
+        out.line(format_args!("{}", one_line(line)));
+    }
 }
 
 fn connection(ip: IpAddr) -> String {
@@ -205,6 +221,26 @@ fn with_port(value: &str, port: u16) -> String {
     let rest = rest.trim_start();
     let after = rest.find(is_blank).map_or("", |i| &rest[i..]);
     format!("{kind} {port}{after}")
+}
+
+// The words of an `m=` line that change.
+fn media_line(value: &str, anchor: Option<(IpAddr, u16)>, change: &MediaChange) -> String {
+    let value = match anchor {
+        Some((_, port)) => with_port(value, port),
+        None => value.to_owned(),
+    };
+    match &change.crypto {
+        Some((proto, _)) => with_proto(&value, proto),
+        None => value,
+    }
+}
+
+fn with_proto(value: &str, proto: &str) -> String {
+    let mut words: Vec<&str> = value.split(is_blank).filter(|word| !word.is_empty()).collect();
+    if let Some(word) = words.get_mut(2) {
+        *word = proto;
+    }
+    words.join(" ")
 }
 
 fn rtcp(media: &Media<'_>, line: &SdpLine<'_>, ip: IpAddr, port: u16) -> String {

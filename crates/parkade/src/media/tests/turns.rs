@@ -62,7 +62,7 @@ impl Wire for Scripted {
         Some(Came { place, component, from: far(pair), room: 0, len })
     }
 
-    fn packet(&mut self, _: &Came) -> &mut [u8] {
+    fn room(&mut self, _: &Came) -> &mut [u8] {
         &mut self.bytes
     }
 

@@ -266,6 +266,7 @@ pub(super) fn plan_of(
     StreamPlan {
         pair,
         kind: StreamKind::Rtp,
+        srtp: None,
         far: Some(far),
         far_rtcp,
         rtcp_mux: false,
