@@ -50,9 +50,10 @@ def module_folder():
 
 
 class Phone(Softphone):
-    """Extension `extension`, which sings `hertz` into every call."""
+    """Extension `extension`, which sings `hertz` into every call; `encrypts` is how: baresip's `mediaenc`, with suites behind a comma."""
 
-    def __init__(self, program, folder, extension, hertz, proxy, domain, password=None, name=None, authority=None):
+    def __init__(self, program, folder, extension, hertz, proxy, domain, password=None, name=None, authority=None,
+                 encrypts=None):
         # One address for all phones: baresip binds its media sockets to no address, so that their packets come from
         # 127.0.0.1 wherever on loopback the phone says that it is, and Parkade rightly takes none of a stranger.
         self.address = "127.0.0.1"
@@ -68,6 +69,8 @@ class Phone(Softphone):
                     rate=RATE, control=self.control, modules=module_folder(),
                 )
             )
+            if encrypts:
+                out.write("module srtp.so\nmodule dtls_srtp.so\n")
             if authority:
                 out.write(f"sip_cafile {authority}\n")
         with open(os.path.join(folder, "accounts"), "w") as out:
@@ -75,7 +78,7 @@ class Phone(Softphone):
                 ACCOUNT.format(
                     name=name or f"Phone {extension}", extension=extension, domain=domain, proxy=proxy,
                     password=password or f"pw-{extension}",
-                )
+                ).replace("\n", f";mediaenc={encrypts}\n" if encrypts else "\n")
             )
         running = Program(f"phone {extension}", [program, "-s", "-f", folder], os.path.join(folder, "log"))
         super().__init__(extension, running, ("127.0.0.1", self.control), folder)

@@ -30,6 +30,7 @@ listen = ["udp:127.0.0.1:{trunk}", "tcp:127.0.0.1:{trunk}"]
 phones_address = "127.0.0.1"
 pbx_address = "127.0.0.1"
 ports = "{first}-{last}"
+{media}
 
 [admin]
 socket = "{folder}/parkade.sock"
@@ -85,8 +86,8 @@ class Scene:
             os.path.join(self.folder, "kamailio.log"),
         )
 
-    def start_parkade(self, program, recall_after="300s"):
-        """Parkade between the phones that are added from now on, and the PBX."""
+    def start_parkade(self, program, recall_after="300s", media=""):
+        """Parkade between the phones that are added from now on, and the PBX; `media` is more of its configuration."""
         self.phones_port, self.trunk_port = free_port(), free_port()
         config = os.path.join(self.folder, "parkade.toml")
         self.socket = os.path.join(self.folder, "parkade.sock")
@@ -94,7 +95,7 @@ class Scene:
             out.write(
                 CONFIG.format(
                     phones=self.phones_port, target=self.target, trunk=self.trunk_port, folder=self.folder,
-                    first=MEDIA_PORTS[0], last=MEDIA_PORTS[1], recall_after=recall_after,
+                    first=MEDIA_PORTS[0], last=MEDIA_PORTS[1], recall_after=recall_after, media=media,
                 )
             )
         if self.tls:
@@ -106,14 +107,14 @@ class Scene:
         if not self.parkade.runs():
             raise Failure(f"parkade ended with status {self.parkade.process.returncode}")
 
-    def phone(self, extension, transport="udp", password=None):
+    def phone(self, extension, transport="udp", password=None, encrypts=None):
         """A phone that registers with whom the phones have to register."""
         folder = os.path.join(self.folder, f"phone-{extension}" + ("-wrong" if password else ""))
         port = self.phones_tls if transport == "tls" else self.phones_port
         proxy = f"sip:127.0.0.1:{port};transport={transport}"
         name = NAMES[extension]
         authority = self.tls.authority if transport == "tls" else None
-        phone = Phone(self.peers.baresip, folder, extension, TONES[extension], proxy, DOMAIN, password, name, authority)
+        phone = Phone(self.peers.baresip, folder, extension, TONES[extension], proxy, DOMAIN, password, name, authority, encrypts)
         self.phones[extension] = phone
         return phone
 
@@ -132,6 +133,17 @@ class Scene:
         if done.returncode != 0:
             raise Failure(f"parkade parked ended with {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout)["parked"]
+
+    def asked(self, *words):
+        """What the program says to a command for the running one."""
+        done = subprocess.run([self.binary, *words, "--config", self.config], capture_output=True, text=True, timeout=10)
+        if done.returncode != 0:
+            raise Failure(f"parkade {' '.join(words)} ended with {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def checked(self):
+        """What `parkade check` says of the configuration."""
+        return subprocess.run([self.binary, "check", self.config], capture_output=True, text=True, timeout=10).stdout
 
     def print_logs(self):
         """The ends of the programs' logs, for whoever looks at a failure."""

@@ -52,6 +52,7 @@ pub use lots::MOST_TOLD;
 pub use settings::{
     Anchor, ClusterSettings, Courtesy, FindSlot, GroupSettings, LotSettings, Network,
     NoticeTemplate, OwnSettings, PlaceSettings, RecallSettings, RecallThen, RecallTo, Settings,
+    SrtpUse,
 };
 pub use standing::Standing;
 pub use told::{Asked, Fact, ParkedAt, Told};

@@ -44,6 +44,9 @@ pub(crate) enum Refusal {
     /// The media cannot be anchored or have no codec in common.
     #[error("{0}")]
     Media(&'static str),
+    /// Encryption that is asked for, or not spoken.
+    #[error("{0}")]
+    Srtp(NoSrtp),
     /// A body that is no description, where one may stand.
     #[error("the body is no SDP")]
     NotSdp,
@@ -85,6 +88,26 @@ pub(crate) enum Refusal {
     Status(u16, Cow<'static, str>),
 }
 
+/// Why media is refused for how it is encrypted, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum NoSrtp {
+    /// The side asks for it.
+    #[error("SRTP is required here: offer RTP/SAVP")]
+    Required,
+    /// The side has none.
+    #[error("SRTP is not spoken here: offer RTP/AVP")]
+    NotSpoken,
+    /// No line has a suite that we know.
+    #[error("no crypto suite that is spoken here, and a key for it")]
+    NoSuite,
+    /// Its keys are for its ends only.
+    #[error("keys by DTLS are known to the two ends only: use SDES, or RTP in the clear")]
+    Dtls,
+    /// The keys of a call are not known here.
+    #[error("the keys of this media are not known here: no music can be given to it")]
+    Unread,
+}
+
 impl Refusal {
     /// The status that says so.
     pub(crate) fn status(&self) -> u16 {
@@ -95,7 +118,7 @@ impl Refusal {
             Refusal::NoGroup(_) => 404,
             Refusal::SlotTaken(_) | Refusal::LotFull => 486,
             Refusal::BeingTaken | Refusal::WhichCall(_) => 480,
-            Refusal::Media(_) => 488,
+            Refusal::Media(_) | Refusal::Srtp(_) => 488,
             Refusal::NotSdp => 415,
             Refusal::NoSips => 416,
             Refusal::SipsNotAllowed(_) => 480,
@@ -124,9 +147,14 @@ impl Refusal {
         matches!(self, Refusal::NotSdp).then_some("application/sdp")
     }
 
-    /// What a Warning says of it (RFC 5630 §6.3).
-    pub(crate) fn warning(&self) -> Option<&'static str> {
-        matches!(self, Refusal::SipsNotAllowed(_)).then_some("380 parkade \"SIPS Not Allowed\"")
+    /// What a Warning says of it (RFC 5630 §6.3; RFC 3261 §20.43: 302 is about the transport protocol of
+    /// a media line).
+    pub(crate) fn warning(&self) -> Option<String> {
+        match self {
+            Refusal::SipsNotAllowed(_) => Some("380 parkade \"SIPS Not Allowed\"".into()),
+            Refusal::Srtp(why) => Some(format!("302 parkade \"{why}\"")),
+            _ => None,
+        }
     }
 
     /// When to try again, in seconds, where that helps.

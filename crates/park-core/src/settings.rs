@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use base::{Domain, Extension, LotName, Private};
+use base::{Domain, Extension, LotName, Private, Side};
 use dialects::{InfoMatcher, Profiles};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,21 @@ pub enum Anchor {
     Parked,
 }
 
+/// What is to be with SRTP on one side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SrtpUse {
+    /// What comes from the other side, as it comes.
+    #[default]
+    Pass,
+    /// It is offered (RTP/AVP with keys) also where the other side is in the clear, and what is answered
+    /// holds.
+    Offer,
+    /// Only RTP/SAVP: who comes without is refused.
+    Require,
+    /// None: who offers only that is refused.
+    Off,
+}
+
 /// All that the engine needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -72,6 +87,10 @@ pub struct Settings {
     pub media_phones_advertise: Option<IpAddr>,
     /// The same towards the PBX.
     pub media_pbx_advertise: Option<IpAddr>,
+    /// SRTP towards the phones.
+    pub phones_srtp: SrtpUse,
+    /// The same towards the PBX.
+    pub pbx_srtp: SrtpUse,
     /// After how long without a packet the end of a talking call is told to be silent; none: never.
     pub silence: Option<Duration>,
     /// The codecs in which there is music.
@@ -326,6 +345,8 @@ impl Default for Settings {
             anchor: Anchor::Always,
             media_phones_advertise: None,
             media_pbx_advertise: None,
+            phones_srtp: SrtpUse::Pass,
+            pbx_srtp: SrtpUse::Pass,
             music_codecs: rtp_flow::Codec::ALL.to_vec(),
             lots: vec![LotSettings::default()],
             templates: Vec::new(),
@@ -341,6 +362,16 @@ impl Default for Settings {
             cluster: None,
             failover_rest: Duration::from_secs(30),
             caps: Caps::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// What is to be with SRTP on a side.
+    pub(crate) fn srtp(&self, side: Side) -> SrtpUse {
+        match side {
+            Side::Phones => self.phones_srtp,
+            Side::Pbx => self.pbx_srtp,
         }
     }
 }

@@ -33,7 +33,9 @@ pub use dialog::Dialog;
 pub use ladder::Ladder;
 pub use party::Party;
 pub use pbx::{Binding, Pbx, PbxSettings, Style};
-pub use phone::{Account, Call, CallNo, CallState, Habits, Notice, Phone, Transfer};
+pub use phone::{
+    Account, Call, CallNo, CallState, Encrypts, Habits, Keyring, Notice, Phone, Transfer,
+};
 pub use rtp_end::{Listener, RtpEnd, Sound};
 pub use sweep::{play, run_with, sweep, sweep_restarts};
 pub use tone::frequency;

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use base::Moment;
+use base::{Chance, Moment};
 use bytes::Bytes;
-use rtp_flow::{Codec, Tone, samples_of};
+use rtp_flow::{Codec, Srtp, SrtpReceiver, SrtpSender, Tone, samples_of};
 
 use crate::tone;
 
@@ -146,8 +146,20 @@ fn law(payload_type: u8) -> Option<Codec> {
     [Codec::Pcma, Codec::Pcmu].into_iter().find(|c| c.static_payload_type() == Some(payload_type))
 }
 
+/// The SRTP of one end: what it has agreed on last, and before.
+#[derive(Debug)]
+struct Locked {
+    keys: Srtp,
+    sender: SrtpSender,
+    receiver: SrtpReceiver,
+    former: Option<SrtpReceiver>,
+}
+
+/// How much longer a packet may become.
+const TAG_ROOM: usize = 32;
+
 /// One end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RtpEnd {
     /// Where it sends from and receives.
     pub local: SocketAddr,
@@ -161,6 +173,9 @@ pub struct RtpEnd {
     pub may_send: bool,
     /// What it hears.
     pub ear: Listener,
+    /// How many packets came that were no SRTP by its keys, or came again.
+    pub undeciphered: u64,
+    locked: Option<Box<Locked>>,
     tone: Tone,
     pressing: Option<Pressing>,
     speaking: bool,
@@ -181,6 +196,8 @@ impl RtpEnd {
             frequency,
             may_send: false,
             ear: Listener::default(),
+            undeciphered: 0,
+            locked: None,
             tone: Tone::new(f64::from(frequency)),
             pressing: None,
             speaking: false,
@@ -221,9 +238,60 @@ impl RtpEnd {
         self.next_at
     }
 
+    /// From now on it speaks and hears by these keys, or in the clear.
+    pub(crate) fn lock(&mut self, keys: Option<Srtp>) {
+        let Some(keys) = keys else {
+            self.locked = None;
+            return;
+        };
+        let former = match self.locked.take() {
+            Some(locked) if locked.keys == keys => {
+                self.locked = Some(locked);
+                return;
+            }
+            Some(locked) if locked.keys.outbound == keys.outbound => {
+                let receiver = SrtpReceiver::new(&keys.inbound);
+                let former = Some(locked.receiver);
+                let sender = locked.sender;
+                self.locked = Some(Box::new(Locked { keys, sender, receiver, former }));
+                return;
+            }
+            Some(locked) if locked.keys.inbound == keys.inbound => {
+                let sender = SrtpSender::new(&keys.outbound, &mut self.chance());
+                let Locked { receiver, former, .. } = *locked;
+                self.locked = Some(Box::new(Locked { keys, sender, receiver, former }));
+                return;
+            }
+            before => before.map(|before| before.receiver),
+        };
+        let sender = SrtpSender::new(&keys.outbound, &mut self.chance());
+        let receiver = SrtpReceiver::new(&keys.inbound);
+        self.locked = Some(Box::new(Locked { keys, sender, receiver, former }));
+    }
+
+    fn chance(&self) -> Chance {
+        Chance::from_seed(u64::from(self.ssrc))
+    }
+
+    /// Whether its audio is encrypted.
+    pub fn is_locked(&self) -> bool {
+        self.locked.is_some()
+    }
+
     /// Takes a packet that has arrived at `local`.
     pub fn hear(&mut self, now: Moment, packet: &[u8]) {
-        self.ear.hear(now, packet);
+        let Some(locked) = &mut self.locked else { return self.ear.hear(now, packet) };
+        let mut opened = packet.to_vec();
+        let taken = locked.receiver.rtp(now, &mut opened).ok();
+        let former = locked.former.as_mut();
+        let taken = taken.or_else(|| former?.rtp(now, &mut opened).ok());
+        let Some(len) = taken else {
+            self.undeciphered += 1;
+            return;
+        };
+        // Who speaks under a key that another had before is another source.
+        self.ear.expects_a_new_source();
+        self.ear.hear(now, &opened[..len]);
     }
 
     /// The frame that is due, and where it goes.
@@ -272,6 +340,13 @@ impl RtpEnd {
         packet.extend_from_slice(payload);
         self.seq = self.seq.wrapping_add(1);
         self.sent += 1;
+        if let Some(locked) = &mut self.locked {
+            let len = packet.len();
+            packet.resize(len + TAG_ROOM, 0);
+            let sealed = locked.sender.rtp(&mut packet, len);
+            // Numbers rise by one: none is used twice.
+            packet.truncate(sealed.unwrap_or_default());
+        }
         Bytes::from(packet)
     }
 }

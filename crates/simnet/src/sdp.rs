@@ -3,7 +3,15 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use sip_msg::{Description, Direction};
+use rtp_flow::{Master, Suite};
+use sip_msg::{Crypto, Description, Direction};
+
+/// How an audio line is secured: its protocol, and the lines that say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lock {
+    pub(crate) proto: String,
+    pub(crate) lines: Vec<String>,
+}
 
 /// What the far side said about its audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +24,10 @@ pub struct FarAudio {
     pub formats: Vec<u8>,
     /// Whether its connection address is `0.0.0.0`, the old way to hold (RFC 2543).
     pub is_black_hole: bool,
+    /// The protocol of the line.
+    pub proto: String,
+    /// Its keys, by their tags.
+    pub keys: Vec<(u32, Master)>,
 }
 
 impl FarAudio {
@@ -29,7 +41,18 @@ impl FarAudio {
             .filter(|_| audio.port != 0 && !is_black_hole)
             .map(|ip| SocketAddr::new(ip, audio.port));
         let formats = audio.formats.iter().filter_map(|f| f.parse().ok()).collect();
-        Some(FarAudio { at, direction: audio.direction, formats, is_black_hole })
+        let master = |line: &Crypto<'_>| {
+            let key = line.key?.bytes()?;
+            Some((line.tag, Master::new(Suite::by_name(line.suite)?, &key, &[]).ok()?))
+        };
+        Some(FarAudio {
+            at,
+            direction: audio.direction,
+            formats,
+            is_black_hole,
+            proto: audio.proto.to_owned(),
+            keys: audio.cryptos.iter().filter_map(master).collect(),
+        })
     }
 
     /// Whether the far side wants to be sent audio.
@@ -59,14 +82,21 @@ fn whole(sends: bool, receives: bool) -> Direction {
 }
 
 /// Writes a description.
-pub(crate) fn write(at: SocketAddr, formats: &[u8], version: u32, direction: Direction) -> String {
+pub(crate) fn write(
+    at: SocketAddr,
+    lock: &Lock,
+    formats: &[u8],
+    version: u32,
+    direction: Direction,
+) -> String {
     let family = if at.is_ipv4() { "IP4" } else { "IP6" };
     let ip = at.ip();
     let listed: Vec<String> = formats.iter().copied().chain([101]).map(|f| f.to_string()).collect();
     let mut text = format!(
         "v=0\r\no=- 7 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {} RTP/AVP {}\r\n",
+         m=audio {} {} {}\r\n",
         at.port(),
+        lock.proto,
         listed.join(" "),
     );
     for format in formats {
@@ -85,5 +115,8 @@ pub(crate) fn write(at: SocketAddr, formats: &[u8], version: u32, direction: Dir
         "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na={}\r\n",
         direction.as_str()
     );
+    for line in &lock.lines {
+        let _ = write!(text, "{line}\r\n");
+    }
     text
 }

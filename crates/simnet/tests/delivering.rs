@@ -32,10 +32,10 @@ stories! {
         deliver(w, "701", "carl");
         assert_eq!(state(w), ParkedState::Delivering);
         w.rings_soon("carl").waits("anna").parked_at(&["701"]);
-        let call = w.phone("carl").current().unwrap().clone();
-        let from = call.from.unwrap();
+        let call = w.phone("carl").current().unwrap();
+        let from = call.from.clone().unwrap();
         assert!(from.contains("Anna") && !from.contains("Recall"), "{from}");
-        assert!(call.alert_info.unwrap().contains("recall"));
+        assert!(call.alert_info.as_ref().unwrap().contains("recall"));
         w.is_quiet("ben").is_quiet("dora").answer("carl").settle();
         w.talking("anna", "carl").nothing_parked();
         w.was_told(|fact| matches!(fact, Fact::Delivering { to, .. } if to == "102"));

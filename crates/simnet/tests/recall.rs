@@ -37,11 +37,11 @@ stories! {
     fn a_recalled_phone_shows_that_it_is_a_recall_and_of_whom(w) {
         parked(w);
         until_rings(w, "ben", 65);
-        let call = w.phone("ben").current().unwrap().clone();
+        let call = w.phone("ben").current().unwrap();
         let number = w.number("anna");
-        let from = call.from.unwrap();
+        let from = call.from.clone().unwrap();
         assert!(from.contains("Recall") && from.contains(&number), "{from}");
-        assert!(call.alert_info.unwrap().contains("recall"));
+        assert!(call.alert_info.as_ref().unwrap().contains("recall"));
         w.answer("ben").settle();
         w.is_shown("ben", "anna").talking("anna", "ben");
     }

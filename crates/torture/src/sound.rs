@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use base::{Chance, Moment, Side};
 use rtp_flow::{
-    Codec, Component, Hears, KeyWatch, Label, PairId, PayloadMap, Plan, Relay, SilenceWatch,
-    StreamKind, StreamPlan, Tune, Tunes, Verdict,
+    Codec, Component, Door, Hears, KeyWatch, Label, Master, PairId, PayloadMap, Plan, Relay,
+    SilenceWatch, Srtp, SrtpSender, StreamKind, StreamPlan, Suite, Tune, Tunes, Verdict,
 };
 
 use crate::bytes::Choices;
 
+/// How much longer encryption makes a packet, at the most.
+const MOST_ADDED: usize = 64;
 /// No packet is longer.
 const LONGEST: usize = 1_500;
 /// How much music one step of time may bring for each pair.
@@ -53,7 +55,10 @@ fn plan(choices: &mut Choices<'_>) -> Option<Plan> {
     Some(Plan::Stream(StreamPlan {
         pair: PairId(u32::from(pair)),
         kind: if flags & 2 == 0 { StreamKind::Rtp } else { StreamKind::Opaque },
-        srtp: None,
+        srtp: (flags & 128 != 0).then(|| {
+            let key = master(other);
+            Box::new(Srtp { inbound: key.clone(), outbound: key })
+        }),
         far: (flags & 4 == 0).then(|| far(pair)),
         far_rtcp: (flags & 8 != 0).then(|| far(pair.wrapping_add(9))),
         rtcp_mux: flags & 16 != 0,
@@ -64,6 +69,22 @@ fn plan(choices: &mut Choices<'_>) -> Option<Plan> {
         hears,
         opening: None,
     }))
+}
+
+/// The one key of a suite.
+fn master(number: u8) -> Master {
+    let suite = Suite::ALL[usize::from(number) % Suite::ALL.len()];
+    Master::random(suite, &mut Chance::from_seed(7))
+}
+
+/// What has the first bytes of a room, sealed with a key that a plan may name; as it is where it cannot be.
+fn sealed(number: u8, component: Component, room: &mut [u8], len: usize) -> usize {
+    let mut sender = SrtpSender::new(&master(number), &mut Chance::from_seed(8));
+    let sealed = match component {
+        Component::Rtp => sender.rtp(room, len),
+        Component::Rtcp => sender.rtcp(room, len),
+    };
+    sealed.unwrap_or(len)
 }
 
 /// Packets and plans in any order. What is dropped or sent on is bounded by what came.
@@ -108,10 +129,18 @@ fn step(choices: &mut Choices<'_>, relay: &mut Relay, now: &mut Moment) -> Optio
             let piece = choices.piece()?;
             let mut packet = piece[..piece.len().min(LONGEST)].to_vec();
             let length = packet.len();
+            packet.resize(length + MOST_ADDED, 0);
+            // By its tag nobody gets further: some are sealed with the right key.
+            let length = match kind & 16 {
+                0 => length,
+                _ => sealed(kind >> 5, component, &mut packet, length),
+            };
+            let at = Door { pair, component };
+            packet.resize(length + MOST_ADDED, 0);
             if let Verdict::Forward { len, .. } =
-                relay.on_packet(*now, pair, component, from, &mut packet)
+                relay.on_datagram(*now, at, from, &mut packet, length)
             {
-                assert!(len <= length, "{len} bytes of {length}");
+                assert!(len <= length + MOST_ADDED, "{len} bytes of {length}");
             }
             // Time goes on by a little with each.
             *now += Duration::from_millis(u64::from(kind >> 6));

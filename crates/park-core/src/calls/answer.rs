@@ -8,7 +8,7 @@ use sip_msg::{Direction, Message, Name, sdp_part};
 use crate::calls::describe::{Format, Place, Sdp, next_origin, write};
 use crate::calls::leg::{Invite, With};
 use crate::calls::send;
-use crate::calls::{media, own, recall, within};
+use crate::calls::{media, own, recall, srtp, within};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::refusal::Refusal;
@@ -104,9 +104,7 @@ fn with_refresher(expires: &str) -> String {
 fn accept(house: &mut House, key: LegKey, offer: &[u8]) -> Result<Vec<u8>, Refusal> {
     let described = Sdp::read(offer).ok_or_else(|| Refusal::BadSdp("not a description".into()))?;
     let (index, audio) = described.audio().ok_or(Refusal::Media("no audio line"))?;
-    if !audio.is_plain_rtp() {
-        return Err(Refusal::Media("the audio is not plain RTP"));
-    }
+    let lock = srtp::answer(house, key, index, audio)?;
     let formats = Format::all(audio);
     let direction = match audio.direction {
         Direction::SendOnly => Direction::RecvOnly,
@@ -118,7 +116,7 @@ fn accept(house: &mut House, key: LegKey, offer: &[u8]) -> Result<Vec<u8>, Refus
     let ip = media::our_ip(house, key).ok_or(Refusal::NoPorts)?;
     let origin = own_origin(house, key);
     let place = Place { origin: &origin, ip, port: pair.port };
-    let text = write(&place, &formats, Some(&described.description), index, direction);
+    let text = write(&place, &lock, &formats, Some(&described.description), index, direction);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.media.received = Some(bytes::Bytes::copy_from_slice(offer));
         leg.media.sent = Some(text.clone().into());
@@ -184,8 +182,9 @@ pub(crate) fn accept_offer_of(
     let ip = media::our_ip(house, key).ok_or(Refusal::NoPorts)?;
     let origin = own_origin(house, key);
     let place = Place { origin: &origin, ip, port: pair.port };
+    let lock = srtp::offer(house, key, 0, None);
     let formats = Format::music(&house.settings.music_codecs);
-    let text = write(&place, &formats, None, 0, Direction::SendRecv);
+    let text = write(&place, &lock, &formats, None, 0, Direction::SendRecv);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.media.sent = Some(text.into());
         leg.media.anchored = true;

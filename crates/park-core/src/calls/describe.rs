@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use rtp_flow::Codec;
 use sip_msg::{Description, Direction, Media, Payload};
 
+use crate::calls::srtp::Lock;
+
 /// A description with its text.
 pub(crate) type Sdp<'a> = Described<'a>;
 
@@ -126,6 +128,7 @@ pub(crate) struct Place<'a> {
 /// of `like`, refused (RFC 3264 §6: an answer has as many lines as its offer).
 pub(crate) fn write(
     place: &Place<'_>,
+    lock: &Lock,
     formats: &[Format],
     like: Option<&Description<'_>>,
     index: usize,
@@ -138,7 +141,7 @@ pub(crate) fn write(
     let lines = like.map_or(1, |like| like.media().len().max(index + 1));
     for i in 0..lines {
         if i == index {
-            write_audio(&mut text, place.port, formats, direction);
+            write_audio(&mut text, place.port, lock, formats, direction);
         } else if let Some(media) = like.and_then(|like| like.media().get(i)) {
             let formats = media.formats.join(" ");
             let _ = write!(text, "m={} 0 {} {formats}\r\n", media.kind, media.proto);
@@ -147,8 +150,14 @@ pub(crate) fn write(
     text.into_bytes()
 }
 
-fn write_audio(text: &mut String, port: u16, formats: &[Format], direction: Direction) {
-    let _ = write!(text, "m=audio {port} RTP/AVP");
+fn write_audio(
+    text: &mut String,
+    port: u16,
+    lock: &Lock,
+    formats: &[Format],
+    direction: Direction,
+) {
+    let _ = write!(text, "m=audio {port} {}", lock.proto);
     for format in formats {
         let _ = write!(text, " {}", format.number);
     }
@@ -162,6 +171,9 @@ fn write_audio(text: &mut String, port: u16, formats: &[Format], direction: Dire
         if let Some(fmtp) = &format.fmtp {
             let _ = write!(text, "a=fmtp:{} {fmtp}\r\n", format.number);
         }
+    }
+    for line in &lock.lines {
+        let _ = write!(text, "{line}\r\n");
     }
     let _ = write!(text, "a={}\r\n", direction.as_str());
 }

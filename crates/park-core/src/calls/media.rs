@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use base::Side;
 use bytes::Bytes;
 use rtp_flow::{
-    Clip, Codec, Guard, Hears, KeyWatch, Label, MediaNotice, Opening, Pair, PairId, PayloadMap,
-    Plan, StreamKind, StreamPlan,
+    Clip, Codec, Guard, Hears, KeyWatch, Label, Master, MediaNotice, Opening, Pair, PairId,
+    PayloadMap, Plan, Srtp, StreamPlan,
 };
 use serde::{Deserialize, Serialize};
 use sip_msg::{Description, Media, Message, Payload, Rewrite, sdp_part};
@@ -16,11 +16,11 @@ use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, is_same, is_speech, next_origin};
 use crate::calls::leg::{Leg, Usage, With};
-use crate::calls::{dialled, info, listening, rebind};
+use crate::calls::{dialled, info, keying, listening, rebind, srtp};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;
-use crate::refusal::Refusal;
+use crate::refusal::{NoSrtp, Refusal};
 use crate::settings::Anchor;
 use crate::told::Fact;
 
@@ -31,10 +31,17 @@ pub(crate) struct Stream {
     far: Option<SocketAddr>,
     far_rtcp: Option<SocketAddr>,
     rtcp_mux: bool,
-    is_rtp: bool,
+    /// It is RTP that we can read, in the clear or by its keys.
+    pub(crate) is_rtp: bool,
     is_audio: bool,
     /// Its far end has said that it sends.
     sends: bool,
+    /// The keys that its ends have agreed on, if they are of a kind that we know.
+    #[serde(default)]
+    pub(crate) srtp: Option<Box<Srtp>>,
+    /// Keys of ours that its far end has been told, one for each suite.
+    #[serde(default)]
+    pub(crate) own: Vec<Master>,
 }
 
 /// The media of a leg.
@@ -54,6 +61,12 @@ pub(crate) struct LegMedia {
     pub(crate) anchored: bool,
     /// It has been told that nothing is heard from its far end.
     pub(crate) silent: bool,
+    /// The last offer was its far end's.
+    #[serde(skip)]
+    pub(crate) offers: bool,
+    /// What is encrypted ends with us, and so it stays: the keys of either end are not for the other.
+    #[serde(default)]
+    pub(crate) ends_here: bool,
 }
 
 /// The descriptions of a leg before an offer, to go back to if it is refused.
@@ -68,6 +81,14 @@ impl LegMedia {
     pub(crate) fn sound(&self) -> Option<PairId> {
         let sound = self.streams.iter().find(|stream| stream.is_audio && stream.is_rtp)?;
         Some(sound.pair?.id)
+    }
+
+    /// One of its media lines, which is made if it is not there.
+    pub(crate) fn stream(&mut self, index: usize) -> &mut Stream {
+        while self.streams.len() <= index {
+            self.streams.push(Stream::default());
+        }
+        &mut self.streams[index]
     }
 
     pub(crate) fn before(&self) -> Before {
@@ -99,10 +120,13 @@ pub(crate) fn carry(
 ) -> Result<Option<Bytes>, Refusal> {
     let body = message.body();
     let Some(part) = message.content_type().and_then(|kind| sdp_part(kind, &body)) else {
+        srtp::no_offer(house, from, message);
         return Ok(None);
     };
     let sdp = body.slice(part.clone());
     let description = Description::read(&sdp).map_err(|bad| Refusal::BadSdp(bad.to_string()))?;
+    let is_offer = srtp::is_offer(house, from, to, message);
+    let ends_here = srtp::ends_here(house, (from, to), &description, is_offer)?;
     note_hold(house, from, &description);
     if let Some(leg) = house.legs.get_mut(from) {
         // A copy: a slice would keep the whole message in memory for as long as the call lives.
@@ -110,6 +134,7 @@ pub(crate) fn carry(
     }
     let must_be = |leg: &Leg| leg.media.anchored || may_press_keys(house, leg);
     let anchored = house.settings.anchor == Anchor::Always
+        || ends_here
         || [from, to].iter().any(|key| house.legs.get(*key).is_some_and(must_be));
     if !anchored {
         if let Some(leg) = house.legs.get_mut(to) {
@@ -119,7 +144,7 @@ pub(crate) fn carry(
     }
     lease_both(house, from, to, &description)?;
     note_far(house, from, &sdp);
-    let text = Bytes::from(rewrite_for(house, to, &description));
+    let text = Bytes::from(rewrite_for(house, to, &description, ends_here.then_some(is_offer)));
     if let Some(leg) = house.legs.get_mut(to) {
         leg.media.sent = Some(text.clone());
         leg.media.anchored = true;
@@ -127,6 +152,8 @@ pub(crate) fn carry(
     if let Some(leg) = house.legs.get_mut(from) {
         leg.media.anchored = true;
     }
+    // Both before either: whether they share their keys is seen by both.
+    keying::settle(house, to);
     plan(house, from);
     plan(house, to);
     if part.len() == body.len() {
@@ -192,10 +219,7 @@ pub(crate) fn lease(
         return Err(Refusal::NoPorts);
     };
     if let Some(leg) = house.legs.get_mut(key) {
-        while leg.media.streams.len() <= index {
-            leg.media.streams.push(Stream::default());
-        }
-        leg.media.streams[index].pair = Some(pair);
+        leg.media.stream(index).pair = Some(pair);
     }
     Ok(pair)
 }
@@ -263,11 +287,20 @@ pub(crate) fn note_far(house: &mut House, key: LegKey, sdp: &[u8]) {
     }
 }
 
-/// The same description with our addresses, for this leg.
-fn rewrite_for(house: &mut House, to: LegKey, description: &Description<'_>) -> Vec<u8> {
+/// The same description with our addresses, for this leg; and with our keys, where those end with us
+/// (then it is said whether it is an offer).
+fn rewrite_for(
+    house: &mut House,
+    to: LegKey,
+    description: &Description<'_>,
+    keyed: Option<bool>,
+) -> Vec<u8> {
+    let mut rewrite = Rewrite::of(description);
+    if let Some(is_offer) = keyed {
+        rewrite = srtp::rewrite(house, to, description, is_offer, rewrite);
+    }
     let Some(leg) = house.legs.get(to) else { return Vec::new() };
     let ip = house.media_address(&leg.dialog.flow);
-    let mut rewrite = Rewrite::of(description);
     for (index, media) in description.media().iter().enumerate() {
         let pair = leg.media.streams.get(index).and_then(|stream| stream.pair);
         if let (true, Some(pair)) = (media.is_udp() && media.port != 0, pair) {
@@ -302,6 +335,7 @@ pub(crate) fn plan(house: &mut House, key: LegKey) {
 
 /// As [`plan`], but these clips come first, where there is music in the leg's codec.
 pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
+    keying::settle(house, key);
     let Some(leg) = house.legs.get(key) else { return };
     let flow = leg.dialog.flow;
     let mut plans: SmallVec<[StreamPlan; 2]> = SmallVec::new();
@@ -311,15 +345,18 @@ pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
         if !guard.contains(&flow.peer.ip()) {
             guard.push(flow.peer.ip());
         }
+        let keys = keys(house, key, leg, index);
+        let watched = keys.is_some() || partner_presses_keys(house, leg, index);
+        let (kind, srtp) = keying::treatment(house, leg, index, watched);
         plans.push(StreamPlan {
             pair: pair.id,
-            kind: if stream.is_rtp { StreamKind::Rtp } else { StreamKind::Opaque },
-            srtp: None,
+            kind,
+            srtp,
             far: stream.far,
             far_rtcp: stream.far_rtcp,
             rtcp_mux: stream.rtcp_mux,
             guard,
-            keys: keys(house, key, leg, index),
+            keys,
             silence: Some(stream)
                 .filter(|stream| stream.is_audio && stream.is_rtp && stream.sends)
                 .and_then(|_| listening::silence(house, key, leg)),
@@ -358,6 +395,14 @@ fn keys(house: &House, key: LegKey, leg: &Leg, index: usize) -> Option<KeyWatch>
     let payload_types: SmallVec<[u8; 2]> = events.map(|format| format.number).collect();
     let mark = key.data().as_ffi();
     (!payload_types.is_empty()).then_some(KeyWatch { payload_types, mark })
+}
+
+/// Whether keys are watched for in what a leg hears.
+fn partner_presses_keys(house: &House, leg: &Leg, index: usize) -> bool {
+    let other = leg.partner().and_then(|key| Some((key, house.legs.get(key)?)));
+    other
+        .filter(|(_, other)| other.media.streams.len() > index)
+        .is_some_and(|(key, other)| keys(house, key, other, index).is_some())
 }
 
 fn hears(house: &House, key: LegKey, index: usize) -> Hears {
@@ -479,12 +524,20 @@ pub(crate) fn audio_index(house: &House, key: LegKey) -> usize {
     house.legs.get(key).and_then(|leg| Some(leg.received()?.audio()?.0)).unwrap_or(0)
 }
 
-/// Whether the audio of a leg can be fed by us: plain RTP, or nothing negotiated yet.
-pub(crate) fn can_be_fed(house: &House, key: LegKey) -> bool {
-    let Some(leg) = house.legs.get(key) else { return false };
-    match leg.received() {
-        Some(sdp) => sdp.audio().is_some_and(|(_, media)| media.is_plain_rtp()),
-        None => false,
+/// Whether the audio of a leg can be fed by us.
+///
+/// # Errors
+/// Why not: there is none, or only its ends have the keys.
+pub(crate) fn can_be_fed(house: &House, key: LegKey) -> Result<(), Refusal> {
+    let none = Refusal::Media("music cannot be given to this media");
+    let leg = house.legs.get(key).ok_or(none.clone())?;
+    let received = leg.received().ok_or(none.clone())?;
+    let (_, audio) = received.audio().ok_or(none.clone())?;
+    match keying::can_be_read(leg, &received.description) {
+        true => Ok(()),
+        false if audio.is_by_dtls() => Err(Refusal::Srtp(NoSrtp::Dtls)),
+        false if audio.is_rtp() => Err(Refusal::Srtp(NoSrtp::Unread)),
+        false => Err(none),
     }
 }
 

@@ -98,9 +98,7 @@ pub(crate) fn do_park(house: &mut House, key: LegKey, ask: &Ask) -> Result<Parke
     if leg.usage != Usage::Call || leg.stage != Stage::Up || parkee.stage != Stage::Up {
         return Err(Refusal::NotAnswered);
     }
-    if !media::can_be_fed(house, partner) {
-        return Err(Refusal::Media("music cannot be given to this media"));
-    }
+    media::can_be_fed(house, partner)?;
     let aor = lots::speaker(house, leg).ok_or(Refusal::NotEntitled)?;
     let (parker_phone, parker_who) = (leg.binding, leg.who.clone());
     let parkee = parkee.who.clone();

@@ -10,7 +10,7 @@ use sip_msg::{Direction, Message};
 use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, call_id, leaving, report};
-use crate::calls::{answer, dialled, media, own, park, retrieve, ring, soft_key};
+use crate::calls::{answer, dialled, media, own, park, retrieve, ring, soft_key, srtp};
 use crate::cluster;
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
@@ -175,12 +175,13 @@ pub(crate) fn offer_formats(
     let pair = media::lease(house, key, index, None)?;
     let ip = media::our_ip(house, key).ok_or(Refusal::NoPorts)?;
     let origin = answer::own_origin(house, key);
+    let lock = srtp::offer(house, key, index, None);
     let Some(leg) = house.legs.get_mut(key) else { return Ok(()) };
     let last = leg.media.sent.clone();
     let like = last.as_deref().and_then(Sdp::read);
     let place = Place { origin: &origin, ip, port: pair.port };
     let like = like.as_ref().map(|sdp| &sdp.description);
-    let sdp = write(&place, formats, like, index, Direction::SendRecv);
+    let sdp = write(&place, &lock, formats, like, index, Direction::SendRecv);
     leg.media.offered = Some(sdp.clone().into());
     own::reinvite(house, key, sdp);
     Ok(())

@@ -10,7 +10,7 @@ use sip_msg::{Compose, Direction, Message, Name, sdp_part};
 use crate::calls::describe::{Format, Place, Sdp, common, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::{answer, media, own, parked, recall, ring, setup};
-use crate::calls::{call_id, leaving, report, send};
+use crate::calls::{call_id, leaving, report, send, srtp};
 use crate::house::House;
 use crate::keys::{BindingKey, Errand, LegKey, Owner, ParkedKey};
 use crate::lamps::News;
@@ -91,9 +91,8 @@ fn begin(
     let offer = body.slice(part);
     let described = Sdp::read(&offer).ok_or(Refusal::BadSdp("not a description".into()))?;
     let (index, audio) = described.audio().ok_or(Refusal::Media("no audio line"))?;
-    if !audio.is_plain_rtp() {
-        return Err(Refusal::Media("the audio is not plain RTP"));
-    }
+    // Refused at once where it could not be answered.
+    srtp::answer(house, key, index, audio)?;
     near_lease(house, key, index, parkee)?;
     if let Some(leg) = house.legs.get_mut(key) {
         leg.media.received = Some(bytes::Bytes::copy_from_slice(&offer));
@@ -130,13 +129,14 @@ fn invite_offer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(),
     if !formats.iter().any(Format::is_speech) {
         return Err(Refusal::Media("no codec to offer"));
     }
-    write_sdp(house, key, &formats, None)?;
+    write_sdp(house, key, parkee, &formats, None)?;
     send_answer(house, key, parked)
 }
 
 fn write_sdp(
     house: &mut House,
     key: LegKey,
+    parkee: LegKey,
     formats: &[Format],
     like: Option<&[u8]>,
 ) -> Result<(), Refusal> {
@@ -147,13 +147,18 @@ fn write_sdp(
     let origin = answer::own_origin(house, key);
     let place = Place { origin: &origin, ip, port: pair.port };
     let description = like.as_ref().map(|sdp| &sdp.description);
-    let direction = match like.as_ref().and_then(|sdp| sdp.audio()).map(|(_, a)| a.direction) {
+    let asked = like.as_ref().and_then(|sdp| sdp.audio());
+    let lock = match asked {
+        Some((_, asked)) => srtp::answer(house, key, index, asked)?,
+        None => srtp::offer(house, key, index, Some(parkee)),
+    };
+    let direction = match asked.map(|(_, asked)| asked.direction) {
         Some(Direction::SendOnly) => Direction::RecvOnly,
         Some(Direction::RecvOnly) => Direction::SendOnly,
         Some(Direction::Inactive) => Direction::Inactive,
         Some(Direction::SendRecv) | None => Direction::SendRecv,
     };
-    let text = write(&place, formats, description, index, direction);
+    let text = write(&place, &lock, formats, description, index, direction);
     if let Some(leg) = house.legs.get_mut(key) {
         leg.media.sent = Some(text.into());
         leg.media.anchored = true;
@@ -174,7 +179,7 @@ fn answer(house: &mut House, key: LegKey, parked: ParkedKey) -> Result<(), Refus
     if !formats.iter().any(Format::is_speech) {
         return Err(Refusal::Media("no codec in common with the parkee"));
     }
-    write_sdp(house, key, &formats, Some(&offer))?;
+    write_sdp(house, key, parkee, &formats, Some(&offer))?;
     send_answer(house, key, parked)
 }
 

@@ -8,7 +8,7 @@ use sip_msg::{Compose, Direction, Message, Name};
 use crate::calls::describe::{Place, new_origin, write};
 use crate::calls::leg::{Identity, Invite, Leg, Stage, Usage, With};
 use crate::calls::retrieve::claimed;
-use crate::calls::{deliver, leaving, media, own, recall, retrieve, send, sips};
+use crate::calls::{deliver, leaving, media, own, recall, retrieve, send, sips, srtp};
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
 use crate::lots::Recall;
@@ -88,7 +88,8 @@ fn offer(house: &mut House, ring: LegKey, parkee: LegKey) -> Result<Vec<u8>, Ref
     let origin = new_origin(house.chance.u64(), ip);
     let formats = media::agreed(house, parkee);
     let place = Place { origin: &origin, ip, port: pair.port };
-    let sdp = write(&place, &formats, None, 0, Direction::SendRecv);
+    let lock = srtp::offer(house, ring, 0, Some(parkee));
+    let sdp = write(&place, &lock, &formats, None, 0, Direction::SendRecv);
     if let Some(leg) = house.legs.get_mut(ring) {
         leg.media.sent = Some(sdp.clone().into());
         leg.media.authored = true;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::ends::{FAILED, bad, tell};
-use crate::config::{Problem, Problems, load};
+use crate::config::{Problem, Problems, load, warnings};
 use crate::host;
 use crate::media::{MusicProblem, bad_prompts};
 use crate::tls::Identity;
@@ -25,6 +25,9 @@ pub(crate) fn check(file: &Path) -> ExitCode {
             tell(&format!("{}: no problems\n", file.display()));
             for own in settings.tls.certificates.iter().filter_map(|f| Identity::load(f).ok()) {
                 tell(&format!("certificate {}: {}\n", own.file.display(), own.facts));
+            }
+            for warning in warnings(&settings) {
+                tell(&format!("warning: {warning}\n"));
             }
             ExitCode::SUCCESS
         }

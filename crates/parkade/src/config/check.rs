@@ -18,7 +18,7 @@ use crate::config::settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, Settings, usual_sockets,
 };
 use crate::config::{
-    admin, cluster, dialect, lots, profiles, records, security, state, tls, trace, words,
+    admin, cluster, dialect, lots, profiles, records, security, srtp, state, tls, trace, words,
 };
 use crate::tls::TlsSettings;
 
@@ -234,6 +234,7 @@ fn media(root: &Table<'_, '_>, settings: &mut Settings, folder: &Path) {
     engine.anchor = anchor.unwrap_or(engine.anchor);
     engine.media_phones_advertise = table.parsed("phones_advertise", words::advertised);
     engine.media_pbx_advertise = table.parsed("pbx_advertise", words::advertised);
+    srtp::read(&table, engine);
     if let Some(list) = table.all_parsed("codecs", codec) {
         if table.is_empty_list("codecs") {
             table.doubt("codecs", "without a codec there is no music; leave the key out for all");

@@ -12,6 +12,7 @@ mod raw;
 mod records;
 mod security;
 mod settings;
+mod srtp;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,
     default_sockets,
 };
+pub(crate) use srtp::warnings;
 pub use state::{KeepMode, StateSettings};
 pub use trace::{HepSettings, TraceSettings};
 pub use webhook::{EVENT_KINDS, WebhookSettings};

@@ -1,6 +1,7 @@
 //! The example file against the defaults, and what must be refused.
 
 mod lots;
+mod srtp;
 mod tls;
 
 use std::collections::BTreeSet;

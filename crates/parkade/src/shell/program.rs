@@ -15,7 +15,7 @@ use crate::clock::{Clock, first_version};
 use crate::cluster::{Link, Membership};
 use crate::config::{
     AdminListen, AdminSettings, KeepMode, Listen, Settings, TraceSettings, USUAL_HTTP,
-    default_sockets,
+    default_sockets, warnings,
 };
 use crate::journal::{Journal, Records};
 use crate::kept_sockets::{KeptSockets, Purpose};
@@ -57,6 +57,9 @@ impl Program {
     ) -> Result<Program, CannotStart> {
         let targets = settings.engine.pbx_targets.join(", then ");
         tracing::info!("parkade {}, for the PBX at {targets}", env!("CARGO_PKG_VERSION"));
+        for warning in warnings(&settings) {
+            tracing::warn!("{warning}");
+        }
         raise_open_files();
         take_small_pages();
         let mut chance = seeded()?;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use sip_core::{ClientKey, ServerKey};
 use sip_msg::{Direction, Message};
 
+use super::keyring::Keyring;
 use crate::dialog::Dialog;
 use crate::rtp_end::RtpEnd;
 use crate::sdp::{self, FarAudio};
@@ -75,7 +76,7 @@ pub struct Reliable {
 }
 
 /// One call.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Call {
     /// Its number.
     pub no: CallNo,
@@ -95,6 +96,8 @@ pub struct Call {
     pub request: Option<Message>,
     /// Our audio.
     pub media: RtpEnd,
+    /// The keys of our audio.
+    pub keyring: Keyring,
     /// What we would like: send and receive, or hold.
     pub wish: Direction,
     /// What was agreed, seen from here.
@@ -156,12 +159,14 @@ impl Call {
         if far.is_black_hole {
             self.agreed = sdp::mirrored(Direction::SendOnly, self.wish);
         }
+        self.keyring.hear_offer(&far);
         self.take(far);
     }
 
     /// Takes the far side's description as the answer to ours.
     pub fn hear_answer(&mut self, far: FarAudio) {
         self.agreed = sdp::mirrored(far.direction, self.wish);
+        self.media.lock(self.keyring.hear_answer(&far));
         self.take(far);
     }
 

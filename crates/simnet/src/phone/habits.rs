@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use base::Transport;
+use rtp_flow::Suite;
 
 /// Who a phone is.
 #[derive(Debug, Clone)]
@@ -32,6 +33,27 @@ pub struct Account {
     pub password: String,
     /// Its User-Agent.
     pub user_agent: String,
+}
+
+/// Whether and how a phone encrypts its audio.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encrypts {
+    /// It knows nothing of that.
+    #[default]
+    No,
+    /// It offers keys in RTP/AVP, and takes what is answered.
+    Offers,
+    /// Only RTP/SAVP.
+    Must,
+    /// By DTLS, which is only described here: no packets.
+    ByDtls,
+}
+
+impl Encrypts {
+    /// Whether it speaks SDES.
+    pub(super) fn at_all(self) -> bool {
+        matches!(self, Encrypts::Offers | Encrypts::Must)
+    }
 }
 
 /// How a phone behaves.
@@ -75,6 +97,12 @@ pub struct Habits {
     pub says_address: Option<SocketAddr>,
     /// Lines that it adds to each INVITE that begins a call: `Name: value`.
     pub extra_lines: Vec<String>,
+    /// Whether and how it encrypts its audio.
+    pub encrypts: Encrypts,
+    /// The crypto suites that it speaks, best first.
+    pub suites: Vec<Suite>,
+    /// Makes new keys with each of its descriptions.
+    pub new_keys: bool,
 }
 
 impl Default for Habits {
@@ -99,6 +127,9 @@ impl Default for Habits {
             retry_after: None,
             says_address: None,
             extra_lines: Vec::new(),
+            encrypts: Encrypts::No,
+            suites: vec![Suite::AesCm128HmacSha1_80],
+            new_keys: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use sip_core::ServerKey;
 use sip_msg::{Compose, Direction, Message, Name, ReplacesId};
 
 use super::call::{Call, CallNo, CallState, Reliable};
+use super::keyring::Keyring;
 use super::offers::{SDP, far_audio};
 use super::state::{Alarm, Notice, Phone};
 use crate::dialog::Dialog;
@@ -125,6 +126,7 @@ impl Phone {
         let dialog = Dialog::got(request, flow, self.chance.token(8), &self.contact());
         let mut media = RtpEnd::new(self.free_rtp(), self.account.frequency, self.chance.u32());
         media.speak(now, self.speaking);
+        let keyring = Keyring::of(&self.habits, &mut self.chance);
         let mut call = Call {
             no,
             dialog,
@@ -135,6 +137,7 @@ impl Phone {
             server: Some(server),
             request: Some(request.clone()),
             media,
+            keyring,
             wish: Direction::SendRecv,
             agreed: Direction::Inactive,
             far: None,

@@ -5,6 +5,7 @@ mod answers;
 mod call;
 mod habits;
 mod incoming;
+mod keyring;
 mod machine;
 mod offers;
 mod refer;
@@ -14,6 +15,7 @@ mod user;
 mod view;
 
 pub use call::{Call, CallNo, CallState, Transfer};
-pub use habits::{Account, Habits};
+pub use habits::{Account, Encrypts, Habits};
+pub use keyring::Keyring;
 pub use state::{Notice, Phone};
 pub(crate) use view::{calls_in, is_ours};

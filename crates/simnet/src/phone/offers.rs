@@ -7,8 +7,9 @@ use sip_core::Oversize;
 use sip_msg::{Direction, Message, Name};
 
 use super::call::{Call, CallNo, CallState, Change};
+use super::keyring::Keyring;
 use super::state::{Alarm, Phone, Purpose};
-use crate::sdp::{self, FarAudio};
+use crate::sdp::{self, FarAudio, Lock};
 
 /// The content type of a description.
 pub(super) const SDP: &str = "application/sdp";
@@ -17,7 +18,8 @@ impl Call {
     /// Our description as an offer: what we wish.
     pub(super) fn offer(&mut self, formats: &[u8]) -> String {
         self.version += 1;
-        let text = sdp::write(self.media.local, formats, self.version, self.wish);
+        let lock = self.keyring.offer();
+        let text = sdp::write(self.media.local, &lock, formats, self.version, self.wish);
         self.said = text.clone().into();
         text
     }
@@ -27,7 +29,10 @@ impl Call {
         self.version += 1;
         let theirs = self.far.as_ref().map(|far| far.formats.clone()).unwrap_or_default();
         let both: Vec<u8> = theirs.into_iter().filter(|f| formats.contains(f)).collect();
-        let text = sdp::write(self.media.local, &both, self.version, self.agreed);
+        let plain = || (Lock { proto: "RTP/AVP".into(), lines: Vec::new() }, None);
+        let (lock, srtp) = self.far.as_ref().map_or_else(plain, |far| self.keyring.answer(far));
+        self.media.lock(srtp);
+        let text = sdp::write(self.media.local, &lock, &both, self.version, self.agreed);
         self.said = text.clone().into();
         text
     }
@@ -44,7 +49,10 @@ impl Phone {
     /// Whether the offer in a message, if there is one, has an audio format that we can speak.
     pub(super) fn can_speak(&self, message: &Message) -> bool {
         let ours = &self.habits.formats;
-        far_audio(message).is_none_or(|far| far.formats.iter().any(|f| ours.contains(f)))
+        far_audio(message).is_none_or(|far| {
+            let format = far.formats.iter().any(|f| ours.contains(f));
+            format && Keyring::can_speak(&self.habits, &far)
+        })
     }
 
     /// Sends a re-INVITE, or queues it behind the one that is under way.

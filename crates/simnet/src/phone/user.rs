@@ -5,6 +5,7 @@ use sip_core::Oversize;
 use sip_msg::{Direction, Name};
 
 use super::call::{Call, CallNo, CallState};
+use super::keyring::Keyring;
 use super::offers::SDP;
 use super::state::{Alarm, Phone, Purpose};
 use crate::dialog::Dialog;
@@ -50,6 +51,7 @@ impl Phone {
         );
         let mut media = RtpEnd::new(self.free_rtp(), self.account.frequency, self.chance.u32());
         media.speak(now, self.speaking);
+        let keyring = Keyring::of(&self.habits, &mut self.chance);
         self.calls.push(Call {
             no,
             dialog,
@@ -60,6 +62,7 @@ impl Phone {
             server: None,
             request: None,
             media,
+            keyring,
             wish: Direction::SendRecv,
             agreed: Direction::Inactive,
             far: None,

@@ -165,6 +165,18 @@ impl World {
         calls.flat_map(|call| call.media.ear.breaks.clone()).collect()
     }
 
+    /// How many packets somebody could not decipher, in calls that are not over.
+    pub fn undeciphered(&self, name: &str) -> u64 {
+        let calls = self.phone(name).calls().iter().filter(|call| call.is_alive());
+        calls.map(|call| call.media.undeciphered).sum()
+    }
+
+    /// Whether somebody's newest call is encrypted.
+    #[track_caller]
+    pub fn is_encrypted(&self, name: &str) -> bool {
+        self.phone(name).current().is_some_and(|call| call.media.is_locked())
+    }
+
     /// How many packets have gone past the relay, as far as it has counted them.
     pub fn gone_past(&self) -> u64 {
         self.media.as_ref().map_or(0, |media| media.gone_past())

@@ -7,6 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use smallvec::SmallVec;
 
+/// The longest key with its salt is of 46 bytes.
+const LONGEST: usize = 64;
+
 /// One `a=crypto` line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crypto<'a> {
@@ -83,13 +86,10 @@ impl<'a> CryptoKey<'a> {
     }
 
     /// Key and salt; none if it is no base64.
-    pub fn bytes(&self) -> Option<SmallVec<[u8; 48]>> {
-        let mut bytes = SmallVec::from_elem(0, 48);
+    pub fn bytes(&self) -> Option<Vec<u8>> {
         let text = self.text.trim_end_matches('=');
         // More would be no key of any suite.
-        let len = STANDARD_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        bytes.truncate(len);
-        Some(bytes)
+        (text.len() <= LONGEST).then(|| STANDARD_NO_PAD.decode(text).ok())?
     }
 
     /// The master key identifier as it stands in packets; empty: there is none. None if it is longer than
