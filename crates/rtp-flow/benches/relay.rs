@@ -174,6 +174,7 @@ fn ratio(_: &mut Criterion) {
 }
 
 /// Nanoseconds for a packet of music, of so many.
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark has a clock")]
 fn played(relay: &mut Relay, packets: usize) -> f64 {
     let began = std::time::Instant::now();
     let mut played = 0;

@@ -207,16 +207,18 @@ fn refusal(w: &World, to: &str) -> Option<(u16, String)> {
         let warning = m.get(Name::Warning).unwrap_or_default().to_owned();
         (m.cseq().1 == "INVITE" && m.status() == 488).then(|| (m.status(), warning))
     };
-    all.filter_map(refused).last()
+    all.filter_map(refused).next_back()
 }
+
+/// The phones' rule and the PBX's; what ben and anna do; who is encrypted when anna calls ben, or none if
+/// the call is refused at the house.
+type Case = (SrtpUse, SrtpUse, Encrypts, Encrypts, Option<&'static [&'static str]>);
 
 #[test]
 fn each_side_speaks_as_it_is_told_to() {
     use SrtpUse::{Off, Offer, Pass, Require};
     let no = Encrypts::No;
-    // The phones' rule and the PBX's; what ben and anna do; who is encrypted when anna calls ben, or none
-    // if the call is refused at the house.
-    let cases: &[(SrtpUse, SrtpUse, Encrypts, Encrypts, Option<&[&str]>)] = &[
+    let cases: &[Case] = &[
         (Pass, Pass, MUST, MUST, Some(&["anna", "ben"])),
         (Pass, Pass, no, no, Some(&[])),
         (Offer, Pass, OFFERS, no, Some(&["ben"])),
