@@ -15,7 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 
-from dialling import port_of
+from dialling import SRTP, port_of
 from measured import LOAD, UNDER_TEST, pinned
 from networks import INSIDE, PARKADE_FOR_PBX, PBX
 from relays import Parkade
@@ -66,6 +66,8 @@ class Floor:
 class Music(Parkade):
     """Parkade with parked calls."""
 
+    takes_sound = True
+
     def prepare(self, calls, streams):
         """Makes the calls; nothing is parked yet, and nobody speaks."""
         self.start()
@@ -82,6 +84,17 @@ class Music(Parkade):
         return self.talking, self.program.memory()
 
 
+class Encrypted(Music):
+    """Parkade with parked calls that encrypt."""
+
+    takes_sound = False
+
+    def start(self):
+        """Begins; whoever calls speaks SRTP."""
+        super().start()
+        self.dialling.sdp = SRTP
+
+
 def heard(peer, streams, calls, chosen):
     """One peer's turn: alone, and with the sound of the parkees themselves coming in."""
     try:
@@ -92,7 +105,7 @@ def heard(peer, streams, calls, chosen):
         found = streams.measure(chosen.seconds)
         memory = peer.memory()
         with_sound = None
-        if memory:
+        if memory and peer.takes_sound:
             streams.order("talk")
             time.sleep(0.5)
             with_sound = streams.measure(chosen.seconds)
@@ -245,6 +258,8 @@ def measure_all(chosen, folder, streams):
     """The floor and Parkade, then the switches."""
     peers = [Floor(folder, chosen.load), Music(folder, chosen.parkade, "Parkade", "off")]
     peers = [peer for part, peer in zip(PARTS, peers) if part in chosen.only]
+    if chosen.srtp:
+        peers.append(Encrypted(folder, chosen.parkade, "Parkade, SRTP (AES_CM_128_HMAC_SHA1_80)", "off"))
     if peers:
         table(chosen, peers, rounds(chosen, streams, peers))
     if "switch" in chosen.only:
@@ -257,6 +272,7 @@ def main():
     parser.add_argument("--calls", type=int, nargs="+", default=[500, 1000, 2500], help="parked calls at once")
     parser.add_argument("--switched", type=int, default=50, help="calls that are parked and retrieved while they talk")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="measure only these")
+    parser.add_argument("--srtp", action="store_true", help="music by SRTP too")
     chosen = parser.parse_args([word for word in sys.argv[1:] if word != INSIDE])
     if chosen.quick:
         chosen.calls, chosen.rounds, chosen.seconds, chosen.switched = [100], 1, 2.0, 10

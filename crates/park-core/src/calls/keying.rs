@@ -120,6 +120,12 @@ pub(crate) fn treatment(
     (StreamKind::Rtp, stream.srtp.clone())
 }
 
+/// Whether nothing may be sent to a leg: it must be encrypted, and its far end has named no key for it. What
+/// the other leg says is in the clear by then.
+pub(crate) fn is_mute(leg: &Leg, stream: &Stream) -> bool {
+    (leg.media.ends_here || leg.joined) && stream.is_audio && !stream.is_rtp
+}
+
 fn share_keys(one: &Stream, other: &Stream) -> bool {
     match (&one.srtp, &other.srtp) {
         (Some(one), Some(other)) => one.inbound == other.outbound && one.outbound == other.inbound,

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use base::Side;
 use bytes::Bytes;
 use rtp_flow::{
-    Clip, Codec, Guard, Hears, KeyWatch, Label, Master, MediaNotice, Opening, Pair, PairId,
-    PayloadMap, Plan, Srtp, StreamPlan,
+    Clip, Codec, Guard, Hears, KeyWatch, Label, Master, MediaNotice, Pair, PairId, Plan, Srtp,
+    StreamPlan,
 };
 use serde::{Deserialize, Serialize};
 use sip_msg::{Description, Media, Message, Payload, Rewrite, sdp_part};
@@ -15,7 +15,8 @@ use slotmap::{Key as _, KeyData};
 use smallvec::SmallVec;
 
 use crate::calls::describe::{Format, Sdp, common, is_same, is_speech, next_origin};
-use crate::calls::leg::{Leg, Usage, With};
+use crate::calls::heard::{hears, opening};
+use crate::calls::leg::{Leg, Usage};
 use crate::calls::{dialled, info, keying, listening, rebind, srtp};
 use crate::house::House;
 use crate::keys::LegKey;
@@ -33,7 +34,7 @@ pub(crate) struct Stream {
     rtcp_mux: bool,
     /// It is RTP that we can read, in the clear or by its keys.
     pub(crate) is_rtp: bool,
-    is_audio: bool,
+    pub(crate) is_audio: bool,
     /// Its far end has said that it sends.
     sends: bool,
     /// The keys that its ends have agreed on, if they are of a kind that we know.
@@ -360,7 +361,10 @@ pub(crate) fn plan_after(house: &mut House, key: LegKey, clips: &[Clip]) {
             silence: Some(stream)
                 .filter(|stream| stream.is_audio && stream.is_rtp && stream.sends)
                 .and_then(|_| listening::silence(house, key, leg)),
-            hears: hears(house, key, index),
+            hears: match keying::is_mute(leg, stream) {
+                true => Hears::Nothing,
+                false => hears(house, key, index),
+            },
             opening: Some(clips)
                 .filter(|clips| !clips.is_empty() && stream.is_audio && stream.is_rtp)
                 .and_then(|clips| opening(house, key, clips)),
@@ -405,51 +409,6 @@ fn partner_presses_keys(house: &House, leg: &Leg, index: usize) -> bool {
         .is_some_and(|(key, other)| keys(house, key, other, index).is_some())
 }
 
-fn hears(house: &House, key: LegKey, index: usize) -> Hears {
-    let Some(leg) = house.legs.get(key) else { return Hears::Nothing };
-    match leg.with {
-        With::Leg(other) => heard_from(house, key, other, index),
-        With::Parked(parked) if leg.media.streams[index].is_audio => {
-            let tune = house.lots.get(parked).map_or(0, |call| call.policy.tune);
-            music(house, key, tune)
-        }
-        // Music only while the call waits to be transferred; is it parked, there is quiet, and before
-        // the ACK too: nothing comes before what it is told by ear.
-        With::Parking(parker) if leg.media.streams[index].is_audio => {
-            let waits = house.legs.get(parker).is_some_and(|leg| leg.partner().is_some());
-            if waits && leg.heard.is_none() { music(house, key, 0) } else { silence(house, key) }
-        }
-        _ => Hears::Nothing,
-    }
-}
-
-fn heard_from(house: &House, key: LegKey, other: LegKey, index: usize) -> Hears {
-    let (Some(leg), Some(partner)) = (house.legs.get(key), house.legs.get(other)) else {
-        return Hears::Nothing;
-    };
-    let from = partner.media.streams.get(index).and_then(|stream| stream.pair);
-    let Some(from) = from else { return Hears::Nothing };
-    let payloads = if leg.joined { payload_map(partner, leg) } else { PayloadMap::new() };
-    Hears::Stream { from: from.id, payloads }
-}
-
-/// What `from` sends and `to` receives under different numbers.
-fn payload_map(from: &Leg, to: &Leg) -> PayloadMap {
-    let (Some(sends), Some(receives)) = (from.received(), to.received()) else {
-        return PayloadMap::new();
-    };
-    let receives = receives.formats();
-    let mut map = PayloadMap::new();
-    for format in sends.formats() {
-        if let Some(same) = receives.iter().find(|other| other.is_same(&format))
-            && same.number != format.number
-        {
-            map.push((format.number, same.number));
-        }
-    }
-    map
-}
-
 /// The formats that are agreed on a leg, in the far end's order and numbers.
 pub(crate) fn agreed(house: &House, key: LegKey) -> Vec<Format> {
     let Some(leg) = house.legs.get(key) else { return Vec::new() };
@@ -481,42 +440,6 @@ pub(crate) fn music_format(house: &House, key: LegKey) -> Option<(Codec, Format)
         let codec = format.codec()?;
         house.settings.music_codecs.contains(&codec).then_some((codec, format))
     })
-}
-
-fn music(house: &House, key: LegKey, tune: u16) -> Hears {
-    match music_format(house, key) {
-        Some((codec, format)) => {
-            let (payload_type, ptime) = (format.number, packet_time(house, key));
-            Hears::Music { tune, codec, payload_type, ptime }
-        }
-        None => silence(house, key),
-    }
-}
-
-fn opening(house: &House, key: LegKey, clips: &[Clip]) -> Option<Box<Opening>> {
-    let (codec, format) = music_format(house, key)?;
-    let (clips, mark) = (SmallVec::from_slice(clips), key.data().as_ffi());
-    Some(Box::new(Opening {
-        clips,
-        codec,
-        payload_type: format.number,
-        ptime: packet_time(house, key),
-        mark,
-    }))
-}
-
-/// How many milliseconds of sound the far end of a leg wants in a packet.
-fn packet_time(house: &House, key: LegKey) -> u8 {
-    let received = house.legs.get(key).and_then(|leg| leg.received());
-    let wish = received.as_ref().and_then(|sdp| sdp.audio()).and_then(|(_, media)| media.ptime);
-    wish.filter(|ms| [10, 20, 30, 40, 60].contains(ms)).unwrap_or(20)
-}
-
-fn silence(house: &House, key: LegKey) -> Hears {
-    match agreed(house, key).into_iter().find(Format::is_speech) {
-        Some(format) => Hears::Silence { payload_type: 13, clock: format.clock },
-        None => Hears::Nothing,
-    }
 }
 
 /// The place of the leg's audio line.

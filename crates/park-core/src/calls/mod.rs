@@ -6,6 +6,7 @@ mod deliver;
 mod describe;
 mod dialled;
 mod ending;
+mod heard;
 mod ids;
 mod info;
 mod keying;
