@@ -106,9 +106,9 @@ pub(crate) fn hear(house: &mut House, news: ClusterNews) {
         ClusterNews::Gone { park } => mirror::remove(house, &park),
         ClusterNews::Granted { park, token } => granted(house, &park, token),
         ClusterNews::Refused { park, by } => refused(house, &park, &by),
-        ClusterNews::Lost { park } => {
+        ClusterNews::Lost { park, by } => {
             if let Some(key) = house.lots.named(&park) {
-                displaced(house, key, "a node that was away");
+                displaced(house, key, &by);
             }
         }
     }

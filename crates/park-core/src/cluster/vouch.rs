@@ -142,3 +142,92 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use base::Private;
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn settings(node: &str, key: &[u8]) -> ClusterSettings {
+        let key = Private::new(key.to_vec());
+        ClusterSettings { node: node.to_owned(), key, lease: Duration::from_secs(10) }
+    }
+
+    fn request(call_id: &str, tag: &str) -> Message {
+        let text = format!(
+            "INVITE sip:701@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:105@x>;tag={tag}\r\nTo: <sip:701@x>\r\n\
+             Call-ID: {call_id}\r\nCSeq: 7 INVITE\r\nContact: <sip:1@10.0.0.1>\r\n\r\n"
+        );
+        Message::read(Bytes::from(text)).unwrap()
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_micros(seconds * 1_000_000)
+    }
+
+    fn word(request: &Message) -> String {
+        let who = Aor { extension: Extension::from("1;0%5"), domain: Domain::from("x.example") };
+        let own = settings("a", b"the key of all nodes");
+        write(&own, "b", request, &who, "p1", (at(1000), "n1")).unwrap()
+    }
+
+    fn heard(request: &Message, value: &str, now: Moment) -> Result<Vouched, &'static str> {
+        let own = settings("b", b"the key of all nodes");
+        check(&own, &mut Cluster::default(), request, value, now)
+    }
+
+    #[test]
+    fn what_a_node_writes_the_other_believes_though_their_clocks_differ() {
+        let request = request("c1", "t1");
+        for now in [971, 1000, 1030] {
+            let vouched = heard(&request, &word(&request), at(now)).unwrap();
+            assert_eq!((vouched.who.extension.as_str(), &*vouched.park), ("1;0%5", "p1"));
+        }
+        for now in [969, 1031] {
+            assert!(heard(&request, &word(&request), at(now)).unwrap_err().contains("clocks"));
+        }
+    }
+
+    #[test]
+    fn a_word_is_for_one_request_one_node_and_once() {
+        let asked = request("c1", "t1");
+        let value = word(&asked);
+        for other in [request("c2", "t1"), request("c1", "t2")] {
+            assert!(heard(&other, &value, at(1000)).unwrap_err().contains("signature"));
+        }
+        let third = settings("c", b"the key of all nodes");
+        let for_another = check(&third, &mut Cluster::default(), &asked, &value, at(1000));
+        assert_eq!(for_another, Err("it is for another node"));
+        let (own, mut cluster) = (settings("b", b"the key of all nodes"), Cluster::default());
+        assert!(check(&own, &mut cluster, &asked, &value, at(1000)).is_ok());
+        let again = check(&own, &mut cluster, &asked, &value, at(1001));
+        assert_eq!(again, Err("it was heard before"));
+    }
+
+    #[test]
+    fn whatever_is_changed_in_a_word_it_is_not_believed() {
+        let asked = request("c1", "t1");
+        let value = word(&asked);
+        for (from, to) in [
+            ("park=p1", "park=p2"),
+            ("x.example", "y.example"),
+            ("time=1000", "time=1001"),
+            ("nonce=n1", "nonce=n2"),
+            ("a;", "c;"),
+            ("mac=", "mac=0"),
+            (";park=p1", ""),
+            ("mac=", "mac=\u{e9}"),
+        ] {
+            assert!(heard(&asked, &value.replacen(from, to, 1), at(1000)).is_err(), "{from}");
+        }
+        let own = settings("b", b"another key");
+        let told = check(&own, &mut Cluster::default(), &asked, &value, at(1000)).unwrap_err();
+        assert!(told.contains("is the key the same"), "{told}");
+        for garbage in ["", ";;;", "a", "=;mac=zz", "mac=f"] {
+            assert!(heard(&asked, garbage, at(1000)).is_err());
+        }
+    }
+}

@@ -74,6 +74,8 @@ pub enum ClusterNews {
     Lost {
         /// The name of the call.
         park: String,
+        /// The node that has it now.
+        by: String,
     },
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base::{Domain, LotName, Moment, SlotName};
 use dialects::is_in_ranges;
+use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 
 use crate::journal::Changes;
@@ -29,6 +30,7 @@ struct Held {
 pub(crate) struct Lots {
     calls: SlotMap<ParkedKey, ParkedCall>,
     slots: BTreeMap<SlotId, Vec<ParkedKey>>,
+    by_name: FxHashMap<Box<str>, ParkedKey>,
     held: Vec<Held>,
     /// The slot that was last found for a call, by lot and domain.
     last_found: BTreeMap<(LotName, Domain), SlotName>,
@@ -59,8 +61,9 @@ impl Lots {
 
     /// Puts a call into its slot, behind those that wait there: one that had its place before.
     pub(crate) fn put(&mut self, call: ParkedCall) -> ParkedKey {
-        let id = call.id.clone();
+        let (id, name) = (call.id.clone(), call.park.clone());
         let key = self.calls.insert(call);
+        self.by_name.insert(name, key);
         self.slots.entry(id).or_default().push(key);
         self.changes.note(key);
         key
@@ -149,6 +152,7 @@ impl Lots {
     /// Takes a call out of its slot.
     pub(crate) fn remove(&mut self, key: ParkedKey) -> Option<ParkedCall> {
         let call = self.calls.remove(key)?;
+        self.by_name.remove(&call.park);
         self.changes.note(key);
         self.leave(&call.id, key);
         Some(call)
@@ -213,7 +217,7 @@ impl Lots {
 
     /// The call that operators know by this name.
     pub(crate) fn named(&self, park: &str) -> Option<ParkedKey> {
-        self.calls.iter().find(|(_, call)| *call.park == *park).map(|(key, _)| key)
+        self.by_name.get(park).copied()
     }
 
     pub(crate) fn get(&self, key: ParkedKey) -> Option<&ParkedCall> {

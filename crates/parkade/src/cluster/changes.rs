@@ -46,14 +46,22 @@ fn read_on(
         let entries = reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids);
         for entry in entries {
             position.clone_from(&entry.id);
-            if let Some(news) = meant(own, &entry)
-                && work.send(Work::Changed { session, news }).is_err()
-            {
+            let heard = match meant(own, &entry) {
+                Some(news) => work.send(Work::Changed { session, news }),
+                None if is_join(&entry) => work.send(Work::Joined { session }),
+                None => Ok(()),
+            };
+            if heard.is_err() {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// Whether an entry says that a node has come.
+fn is_join(entry: &StreamId) -> bool {
+    entry.get::<String>("what").is_some_and(|what| what == "join")
 }
 
 /// What an entry says; what a later version may write is passed over.
@@ -66,7 +74,7 @@ fn meant(own: &Membership, entry: &StreamId) -> Option<ClusterNews> {
             Some(ClusterNews::Put(SharedCall { park, node: text("node")?, record }))
         }
         "gone" => Some(ClusterNews::Gone { park }),
-        "lost" if text("node")? == own.node => Some(ClusterNews::Lost { park }),
+        "lost" if text("node")? == own.node => Some(ClusterNews::Lost { park, by: text("by")? }),
         _ => None,
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Work {
     Order(ClusterOrder),
     /// Something has changed at the store. What is of an earlier session is passed over.
     Changed { session: u64, news: ClusterNews },
+    /// A node has come, maybe this one.
+    Joined { session: u64 },
     /// Changes are not read any more.
     Deaf { session: u64, why: Option<String> },
     /// The program ends.
@@ -239,7 +241,8 @@ impl Session {
                 Ok(Work::Deaf { session, why }) if session == self.number => {
                     return Err(Over::Away(why.unwrap_or_else(|| "changes ended".into())));
                 }
-                Ok(Work::Changed { .. } | Work::Deaf { .. }) => {}
+                Ok(Work::Joined { session }) if session == self.number => due = Instant::now(),
+                Ok(Work::Changed { .. } | Work::Joined { .. } | Work::Deaf { .. }) => {}
                 Ok(Work::End) | Err(RecvTimeoutError::Disconnected) => return Err(Over::Ended),
                 Err(RecvTimeoutError::Timeout) => {}
             }

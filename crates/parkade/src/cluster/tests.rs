@@ -124,7 +124,8 @@ impl Node {
 
     fn loses(&mut self, park: &str) {
         self.hears("lost", |news| {
-            (*news == StoreNews::Other(ClusterNews::Lost { park: park.to_owned() })).then_some(())
+            let lost = ClusterNews::Lost { park: park.to_owned(), by: "a".to_owned() };
+            (*news == StoreNews::Other(lost)).then_some(())
         });
     }
 }

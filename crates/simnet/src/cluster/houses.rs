@@ -208,10 +208,20 @@ impl Houses {
                 let nodes = self.reachable(at, &self.store.nodes());
                 news.push(ClusterNews::Joined { nodes, calls: self.store.calls() });
             }
-            (Some(epoch), true) => {
+            (Some(epoch), true) if self.store.knows(&name, epoch) != Some(true) => {
+                // It joins anew, at once, or never.
+                let is_forgotten = self.store.knows(&name, epoch).is_none();
+                let due = if is_forgotten { now } else { Moment::from_micros(u64::MAX) };
+                *link = Link { is_cut: link.is_cut, due, ..Link::default() };
+                news.push(match is_forgotten {
+                    true => ClusterNews::Away { why: "it had forgotten this node".into() },
+                    false => ClusterNews::Fenced,
+                });
+            }
+            (Some(_), true) => {
                 link.notices_at = None;
                 while let Some(order) = due(&mut link.asked, now) {
-                    let answer = self.store.obey(&name, epoch, order, now);
+                    let answer = self.store.obey(&name, order, now);
                     if link.loses > 0 && answer.is_some() {
                         link.loses -= 1;
                         (link.epoch, link.due) = (None, now + NOTICES);
@@ -223,9 +233,7 @@ impl Houses {
                 }
                 if link.epoch.is_some() && link.due <= now {
                     link.due = now + LEASE / 3;
-                    if !self.store.renew(&name, epoch, now) {
-                        news.push(ClusterNews::Fenced);
-                    }
+                    self.store.renew(&name, now);
                 }
                 self.told_of_changes(at, &mut news);
             }
@@ -254,8 +262,8 @@ impl Houses {
             match change.clone() {
                 Change::Put(call) => news.push(ClusterNews::Put(call)),
                 Change::Gone(park) => news.push(ClusterNews::Gone { park }),
-                Change::Lost { park, node } if node == name => {
-                    news.push(ClusterNews::Lost { park });
+                Change::Lost { park, node, by } if node == name => {
+                    news.push(ClusterNews::Lost { park, by });
                 }
                 Change::Lost { .. } => {}
             }

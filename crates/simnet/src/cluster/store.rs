@@ -24,7 +24,7 @@ struct Entry {
 pub(super) enum Change {
     Put(SharedCall),
     Gone(String),
-    Lost { park: String, node: String },
+    Lost { park: String, node: String, by: String },
 }
 
 /// The store.
@@ -47,14 +47,15 @@ impl Store {
         self.counter
     }
 
-    /// A node lives on; says whether it may.
-    pub(super) fn renew(&mut self, node: &str, epoch: u64, now: Moment) -> bool {
-        if self.epochs.get(node) != Some(&epoch) {
-            return false;
-        }
+    /// Whether this is still the node; `None`: the store has forgotten it.
+    pub(super) fn knows(&self, node: &str, epoch: u64) -> Option<bool> {
+        self.epochs.get(node).map(|known| *known == epoch)
+    }
+
+    /// A node lives on.
+    pub(super) fn renew(&mut self, node: &str, now: Moment) {
         self.leases.insert(node.to_owned(), now + LEASE);
         self.sweep(now);
-        true
     }
 
     /// Forgets nodes that live no more, and what they had.
@@ -109,17 +110,13 @@ impl Store {
         taken
     }
 
-    /// Does what a node orders, if that is still the node; gives the answer, if there is one.
+    /// Does what a node orders; gives the answer, if there is one.
     pub(super) fn obey(
         &mut self,
         node: &str,
-        epoch: u64,
         order: ClusterOrder,
         now: Moment,
     ) -> Option<ClusterNews> {
-        if self.epochs.get(node) != Some(&epoch) {
-            return Some(ClusterNews::Fenced);
-        }
         self.sweep(now);
         match order {
             ClusterOrder::Stake { park, place, most, token, record } => {
@@ -153,7 +150,8 @@ impl Store {
                 return ClusterNews::Refused { park, by: entry.node };
             }
             self.drop_call(&loser);
-            self.changes.push(Change::Lost { park: loser, node: entry.node });
+            let by = node.to_owned();
+            self.changes.push(Change::Lost { park: loser, node: entry.node, by });
         }
         let token = token.unwrap_or(self.counter + 1);
         self.counter = self.counter.max(token);

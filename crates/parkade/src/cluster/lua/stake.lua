@@ -15,7 +15,7 @@ end
 if count >= most then
     if not token or greatest <= token then return {'refused', by} end
     drop(youngest)
-    tell('what', 'lost', 'park', youngest, 'node', by)
+    tell('what', 'lost', 'park', youngest, 'node', by, 'by', NODE)
 end
 local had = redis.call('HGET', CALLS, park)
 if had then take_out(park, had) end
