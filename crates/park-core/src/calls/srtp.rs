@@ -232,13 +232,18 @@ fn offer_in(house: &mut House, key: LegKey, index: usize, form: Form, proto: &st
     }
 }
 
-/// The lines that we offer: each suite with a key of its own, which stays for as long as the leg lives.
+/// The lines that we offer: each suite with a key of its own; once one has been agreed on, that alone.
 fn own_lines(house: &mut House, key: LegKey, index: usize) -> Vec<String> {
-    let lines =
-        Suite::ALL.into_iter().zip(1..).map(|(suite, tag)| own_line(house, key, index, suite, tag));
+    let stream = house.legs.get(key).and_then(|leg| leg.media.streams.get(index));
+    let agreed = stream.and_then(|stream| Some(stream.srtp.as_ref()?.outbound.suite()));
+    let suites =
+        Suite::ALL.into_iter().filter(|suite| agreed.is_none_or(|agreed| agreed == *suite));
+    let lines = suites.zip(1..).map(|(suite, tag)| own_line(house, key, index, suite, tag));
     lines.flatten().collect()
 }
 
+/// The line for a suite. What the far end expects from us already it goes on expecting, also where the key
+/// was another's before: some phones never take a second one.
 fn own_line(
     house: &mut House,
     key: LegKey,
@@ -248,6 +253,10 @@ fn own_line(
 ) -> Option<String> {
     let House { legs, chance, .. } = house;
     let stream = legs.get_mut(key)?.media.stream(index);
+    let expected = stream.srtp.as_ref().map(|srtp| &srtp.outbound);
+    if let Some(own) = expected.filter(|own| own.suite() == suite && own.mki().is_empty()) {
+        return Some(crypto_line(tag, suite.name(), own.key_and_salt()));
+    }
     if !stream.own.iter().any(|own| own.suite() == suite) {
         stream.own.push(Master::random(suite, chance));
     }
