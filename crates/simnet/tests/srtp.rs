@@ -134,6 +134,17 @@ fn new_keys_at_each_hold_and_resume_are_followed() {
 }
 
 #[test]
+fn who_never_takes_a_second_key_is_parked_retrieved_held_and_resumed_all_the_same() {
+    let mut w = World::new();
+    house(&mut w, &[("anna", MUST), ("ben", MUST), ("carl", MUST)]);
+    for name in ["anna", "ben", "carl"] {
+        w.habits(name, |habits| habits.keeps_first_keys = true);
+    }
+    park_and_retrieve(&mut w, &["anna", "ben", "carl"]);
+    w.tidy();
+}
+
+#[test]
 fn every_suite_is_spoken_and_the_first_that_both_know_is_taken() {
     for suite in Suite::ALL {
         let mut w = World::new();

@@ -103,6 +103,8 @@ pub struct Habits {
     pub suites: Vec<Suite>,
     /// Makes new keys with each of its descriptions.
     pub new_keys: bool,
+    /// Never takes other keys than the first in a call, whatever is said later.
+    pub keeps_first_keys: bool,
 }
 
 impl Default for Habits {
@@ -130,6 +132,7 @@ impl Default for Habits {
             encrypts: Encrypts::No,
             suites: vec![Suite::AesCm128HmacSha1_80],
             new_keys: false,
+            keeps_first_keys: false,
         }
     }
 }

@@ -13,6 +13,9 @@ pub struct Keyring {
     encrypts: Encrypts,
     suites: Vec<Suite>,
     anew: bool,
+    keeps_first: bool,
+    /// The keys that held first.
+    first: Option<Srtp>,
     chance: Chance,
     /// Our keys.
     own: Vec<Master>,
@@ -30,6 +33,8 @@ impl Keyring {
             encrypts: habits.encrypts,
             suites: habits.suites.clone(),
             anew: habits.new_keys,
+            keeps_first: habits.keeps_first_keys,
+            first: None,
             chance: Chance::from_seed(seed),
             own: Vec::new(),
             said: Vec::new(),
@@ -94,14 +99,23 @@ impl Keyring {
             inbound: outbound,
             outbound: own.clone(),
         });
-        (self.lock(&far.proto), srtp)
+        (self.lock(&far.proto), self.kept(srtp))
     }
 
     /// The keys that hold after the far side's answer to our offer.
-    pub(super) fn hear_answer(&self, far: &FarAudio) -> Option<Srtp> {
+    pub(super) fn hear_answer(&mut self, far: &FarAudio) -> Option<Srtp> {
         let (tag, inbound) = far.keys.first()?.clone();
         let (_, outbound) = self.said.iter().find(|(said, _)| *said == tag)?.clone();
-        Some(Srtp { inbound, outbound })
+        self.kept(Some(Srtp { inbound, outbound }))
+    }
+
+    /// The keys that hold: the first ones, for who never takes others.
+    fn kept(&mut self, agreed: Option<Srtp>) -> Option<Srtp> {
+        if let (true, Some(first)) = (self.keeps_first, &self.first) {
+            return Some(first.clone());
+        }
+        self.first.clone_from(&agreed);
+        agreed
     }
 
     /// Whether an offer can be answered.
