@@ -96,6 +96,7 @@ def plain_and_encrypted(report, peers, parkade):
                 stories.registered(phone)
         with report.step("105, who is plain, retrieves an encrypted call"):
             stories.call(carol, james)
+            stories.hear_each_other(carol, james)
             stories.transfer(james, "*68105")
             carol.hears("other", stories.TONES)
             mark = alice.mark()
@@ -166,6 +167,7 @@ def recalled(report, peers, parkade):
                 stories.registered(phone)
         with report.step("101 calls 103, who parks the call; the recall rings 103, who answers"):
             stories.call(carol, james)
+            stories.hear_each_other(carol, james)
             back = james.mark()
             stories.transfer(james, "*68103")
             carol.hears("other", stories.TONES)
