@@ -334,6 +334,22 @@ fn a_node_that_dies_is_taken_over_with_its_calls() {
 }
 
 #[test]
+fn a_call_at_a_node_that_does_not_answer_is_refused_soon() {
+    let mut h = two();
+    h.at("a").talk("anna", "ben").transfer("ben", "701");
+    h.settle().kill("a");
+    h.at("b").dial("carl", "701");
+    h.pass(seconds(5));
+    h.at("b").refused("carl", 503);
+    assert!(!h.at("b").facts().any(|fact| matches!(fact, Fact::PbxSilent { .. })));
+    h.open_again("a").settle();
+    h.at("b").dial("carl", "701");
+    h.settle();
+    assert!(h.places().is_empty());
+    h.tidy();
+}
+
+#[test]
 fn a_node_that_comes_back_late_has_its_slots_again() {
     let mut h = two();
     h.at("a").talk("anna", "ben").transfer("ben", "701");

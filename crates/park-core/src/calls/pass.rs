@@ -423,7 +423,8 @@ pub(crate) fn failed(house: &mut House, key: PassKey, client: ClientKey, why: Fa
         return;
     }
     let Some(pass) = house.passes.get(key) else { return };
-    if pass.hops.first().is_some_and(|hop| hop.side == Side::Pbx) {
+    // Another node is not the PBX.
+    if pass.word.is_none() && pass.hops.first().is_some_and(|hop| hop.side == Side::Pbx) {
         let hop = pass.hops[0];
         silent(house, hop);
     }
@@ -447,7 +448,9 @@ pub(crate) fn kept_silent(house: &mut House, key: PassKey) {
     }
     if house.passes.get(key).is_some_and(|pass| pass.word.is_some()) {
         house.layer.abandon(house.at, client);
-        return refuse(house, key, &Refusal::NodeAway("that has the call".into()));
+        let node = house.passes.get(key).and_then(|pass| pass.hops.first()).map(|hop| hop.peer);
+        let node = node.map(|peer| format!("at {peer}")).unwrap_or_default();
+        return refuse(house, key, &Refusal::NodeAway(node));
     }
     if next_hop(house, key) {
         house.layer.abandon(house.at, client);
@@ -455,10 +458,6 @@ pub(crate) fn kept_silent(house: &mut House, key: PassKey) {
 }
 
 fn silent(house: &mut House, hop: Flow) {
-    if house.uplink.target_of(&hop).is_none() {
-        // Another node, which others tell of.
-        return;
-    }
     house.uplink.fell_silent(hop, house.at, house.settings.failover_rest);
     house.tell(None, Fact::PbxSilent { at: hop.peer });
 }

@@ -152,9 +152,8 @@ fn joined(house: &mut House, nodes: Vec<ClusterNode>, calls: Vec<SharedCall>) {
 
 /// The store is away: who waits for it is told so, and all else goes on.
 fn away(house: &mut House, fact: ClusterFact) {
-    if std::mem::replace(&mut house.cluster.joined, false) || matches!(fact, ClusterFact::Fenced) {
-        tell(house, fact);
-    }
+    house.cluster.joined = false;
+    tell(house, fact);
     // What others have is shown as long as they may live by what was last heard.
     if let Some(settings) = &house.settings.cluster {
         house.alarms.set(Alarm::Mirror, house.at + settings.lease);
