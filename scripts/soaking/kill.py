@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import socket
 import statistics
 import subprocess
@@ -207,7 +208,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="parkade-soak-")
     answerer = Answerer(folder, "-rtp_echo")
     house = House(folder, chosen.parkade, answerer, chosen.parked)
-    standing, passing = None, None
+    standing, passing, good = None, None, False
     try:
         standing = Caller(folder, house.measured, calls, 100, 3_600_000)
         up(house, calls)
@@ -249,6 +250,10 @@ def main():
             if load:
                 load.stop()
         house.measured.stop()
+        if good:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"logs: {folder}", file=sys.stderr)
     return 0 if good else 1
 
 
