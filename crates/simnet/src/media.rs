@@ -44,6 +44,8 @@ pub(crate) struct Media {
     real: bool,
     /// What needs no look goes past the relay.
     paths: bool,
+    /// Others take the ports before the next run has them again.
+    pub(crate) taken: bool,
     /// How often it has been killed.
     runs: u64,
 }
@@ -102,6 +104,7 @@ impl Media {
             fast: BTreeMap::new(),
             real,
             paths: false,
+            taken: false,
             runs: 0,
         }
     }
@@ -111,12 +114,18 @@ impl Media {
         let mut fresh = Media::new(self.ips, self.all, self.real);
         // Other sources than before.
         fresh.runs = self.runs + 1;
+        fresh.taken = self.taken;
         fresh.relay = Relay::new(tunes_if(self.real), Chance::from_seed(77 + fresh.runs));
         *self = if self.paths { fresh.past_the_relay() } else { fresh };
     }
 
     /// Binds the ports that an earlier run had.
     fn rebind(&mut self, ports: &[OldPort]) -> MediaNotice {
+        if std::mem::take(&mut self.taken) {
+            self.next_port = [35_000; 2];
+            let lost = ports.iter().map(|old| (old.side, old.port)).collect();
+            return MediaNotice::Rebound { pairs: Vec::new(), lost };
+        }
         let mut pairs = Vec::new();
         for old in ports {
             let i = index(old.side);

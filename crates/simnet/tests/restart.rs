@@ -33,6 +33,19 @@ stories! {
         w.talking("anna", "carl").nothing_parked().is_shown("carl", "anna");
     }
 
+    fn whose_ports_were_taken_meanwhile_is_told_others(w) {
+        w.is_not_restarted();
+        w.with_real_media().phones(["ben", "carl", "dora"]).callers(["anna", "emil"]).speak(true);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.talk("emil", "dora");
+        w.ports_are_taken().restart();
+        w.settle();
+        w.pass(Duration::from_secs(1));
+        w.parked_at(&["701"]).waits("anna").talking("emil", "dora");
+        w.dial("carl", "701").settle();
+        w.talking("anna", "carl").nothing_parked();
+    }
+
     fn what_is_gathered_is_written_in_time(w) {
         w.is_not_restarted();
         w.settings(|settings| settings.journal = Some(Duration::from_millis(40)));

@@ -283,7 +283,8 @@ pub(crate) fn offer_again(house: &mut House, key: LegKey) {
 /// A parkee's leg is in its slot again after a restart: the PBX is asked to listen, if it must be.
 pub(crate) fn back_in_its_slot(house: &mut House, key: LegKey) {
     if needs_offer(house, key) {
-        offer(house, key);
+        // It takes a port, and none is there yet.
+        house.alarms.set(Alarm::Offer(key), house.at);
     }
 }
 

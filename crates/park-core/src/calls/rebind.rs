@@ -5,9 +5,9 @@ use rtp_flow::{OldPort, Pair, Plan};
 use rustc_hash::FxHashMap;
 
 use crate::calls::leg::{Stage, Usage};
-use crate::calls::{media, parked};
+use crate::calls::media;
 use crate::house::House;
-use crate::keys::LegKey;
+use crate::keys::{Alarm, LegKey};
 use crate::told::Fact;
 
 /// Which media line of which leg waits for its port, by side and port.
@@ -64,8 +64,8 @@ pub(crate) fn rebound(house: &mut House, pairs: Vec<Pair>, lost: &[(Side, u16)])
         let may_be_offered = leg.usage == Usage::Call && leg.stage == Stage::Up;
         house.tell(Some(&call), Fact::PortLost { side: *side, port: *port });
         if may_be_offered {
-            // The far end is told another one.
-            parked::offer(house, key);
+            // The far end is told another one, as soon as there are any.
+            house.alarms.set(Alarm::Offer(key), house.at);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! each record does.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -74,6 +76,7 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| NoStore::Refused(error.to_string()))?;
         }
+        make(path).map_err(|error| NoStore::Refused(error.to_string()))?;
         let deadline = Instant::now() + PATIENCE;
         let database = loop {
             match Database::builder().set_cache_size(CACHE).create(path) {
@@ -237,6 +240,14 @@ impl Log<'_, '_> {
             batch.clear();
         }
         Ok(())
+    }
+}
+
+/// Makes the file, if there is none, such that nobody else reads it: it has the keys of calls.
+fn make(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal on a real disk.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use park_core::{JournalStep, RecordKey, RecordKind};
@@ -37,6 +38,14 @@ fn what_was_written_is_there_after_a_restart_and_what_was_taken_out_is_not() {
         drop(journal);
         assert_eq!(read(&folder), [(2, b"deux".to_vec()), (3, b"three".to_vec())], "{mode:?}");
     }
+}
+
+#[test]
+fn nobody_else_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder, KeepMode::Batch).write(vec![put(1, b"one")]);
+    let mode = fs::metadata(folder.path().join("journal.redb")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

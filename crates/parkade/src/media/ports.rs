@@ -151,7 +151,8 @@ pub(super) fn overlap(a: IpAddr, b: IpAddr) -> bool {
     a == b || a.is_unspecified() || b.is_unspecified()
 }
 
-fn is_busy(error: &io::Error) -> bool {
+/// Whether another port may be had.
+pub(super) fn is_busy(error: &io::Error) -> bool {
     // A port below 1024, or one that the system keeps for itself, is as good as busy.
     matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }

@@ -5,16 +5,22 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use base::Side;
 use rtp_flow::{MediaNotice, OldPort, Pair, WorkerId};
 
 use crate::kept_sockets::KeptSockets;
-use crate::media::ports::{NoPair, Numbering, Untried, bind_pair, overlap};
+use crate::media::ports::{BoundPair, NoPair, Numbering, Untried, bind_pair, is_busy, overlap};
 use crate::media::worker::{Notify, Post, WorkerOrder};
 
 /// How many pairs a worker takes in at a time: it does nothing else meanwhile.
 const SHARE: usize = 16;
+
+/// How long ports of the run before may be in use still, and how often they are tried meanwhile.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// An order to the thread.
 pub(super) enum StockOrder {
@@ -74,16 +80,18 @@ impl Stocker {
         }
     }
 
-    /// Ports of one call go to one worker. What cannot be had again is told.
+    /// Ports of one call go to one worker. What cannot be had again is told; a killed program's are free only
+    /// when the kernel has ended its io_uring, some time after the process has gone.
     fn rebind(&mut self, ports: &[OldPort]) {
         let (mut pairs, mut lost) = (Vec::with_capacity(ports.len()), Vec::new());
         let mut shares: Vec<Vec<_>> = self.posts.iter().map(|_| Vec::new()).collect();
+        let patience = Instant::now() + PATIENCE;
         for OldPort { side, port, call } in ports {
             let address = match side {
                 Side::Phones => self.phones,
                 Side::Pbx => self.pbx,
             };
-            match bind_pair(address, *port, &self.kept) {
+            match bind_again(address, *port, &self.kept, patience) {
                 Ok(bound) => {
                     let worker = *call as usize % self.posts.len();
                     let id = self.numbering.pair(worker as u32, self.bound[worker]);
@@ -165,6 +173,21 @@ impl Stocker {
             NoPair::Refused(error) => {
                 tracing::error!(%side, %error, "no more media ports can be bound: {bound} port pairs are");
             }
+        }
+    }
+}
+
+/// Binds a pair that somebody may have until then.
+fn bind_again(
+    address: IpAddr,
+    port: u16,
+    kept: &KeptSockets,
+    until: Instant,
+) -> io::Result<BoundPair> {
+    loop {
+        match bind_pair(address, port, kept) {
+            Err(error) if is_busy(&error) && Instant::now() < until => thread::sleep(PAUSE),
+            other => return other,
         }
     }
 }

@@ -82,6 +82,14 @@ impl World {
         self
     }
 
+    /// When the house is opened the next time, others have taken all ports that it had.
+    pub fn ports_are_taken(&mut self) -> &mut World {
+        if let Some(media) = &mut self.media {
+            media.taken = true;
+        }
+        self
+    }
+
     /// The house is opened again, with what it had written down.
     #[track_caller]
     pub fn open_again(&mut self) -> &mut World {
