@@ -42,9 +42,11 @@ class Scene:
     def __init__(self, folder, program, name, lot=LOT, ports=400):
         self.folder, self.program, self.name = folder, program, name.replace(" ", "-")
         self.browsers, self.parties, self.others = [], [], []
-        self.phones, self.pbx_port, self.door = free_port(), free_port(), free_port()
-        self.pbx = self._party("pbx", self.pbx_port)
         first = free_range(ports)
+        # A port that the system hands out may be one of those for media.
+        besides = (port for port in iter(free_port, None) if not first <= port < first + ports)
+        self.phones, self.pbx_port, self.door = next(besides), next(besides), next(besides)
+        self.pbx = self._party("pbx", self.pbx_port)
         self.tokens = {}
         text = CONFIG.format(
             phones=self.phones, target=self.pbx.port, pbx=self.pbx_port, first=first, last=first + ports - 1,
