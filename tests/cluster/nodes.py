@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import socket
 import subprocess
 
+from door import told
 from machines import PBX, STORE
-from processes import Failure, Program, find_program, until
+from processes import Program, find_program, until
 
 LEASE = 3  # seconds
 FIRST_PORT = 6060
@@ -152,17 +152,7 @@ journal = true
 
     def get(self, path):
         """What its door tells."""
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(10)
-            door.connect(self.door)
-            door.sendall(f"GET {path} HTTP/1.0\r\nHost: parkade\r\n\r\n".encode())
-            answer = b""
-            while more := door.recv(65536):
-                answer += more
-        head, _, body = answer.partition(b"\r\n\r\n")
-        if b" 200 " not in head.split(b"\r\n")[0]:
-            raise Failure(f"{path}: {head.decode()}")
-        return body.decode()
+        return told(self.door, path)
 
     def parked(self):
         """The slots with calls that are parked here, and those with calls of other nodes."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import stories
+from door import told
 from processes import Failure, find_program, takes_tcp, until
 
 MODULES = ("/usr/lib/*/kamailio/modules/tls.so", "/usr/lib/kamailio/modules/tls.so")
@@ -79,22 +80,10 @@ def serial(port):
     return shown and shown.group(0)
 
 
-def metrics(scene):
-    """What Prometheus is told."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(5)
-        door.connect(scene.socket)
-        door.sendall(b"GET /metrics HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n")
-        text = b""
-        while chunk := door.recv(65536):
-            text += chunk
-    return text.decode("utf-8", "replace")
-
-
 def counted(scene, side, way, outcome):
     """How many handshakes came to that."""
     line = rf'^parkade_tls_handshakes_total{{side="{side}",way="{way}",outcome="{outcome}"}} (\d+)'
-    found = re.search(line, metrics(scene), re.M)
+    found = re.search(line, told(scene.socket, "/metrics"), re.M)
     return int(found.group(1)) if found else 0
 
 
@@ -151,11 +140,8 @@ def calls(report, peers, parkade):
             if f"SIP/2.0/TLS 127.0.0.1:{scene.phones_tls}" not in invite or ";transport=tls" not in invite:
                 raise Failure(f"103 was sent {invite}")
         with report.step("103 parks the call at 105, 101 hears music, and 105 takes it"):
-            stories.transfer(james, "*68105")
-            carol.hears("other", stories.TONES)
-            mark = alice.mark()
-            alice.command("dial", "*88")
-            alice.expect("CALL_ESTABLISHED", mark)
+            stories.park(james, "*68105", carol)
+            stories.take(alice, "*88")
             stories.hear_each_other(carol, alice)
         with report.step("a new certificate is shown when its file has changed, and the call goes on"):
             before = serial(scene.phones_tls)
@@ -177,14 +163,12 @@ def calls(report, peers, parkade):
         with report.step("the metrics tell how many handshakes there were, and when the certificates expire"):
             if counted(scene, "phones", "in", "done") < 3 or not counted(scene, "pbx", "out", "done"):
                 raise Failure("the handshakes of three phones and with the PBX are not counted")
-            expire = re.findall(r'^parkade_tls_certificate_expires_seconds{file="(.*?)"} (\S+)', metrics(scene), re.M)
+            expire = re.findall(r'^parkade_tls_certificate_expires_seconds{file="(.*?)"} (\S+)', told(scene.socket, "/metrics"), re.M)
             left = {os.path.basename(file): (float(at) - time.time()) / 86400 for file, at in expire}
             if not left or any(not 29 < days <= 30 for days in left.values()):
                 raise Failure(f"the certificates expire in days: {left}")
         with report.step("105 hangs up and 101 is told"):
-            mark = carol.mark()
-            alice.command("hangup")
-            stories.closed(carol, mark)
+            stories.hang_up(alice, carol)
         with report.step("nothing is left and Parkade ends well"):
             stories.nothing_is_left(scene)
 

@@ -52,12 +52,9 @@ def encrypted_throughout(report, peers, parkade):
             if not keys(carol, sent=True) & keys(james, sent=False) or not keys(james, sent=True) & keys(carol, sent=False):
                 raise Failure("their keys did not pass")
         with report.step("103 transfers the call to *68105, and 101 hears music that it can decipher"):
-            stories.transfer(james, "*68105")
-            carol.hears("other", stories.TONES)
+            stories.park(james, "*68105", carol)
         with report.step("105 retrieves it, and each hears the other's tone"):
-            mark = alice.mark()
-            alice.command("dial", "*88")
-            alice.expect("CALL_ESTABLISHED", mark)
+            stories.take(alice, "*88")
             stories.hear_each_other(carol, alice)
         with report.step("105 was told a key that nobody else knows"):
             if keys(alice, sent=False) & (keys(carol, sent=True) | keys(james, sent=True)):
@@ -77,9 +74,7 @@ def encrypted_throughout(report, peers, parkade):
             if [key for phone in (carol, james, alice) for key in keys(phone, True) | keys(phone, False) if key in shown]:
                 raise Failure("a key is shown")
         with report.step("105 hangs up and 101 is told"):
-            mark = carol.mark()
-            alice.command("hangup")
-            stories.closed(carol, mark)
+            stories.hang_up(alice, carol)
         with report.step("nothing is left and Parkade ends well"):
             stories.nothing_is_left(scene)
 
@@ -97,22 +92,14 @@ def plain_and_encrypted(report, peers, parkade):
         with report.step("105, who is plain, retrieves an encrypted call"):
             stories.call(carol, james)
             stories.hear_each_other(carol, james)
-            stories.transfer(james, "*68105")
-            carol.hears("other", stories.TONES)
-            mark = alice.mark()
-            alice.command("dial", "*88")
-            alice.expect("CALL_ESTABLISHED", mark)
+            stories.park(james, "*68105", carol)
+            stories.take(alice, "*88")
             stories.hear_each_other(carol, alice)
         with report.step("105 parks it again, and 103 takes it"):
-            stories.transfer(alice, "*68103")
-            carol.hears("other", stories.TONES)
-            mark = james.mark()
-            james.command("dial", "*88")
-            james.expect("CALL_ESTABLISHED", mark)
+            stories.park(alice, "*68103", carol)
+            stories.take(james, "*88")
             stories.hear_each_other(carol, james)
-            mark = carol.mark()
-            james.command("hangup")
-            stories.closed(carol, mark)
+            stories.hang_up(james, carol)
         with report.step("nothing is left and Parkade ends well"):
             stories.nothing_is_left(scene)
 
@@ -137,21 +124,16 @@ def only_the_phones(report, peers, parkade):
             if keys(james, sent=False) & keys(carol, sent=True) or keys(carol, sent=False) & keys(james, sent=True):
                 raise Failure("keys have passed")
         with report.step("103 parks it, and 105, who cannot encrypt, is refused with a Warning"):
-            stories.transfer(james, "*68105")
-            carol.hears("other", stories.TONES)
+            stories.park(james, "*68105", carol)
             mark = alice.mark()
             alice.command("dial", "*88")
             alice.expect("CALL_CLOSED", mark)
             if not alice.saw("SIP/2.0 488", "Warning: 302 ", "SRTP is required here"):
                 raise Failure("no 488 with a Warning")
         with report.step("103 takes it, and each hears the other's tone"):
-            mark = james.mark()
-            james.command("dial", "*88105")
-            james.expect("CALL_ESTABLISHED", mark)
+            stories.take(james, "*88105")
             stories.hear_each_other(carol, james)
-            mark = carol.mark()
-            james.command("hangup")
-            stories.closed(carol, mark)
+            stories.hang_up(james, carol)
         with report.step("nothing is left and Parkade ends well"):
             stories.nothing_is_left(scene)
 
@@ -169,8 +151,7 @@ def recalled(report, peers, parkade):
             stories.call(carol, james)
             stories.hear_each_other(carol, james)
             back = james.mark()
-            stories.transfer(james, "*68103")
-            carol.hears("other", stories.TONES)
+            stories.park(james, "*68103", carol)
             james.expect("CALL_INCOMING", back)
             james.command("accept")
             james.expect("CALL_ESTABLISHED", back)
@@ -180,9 +161,7 @@ def recalled(report, peers, parkade):
             if not {"AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM", "AEAD_AES_128_GCM"} <= set(offered):
                 raise Failure(f"it was offered {offered}")
         with report.step("101 hangs up"):
-            mark = james.mark()
-            carol.command("hangup")
-            stories.closed(james, mark)
+            stories.hang_up(carol, james)
         with report.step("nothing is left and Parkade ends well"):
             stories.nothing_is_left(scene)
 

@@ -239,6 +239,26 @@ def transfer(phone, target):
         raise Failure(f"phone {phone.extension}: no NOTIFY of success")
 
 
+def park(phone, target, other):
+    """The phone's user parks its call by a transfer to `target`; `other` hears music."""
+    transfer(phone, target)
+    other.hears("other", TONES)
+
+
+def take(phone, dialled):
+    """The phone's user dials where a call waits, and is told that it is up."""
+    mark = phone.mark()
+    phone.command("dial", dialled)
+    phone.expect("CALL_ESTABLISHED", mark)
+
+
+def hang_up(phone, other):
+    """The phone's user hangs up, and `other` is told."""
+    mark = other.mark()
+    phone.command("hangup")
+    closed(other, mark)
+
+
 def held(phone):
     """The phone has said `a=sendonly` and that was accepted."""
     asked = phone.saw("INVITE", "\na=sendonly", sent=True)
@@ -315,9 +335,7 @@ def park_and_retrieve(report, peers, parkade):
             if asked:
                 raise Failure(f"the PBX has got {asked}")
         with report.step("105 dials *88 and is shown whom it got"):
-            mark = alice.mark()
-            alice.command("dial", "*88")
-            alice.expect("CALL_ESTABLISHED", mark)
+            take(alice, "*88")
             ok = alice.saw("SIP/2.0 200", "INVITE\n")
             if not re.search(r"^(P-Asserted-Identity|Remote-Party-ID):.*101@", ok, re.M | re.I):
                 raise Failure("the 200 to the retriever does not name 101")
@@ -327,9 +345,7 @@ def park_and_retrieve(report, peers, parkade):
             if len(notices(alice)) != 1:
                 raise Failure(f"it has got {len(notices(alice))} notices")
         with report.step("105 hangs up and 101 is told"):
-            mark = carol.mark()
-            alice.command("hangup")
-            closed(carol, mark)
+            hang_up(alice, carol)
         with report.step("nothing is left and Parkade ends well"):
             nothing_is_left(scene)
 
@@ -354,16 +370,12 @@ def park_on_hold(report, peers, parkade):
         with report.step("103 is told that a call is parked on it"):
             noticed(james, "105@")
         with report.step("101 retrieves it by *88103"):
-            mark = carol.mark()
-            carol.command("dial", "*88103")
-            carol.expect("CALL_ESTABLISHED", mark)
+            take(carol, "*88103")
         with report.step("101 hears 105's tone, and audio goes to 105"):
             carol.hears("105", TONES)
             alice.gets_audio()
         with report.step("105, the parkee, hangs up and 101 is told"):
-            mark = carol.mark()
-            alice.command("hangup")
-            closed(carol, mark)
+            hang_up(alice, carol)
         with report.step("nothing is left and Parkade ends well"):
             nothing_is_left(scene)
 
@@ -379,8 +391,7 @@ def recall(report, peers, parkade):
             call(carol, james)
             hear_each_other(carol, james)
             back = james.mark()
-            transfer(james, "*68105")
-            carol.hears("other", TONES)
+            park(james, "*68105", carol)
         with report.step("the recall rings 103 and 103 answers"):
             james.expect("CALL_INCOMING", back)
             james.command("accept")
@@ -388,9 +399,7 @@ def recall(report, peers, parkade):
         with report.step("each hears the other's tone again"):
             hear_each_other(carol, james)
         with report.step("101 hangs up and 103 is told"):
-            mark = james.mark()
-            carol.command("hangup")
-            closed(james, mark)
+            hang_up(carol, james)
         with report.step("nothing is left and Parkade ends well"):
             nothing_is_left(scene)
 
@@ -437,9 +446,7 @@ def other_ends(report, peers, parkade):
             carol.expect("CALL_ESTABLISHED", here)
             hear_each_other(carol, alice)
         with report.step("nothing is left and Parkade ends well"):
-            mark = carol.mark()
-            alice.command("hangup")
-            closed(carol, mark)
+            hang_up(alice, carol)
             nothing_is_left(scene)
 
 
@@ -478,14 +485,10 @@ def watched_extension(report, peers, parkade):
             transfer(alice, "*68")
             seen = lamp.sees("both", [("101", "confirmed")] * 2, seen)
         with report.step("103 retrieves it by *88105: it shows what the PBX tells"):
-            mark = james.mark()
-            james.command("dial", "*88105")
-            james.expect("CALL_ESTABLISHED", mark)
+            take(james, "*88105")
             seen = lamp.sees("the PBX's dialog", [("101", "confirmed")], seen)
         with report.step("103 hangs up: it shows nothing"):
-            mark = carol.mark()
-            james.command("hangup")
-            closed(carol, mark)
+            hang_up(james, carol)
             lamp.sees("nothing", [], seen)
         with report.step("the versions of all notices rise by one, and they name what was watched"):
             told = [notice for notice in lamp.notices if notice.body]

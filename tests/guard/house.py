@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import socket
 import subprocess
 
 from around import PARKADE
-from processes import Failure, Program, free_port, until
+from door import told
+from processes import Program, free_port, until
 
 
 class House:
@@ -44,24 +44,7 @@ listen = "off"
 
     def get(self, path):
         """What the door tells."""
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(10)
-            door.connect(self.door)
-            door.sendall(f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n".encode())
-            answer = b""
-            while more := door.recv(65536):
-                answer += more
-        head, _, body = answer.partition(b"\r\n\r\n")
-        if b" 200 " not in head.split(b"\r\n")[0]:
-            raise Failure(f"{path}: {head.decode()}")
-        if b"chunked" in head.lower():
-            whole, rest = b"", body
-            while rest:
-                size, _, rest = rest.partition(b"\r\n")
-                whole += rest[: int(size, 16)]
-                rest = rest[int(size, 16) + 2 :]
-            body = whole
-        return body.decode()
+        return told(self.door, path)
 
     def counts(self):
         """How much there is of everything."""
