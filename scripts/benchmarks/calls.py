@@ -5,7 +5,6 @@ second, BYE. The programs are measured alternately, several rounds, with the loa
 another. Prints a table in Markdown.
 """
 
-import argparse
 import functools
 import os
 import shutil
@@ -19,15 +18,11 @@ sys.dont_write_bytecode = True
 from limits import files_allowed
 from load import Answerer, Caller
 from measured import find_program, start_kamailio, start_parkade
+from words import command_line, say, spread
 
 TALK = 200  # milliseconds
 REST = 35  # seconds until the transactions of the last calls are forgotten (RFC 3261: 32 s) and memory is at rest
 LONG = (50_000, 100_000, 150_000)  # after so many calls memory is read
-
-
-def say(text):
-    """Progress, apart from the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
 
 
 class Results:
@@ -124,13 +119,10 @@ def table(chosen, programs, results):
         first = value(results[programs[0]])
         row(name, lambda r: f"{value(r) / first:.2f}" if first else "")
 
-    def spread(values):
-        return f"{statistics.median(values):.3f} ms ({min(values):.3f} to {max(values):.3f})"
-
     total = chosen.rounds * chosen.calls
     print(f"\n| at {chosen.rate} calls/s | " + " | ".join(p.title for p in programs) + " |")
     print("|---|" + "---|" * len(programs))
-    row(f"CPU per call, median of {chosen.rounds} rounds of {chosen.calls:,} (spread)", lambda r: spread(r.cpu))
+    row(f"CPU per call, median of {chosen.rounds} rounds of {chosen.calls:,} (spread)", lambda r: spread(r.cpu, "{:.3f} ms"))
     ratio(f"… ÷ {programs[0].title}", lambda r: statistics.median(r.cpu))
     row("CPU per call over all rounds, rest included", lambda r: f"{1000 * r.used / max(1, r.good):.3f} ms")
     ratio(f"… ÷ {programs[0].title}", lambda r: r.used / max(1, r.good))
@@ -165,16 +157,13 @@ def table(chosen, programs, results):
 
 def main():
     """Reads the command line, measures, prints."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(here, "..", "..", "target"))
-    parser = argparse.ArgumentParser(prog="scripts/bench calls", description=__doc__)
+    parser = command_line("bench calls", __doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that warms up")
     parser.add_argument("--calls", type=int, default=5000, help="calls in a round")
     parser.add_argument("--rate", type=int, default=500, help="calls a second")
     parser.add_argument("--hold", type=int, nargs="*", default=[2000, 4000, 6000], help="calls held at once, for memory")
     parser.add_argument("--long", action="store_true", help="also memory after 50,000 to 150,000 calls")
     parser.add_argument("--only", choices=["kamailio", "parkade"], help="measure only this one")
-    parser.add_argument("--parkade", default=os.path.join(target, "release", "parkade"), help="the program to measure")
     chosen = parser.parse_args()
 
     if not find_program("sipp"):

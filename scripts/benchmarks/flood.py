@@ -5,7 +5,6 @@ calls, subscriptions, scans, noise. The program has a core of its own; load, PBX
 in Markdown: medians of the rounds, and their spread.
 """
 
-import argparse
 import os
 import shutil
 import statistics
@@ -17,19 +16,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path += [os.path.join(ROOT, "tests", "guard"), os.path.join(ROOT, "tests", "e2e")]
 
 from flooded import flooded, in_words, percentile  # noqa: E402
+from words import command_line, say, spread  # noqa: E402
 
 ADDRESSES = 500
 
 
-def spread(values, form):
-    """The median, and between what it lies."""
-    low, high = form.format(min(values)), form.format(max(values))
-    return f"{form.format(statistics.median(values))} ({low}–{high})"
-
-
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--parkade", default=os.path.join(ROOT, "target", "release", "parkade"))
+    arguments = command_line("bench flood", __doc__)
     arguments.add_argument("--quick", action="store_true", help="one round, and short")
     chosen = arguments.parse_args()
     rounds, seconds, calls = (1, 4, 20) if chosen.quick else (5, 10, 100)
@@ -41,7 +34,7 @@ def main():
             place = os.path.join(folder, f"{rate}-{number}")
             os.mkdir(place)
             found[rate].append(flooded(chosen.parkade, place, calls, ADDRESSES, rate, seconds))
-            print(f"round {number + 1}, {rate}/s: {in_words(found[rate][-1])}", file=sys.stderr, flush=True)
+            say(f"round {number + 1}, {rate}/s: {in_words(found[rate][-1])}")
     shutil.rmtree(folder, ignore_errors=True)
     print("| strangers' datagrams a second | p50 | p99 | p99 without | a core | turned away | calls lost |")
     print("|--:|--:|--:|--:|--:|--:|--:|")
@@ -49,11 +42,11 @@ def main():
         sent = statistics.median(one.sent / seconds for one in all_of_it)
         print(
             f"| {sent:,.0f}"
-            f" | {spread([statistics.median(one.flooded) for one in all_of_it], '{:.2f}')} ms"
-            f" | {spread([percentile(one.flooded, 0.99) for one in all_of_it], '{:.2f}')} ms"
-            f" | {spread([percentile(one.quiet, 0.99) for one in all_of_it], '{:.2f}')} ms"
-            f" | {spread([100 * one.cpu for one in all_of_it], '{:.0f}')} %"
-            f" | {spread([100 * sum(one.turned_away.values()) / one.sent for one in all_of_it], '{:.0f}')} %"
+            f" | {spread([statistics.median(one.flooded) for one in all_of_it], '{:.2f} ms')}"
+            f" | {spread([percentile(one.flooded, 0.99) for one in all_of_it], '{:.2f} ms')}"
+            f" | {spread([percentile(one.quiet, 0.99) for one in all_of_it], '{:.2f} ms')}"
+            f" | {spread([one.cpu for one in all_of_it], '{:.0%}')}"
+            f" | {spread([sum(one.turned_away.values()) / one.sent for one in all_of_it], '{:.0%}')}"
             f" | {sum(calls - one.kept for one in all_of_it)} |"
         )
     return 1 if any(one.kept < calls for all_of_it in found.values() for one in all_of_it) else 0

@@ -2,6 +2,7 @@
 
 import collections
 import glob
+import json
 import os
 import shutil
 import signal
@@ -212,6 +213,29 @@ class Measured:
                 self.kill()
 
 
+class Parkade(Measured):
+    """A Parkade, which also tells about itself; `base` is the path of its files, without their endings."""
+
+    def __init__(self, title, command, base, *more):
+        super().__init__(title, command, base + ".log", *more)
+        self.socket, self.state = base + ".sock", base + ".state"
+
+    def tells(self, path):
+        """What it answers at its admin socket."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(20)
+            door.connect(self.socket)
+            door.sendall(f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n".encode())
+            head, _, body = b"".join(iter(lambda: door.recv(1 << 18), b"")).decode().partition("\r\n\r\n")
+        if " 200 " not in head.partition("\r\n")[0]:
+            raise SystemExit(f"{path} is refused: {head[:300]!r}")
+        return body
+
+    def counts(self):
+        """How much it has of everything."""
+        return json.loads(self.tells("/api/counts"))
+
+
 def kamailio(folder, config, given, shared=512, private=16):
     """Kamailio with that configuration and what it is given besides; its memory in MiB."""
     program = find_program("kamailio")
@@ -258,16 +282,4 @@ def start_parkade(folder, answerer, program, anchor, title, where=LOOPBACK, medi
     # Anchored, a call has a pair of media ports, RTP and RTCP, on each side.
     files = 4 if anchor == "always" else 0
     command = [program, "run", "--config", config]
-    return Measured(title, command, os.path.join(folder, name + ".log"), port, files, where.phones, alone)
-
-
-def tells(socket_path, path):
-    """What a Parkade answers at its admin socket."""
-    with socket.socket(socket.AF_UNIX) as door:
-        door.settimeout(20)
-        door.connect(socket_path)
-        door.sendall(f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n\r\n".encode())
-        head, _, body = b"".join(iter(lambda: door.recv(1 << 18), b"")).decode().partition("\r\n\r\n")
-    if " 200 " not in head.partition("\r\n")[0]:
-        raise SystemExit(f"{path} is refused: {head[:300]!r}")
-    return body
+    return Parkade(title, command, os.path.join(folder, name), port, files, where.phones, alone)

@@ -19,8 +19,9 @@ from dialling import SRTP, port_of
 from measured import LOAD, UNDER_TEST, pinned
 from networks import INSIDE, PARKADE_FOR_PBX, PBX
 from relays import Parkade
-from sound import head, line, options, run, say, undisturbed
-from streams import AFTER, IDLE, PACKETS, Carried, spread
+from sound import head, line, options, run, undisturbed
+from streams import AFTER, IDLE, PACKETS, Carried
+from words import say, spread
 
 SETTLED = 2.0  # seconds until all music plays and the parkers are gone
 WITHIN = 25  # milliseconds that a switch may take, as it is heard

@@ -7,7 +7,6 @@ same by PUBLISH. The programs are measured alternately, several rounds, with the
 another. Prints a table in Markdown.
 """
 
-import argparse
 import os
 import shutil
 import statistics
@@ -20,15 +19,11 @@ sys.dont_write_bytecode = True
 from limits import files_allowed
 from measured import find_program, free_port, has_presence, start_parkade, start_presence
 from ordered import Ordered
+from words import BUILT, command_line, say, spread
 
 FORGOTTEN = 6  # seconds until the transactions of answered requests are forgotten (RFC 3261 §17.1.2.2, timer K: 5 s)
 REST = 35  # the same of answers (timer J: 32 s); then memory is at rest
 STATES = ("parked", "gone")
-
-
-def say(text):
-    """Progress, apart from the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
 
 
 class Load(Ordered):
@@ -117,9 +112,6 @@ def table(chosen, sides):
         first = value(sides[0])
         row(f"… ÷ {sides[0].measured.title}", lambda side: f"{value(side) / first:.2f}" if first else "")
 
-    def spread(values, form):
-        return f"{form.format(statistics.median(values))} ({form.format(min(values))} to {form.format(max(values))})"
-
     print(f"\n| {chosen.watchers:,} subscribers of one lot | " + " | ".join(s.measured.title for s in sides) + " |")
     print("|---|" + "---|" * len(sides))
     for state, what in (("parked", "a call is parked"), ("gone", "it is gone")):
@@ -168,15 +160,12 @@ def open_sides(chosen, folder, opened):
 
 def main():
     """Reads the command line, measures, prints."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    built = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(here, "..", "..", "target")), "release")
-    parser = argparse.ArgumentParser(prog="scripts/bench notices", description=__doc__)
+    parser = command_line("bench notices", __doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count")
     parser.add_argument("--watchers", type=int, default=10_000, help="phones, each with one subscription")
     parser.add_argument("--quick", action="store_true", help="500 phones, one round, no memory: does it work at all?")
     parser.add_argument("--only", choices=["kamailio", "parkade"], help="measure only this one")
-    parser.add_argument("--parkade", default=os.path.join(built, "parkade"), help="the program to measure")
-    parser.add_argument("--load", default=os.path.join(built, "examples", "watchers"), help="the program that watches")
+    parser.add_argument("--load", default=os.path.join(BUILT, "examples", "watchers"), help="the program that watches")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.watchers, chosen.rounds = min(chosen.watchers, 500), 1

@@ -5,15 +5,11 @@ then how long lists and metrics take with many parked calls; at last the engine'
 everything off (turns.py). The load has a core of its own. Prints tables in Markdown.
 """
 
-import argparse
-import http.client
-import json
 import os
 import selectors
 import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,10 +18,13 @@ sys.dont_write_bytecode = True
 
 from limits import files_allowed
 from load import Answerer, Caller
-from measured import LOAD, free_port, start_parkade
+from measured import LOAD, start_parkade
+from operating import Operator
 from turns import compare
+from words import command_line, say, spread
 
 PACE = 20  # events a second
+FIRST_SLOT = 10_000
 
 
 class Device:
@@ -70,14 +69,14 @@ class Device:
 class Listeners:
     """Connections to /events."""
 
-    def __init__(self, address, token, count):
+    def __init__(self, operator, count):
         self.selector = selectors.DefaultSelector()
         self.heard = {}
         self.late = []
         for _ in range(count):
-            tcp = socket.create_connection(address)
+            tcp = socket.create_connection(operator.address)
             tcp.sendall(
-                f"GET /events?kinds=failed HTTP/1.1\r\nHost: parkade\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+                f"GET /events?kinds=failed HTTP/1.1\r\nHost: parkade\r\nAuthorization: Bearer {operator.token}\r\n\r\n".encode()
             )
             while b": parkade" not in (said := tcp.recv(65536)):
                 if not said.startswith(b"HTTP/1.1 200"):
@@ -110,12 +109,13 @@ def measured_while(measured, device, seconds, listeners):
     return (measured.ran() - before) / (time.monotonic() - begun)
 
 
-def read(address, token, path):
+def read(operator, path):
     """How long it takes to read that, in milliseconds."""
     begun = time.monotonic()
-    with socket.create_connection(address) as tcp:
+    with socket.create_connection(operator.address) as tcp:
         tcp.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: parkade\r\nConnection: close\r\n"
+            f"Authorization: Bearer {operator.token}\r\n\r\n".encode()
         )
         answer = b"".join(iter(lambda: tcp.recv(1 << 18), b""))
     if not answer.startswith(b"HTTP/1.1 200"):
@@ -127,43 +127,18 @@ def read(address, token, path):
 BATCH = 1_000
 
 
-class Door:
-    """The HTTP door, asked on one connection."""
-
-    def __init__(self, address, token):
-        self.link = http.client.HTTPConnection(*address, timeout=20)
-        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def ask(self, method, path, body=None):
-        """What it answers."""
-        self.link.request(method, path, body and json.dumps(body), self.headers)
-        answer = self.link.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {text[:300]!r}")
-        return json.loads(text) if text else None
-
-
-def park_all(address, token, count, folder, measured, callers):
+def park_all(operator, count, folder, measured, callers):
     """Sets so many calls up, and parks each of them by the API; `callers` is the load that made them, to be stopped."""
-    door, parked = Door(address, token), 0
+    parked = 0
     while parked < count:
         batch = min(BATCH, count - parked)
         callers.append(Caller(folder, measured, batch, 200, 3_600_000))
-        end = time.monotonic() + batch / 200 + 30
-        while True:
-            calls = [call for call in door.ask("GET", "/api/calls")["calls"] if call["state"] == "talking"]
-            if len(calls) >= batch:
-                break
-            if time.monotonic() > end:
-                raise SystemExit(f"{len(calls)} of {batch} calls are up, {parked} are parked")
-            time.sleep(0.5)
-        for call in calls:
-            door.ask("POST", f"/api/calls/{call['id']}/park", {"slot": str(10_000 + parked)})
-            parked += 1
+        calls = operator.until_talking(batch, batch / 200 + 30)
+        operator.park(calls, FIRST_SLOT + parked)
+        parked += len(calls)
         # The parkers' ports rest before others may have them.
         time.sleep(3)
-    found = len(door.ask("GET", "/api/parked")["parked"])
+    found = len(operator.parked())
     if found != count:
         raise SystemExit(f"{found} of {count} calls are parked")
 
@@ -175,15 +150,8 @@ def spread_out(measured):
             os.sched_setaffinity(int(thread), range(os.cpu_count()))
 
 
-def spread(values, unit):
-    """The median, and what was least and most."""
-    return f"{statistics.median(values):.2f}{unit} ({min(values):.2f} to {max(values):.2f})"
-
-
 def main():
-    arguments = argparse.ArgumentParser(prog="scripts/bench operators", description=__doc__,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--parkade", default="target/release/parkade", help="the program to measure")
+    arguments = command_line("bench operators", __doc__)
     arguments.add_argument("--listeners", type=int, default=200, help="how many listen (%(default)s)")
     arguments.add_argument("--parked", type=int, default=5_000, help="how many calls are parked for the lists (%(default)s)")
     arguments.add_argument("--quick", action="store_true", help="one short round instead of three")
@@ -192,44 +160,43 @@ def main():
     os.sched_setaffinity(0, {LOAD})
 
     folder = tempfile.mkdtemp(prefix="parkade-bench-")
-    made = subprocess.run([chosen.parkade, "token", "bench", "--operate"], check=True, capture_output=True, text=True)
-    token, configuration = made.stdout.split("\n", 1)
-    address = ("127.0.0.1", free_port())
-    admin = f'listen = "{address[0]}:{address[1]}"\n{configuration}'
+    operator = Operator(chosen.parkade)
     files_allowed(chosen.parked * 2 + BATCH * 4 + 2_000)
     answerer = Answerer(folder)
-    slots = f"10000-{10_000 + chosen.parked}"
-    measured = start_parkade(folder, answerer.port, chosen.parkade, "always", "Parkade", slots=slots, admin=admin)
+    measured = start_parkade(
+        folder, answerer.port, chosen.parkade, "always", "Parkade", slots=f"{FIRST_SLOT}-{FIRST_SLOT + chosen.parked}",
+        admin=operator.settings(),
+    )
     callers, turns = [], []
     try:
         device = Device(measured.port)
         device.ask()
         quiet, busy, late, missed = [], [], [], 0
         for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            say(f"round {number + 1} of {rounds}")
             quiet.append(measured_while(measured, device, seconds, None) * 100)
-            listeners = Listeners(address, token, chosen.listeners)
+            listeners = Listeners(operator, chosen.listeners)
             busy.append(measured_while(measured, device, seconds, listeners) * 100)
             listeners.listen(time.monotonic() + 0.5, time.monotonic())
             late += listeners.late
             missed += sum(seconds * PACE - heard for heard in listeners.heard.values())
             for tcp in listeners.heard:
                 tcp.close()
-        print(f"{chosen.parked} calls are parked", file=sys.stderr, flush=True)
-        park_all(address, token, chosen.parked, folder, measured, callers)
+        say(f"{chosen.parked} calls are parked")
+        park_all(operator, chosen.parked, folder, measured, callers)
         spread_out(measured)
         # Further apart than a list is shown again.
         lists, metrics = [], []
         for _ in range(20):
             time.sleep(0.3)
-            lists.append(read(address, token, "/api/parked"))
+            lists.append(read(operator, "/api/parked"))
             time.sleep(0.3)
-            metrics.append(read(address, token, "/metrics"))
+            metrics.append(read(operator, "/metrics"))
         measured.stop()
         for caller in callers:
             caller.stop()
-        print("everything off, and on", file=sys.stderr, flush=True)
-        turns = compare(folder, answerer, chosen.parkade, token, configuration, *((2, 5) if chosen.quick else (7, 15)))
+        say("everything off, and on")
+        turns = compare(folder, answerer, chosen.parkade, *((2, 5) if chosen.quick else (7, 15)))
     finally:
         measured.stop()
         answerer.stop()
@@ -238,14 +205,14 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     late.sort()
     print(f"| {PACE} events/s | Parkade |\n|---|---|")
-    print(f"| nobody listens: share of a core, median of {rounds} (spread) | {spread(quiet, ' %')} |")
-    print(f"| {chosen.listeners} listen: share of a core | {spread(busy, ' %')} |")
+    print(f"| nobody listens: share of a core, median of {rounds} (spread) | {spread(quiet, '{:.2f} %')} |")
+    print(f"| {chosen.listeners} listen: share of a core | {spread(busy, '{:.2f} %')} |")
     print(f"| … of which the listeners | {statistics.median(busy) - statistics.median(quiet):.2f} % |")
     print(f"| … events that one of them has missed | {missed} of {rounds * seconds * PACE * chosen.listeners:,} |")
     print(f"| … from the request until it is told, half within, 99 % within | "
           f"{late[len(late) // 2] * 1e3:.1f} ms, {late[len(late) * 99 // 100] * 1e3:.1f} ms |")
-    print(f"| the list of {chosen.parked:,} parked calls, all of whom hear music | {spread(lists, ' ms')} |")
-    print(f"| all metrics, with those calls | {spread(metrics, ' ms')} |")
+    print(f"| the list of {chosen.parked:,} parked calls, all of whom hear music | {spread(lists, '{:.2f} ms')} |")
+    print(f"| all metrics, with those calls | {spread(metrics, '{:.2f} ms')} |")
     print("\n" + "\n".join(turns))
 
 

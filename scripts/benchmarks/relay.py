@@ -14,8 +14,9 @@ sys.dont_write_bytecode = True
 from measured import LOAD, UNDER_TEST
 from networks import INSIDE, PHONES, steer
 from relays import Nat, Parkade, Rtpengine
-from sound import head, line, options, run, say, undisturbed
-from streams import AFTER, IDLE, PACKETS, Carried, busy, spread
+from sound import head, line, options, run, undisturbed
+from streams import AFTER, IDLE, PACKETS, Carried, busy
+from words import say, spread
 
 IN_THE_KERNEL = 3.0  # microseconds a packet: a program that runs for longer has a look at them
 SETTLED = 12  # seconds until every path has found its way, that of RTCP too, which comes every five

@@ -7,9 +7,7 @@ Parkade may have every core, for music for so many is more than one core's work;
 table in Markdown. Ends with 1 where a call is lost.
 """
 
-import argparse
 import asyncio
-import json
 import os
 import selectors
 import shutil
@@ -23,19 +21,15 @@ sys.dont_write_bytecode = True
 
 from ends import PBX, PHONES, Pbx, Phone
 from limits import files_allowed
-from measured import LOAD, Where, start_parkade, tells
+from measured import LOAD, Where, start_parkade
 from sip import Failed
+from words import command_line, say, spread
 
 FIRST_SLOT = 10_000
 RATE = 100  # calls a second, while calls are made and parked
 TALKING = 1_000  # sockets of those that are not parked yet: such a call has four, a parked one two
 REST = 4  # seconds between rounds
 PATIENCE = 20  # seconds until everybody must hear music again
-
-
-def say(text):
-    """Progress, apart from the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
 
 
 async def park_all(pbx, phone, count):
@@ -98,7 +92,7 @@ class Rounds:
         if first:
             self.music.append(statistics.median(first))
             self.worst.append(max(first))
-        there = json.loads(tells(measured.log.removesuffix(".log") + ".sock", "/api/counts"))["parked"]
+        there = measured.counts()["parked"]
         self.lost += parked - there
         say(f"{self.answers[-1] * 1e3:.0f} ms until it answers, music after {self.music[-1] * 1e3:.0f} ms, the last of "
             f"{len(ears.calls)} after {self.worst[-1] * 1e3:.0f} ms; {there} of {parked} are parked")
@@ -108,12 +102,6 @@ def end_in_order(measured):
     """Ends it as a service manager does."""
     measured.process.terminate()
     measured.process.wait(60)
-
-
-def spread(values):
-    """The median, and what was least and most."""
-    values = [value * 1e3 for value in values]
-    return f"{statistics.median(values):.0f} ms ({min(values):.0f} to {max(values):.0f})"
 
 
 async def measure(chosen, folder):
@@ -149,9 +137,7 @@ async def measure(chosen, folder):
 
 
 def main():
-    arguments = argparse.ArgumentParser(prog="scripts/bench restart", description=__doc__,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--parkade", default="target/release/parkade", help="the program to measure")
+    arguments = command_line("bench restart", __doc__)
     arguments.add_argument("--parked", type=int, default=5_000, help="how many calls are parked (%(default)s)")
     arguments.add_argument("--rounds", type=int, default=7, help="how often it is ended in each way (%(default)s)")
     arguments.add_argument("--ears", type=int, default=100, help="how many parkees are listened to (%(default)s)")
@@ -170,12 +156,15 @@ def main():
     def row(name, cell):
         print(f"| {name} | " + " | ".join(cell(rounds) for rounds in found.values()) + " |")
 
+    def times(name, of):
+        row(name, lambda rounds: spread([seconds * 1e3 for seconds in of(rounds)], "{:.0f} ms"))
+
     print(f"| {chosen.parked:,} parked calls | " + " | ".join(found) + " |\n|---|" + "---|" * len(found))
-    row("until it has ended", lambda rounds: spread(rounds.ending))
-    row(f"from its start until it answers, median of {chosen.rounds} (spread)", lambda rounds: spread(rounds.answers))
-    row("… CPU that this takes", lambda rounds: spread(rounds.cpu))
-    row("… until a parkee hears music again, median", lambda rounds: spread(rounds.music))
-    row(f"… until the last of {chosen.ears} does", lambda rounds: spread(rounds.worst))
+    times("until it has ended", lambda rounds: rounds.ending)
+    times(f"from its start until it answers, median of {chosen.rounds} (spread)", lambda rounds: rounds.answers)
+    times("… CPU that this takes", lambda rounds: rounds.cpu)
+    times("… until a parkee hears music again, median", lambda rounds: rounds.music)
+    times(f"… until the last of {chosen.ears} does", lambda rounds: rounds.worst)
     row("parked calls lost", lambda rounds: f"{rounds.lost} of {chosen.parked * chosen.rounds:,}")
     row("parkees who hear nothing", lambda rounds: f"{rounds.deaf} of {chosen.ears * chosen.rounds:,}")
     return 1 if any(rounds.lost or rounds.deaf for rounds in found.values()) else 0

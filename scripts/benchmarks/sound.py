@@ -1,10 +1,8 @@
 """What `scripts/bench relay` and `scripts/bench music` have in common: the command line, the way in and out."""
 
-import argparse
 import fcntl
 import os
 import shutil
-import sys
 import tempfile
 import time
 
@@ -12,11 +10,7 @@ from limits import files_allowed
 from measured import find_program
 from networks import enter
 from streams import Streams
-
-
-def say(text):
-    """Progress, apart from the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
+from words import BUILT, command_line, say
 
 
 def head(titles, what=""):
@@ -34,16 +28,13 @@ def line(name, cells):
 
 def options(name, text, seconds):
     """The command line, as far as they share it."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    built = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(here, "..", "..", "target")), "release")
-    parser = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=text)
+    parser = command_line(f"bench {name}", text)
     parser.add_argument("--rounds", type=int, default=5, help="rounds")
     parser.add_argument("--seconds", type=float, default=seconds, help="how long each measurement takes")
     parser.add_argument("--wait", type=float, default=0.0, help="seconds that a measurement may wait for a core without other work")
     parser.add_argument("--step", type=int, default=100, help="microseconds: how often the load sends what is due and reads")
     parser.add_argument("--quick", action="store_true", help="few calls, one short round: does it work at all?")
-    parser.add_argument("--parkade", default=os.path.join(built, "parkade"), help="the program to measure")
-    parser.add_argument("--load", default=os.path.join(built, "examples", "streams"), help="the program that sends and hears")
+    parser.add_argument("--load", default=os.path.join(BUILT, "examples", "streams"), help="the program that sends and hears")
     return parser
 
 

@@ -1,7 +1,6 @@
 """Sound: the load that sends and hears it, and what is found of one core meanwhile."""
 
 import os
-import statistics
 import time
 
 from dialling import port_of
@@ -72,12 +71,3 @@ class Carried:
         if self.found["refused"]:
             found.append(f"{self.found['refused']} packets of the load did not go out")
         return ", ".join(found)
-
-
-def spread(values, form):
-    """The median, and from where to where they go where there are several."""
-    if not values:
-        return ""
-    if len(values) == 1:
-        return form.format(values[0])
-    return f"{form.format(statistics.median(values))} ({form.format(min(values))} to {form.format(max(values))})"

@@ -12,11 +12,12 @@ import os
 import re
 import selectors
 import socket
-import statistics
 import time
 
 from load import Caller
-from measured import LOAD, free_port, start_parkade, tells
+from measured import LOAD, start_parkade
+from operating import Operator
+from words import spread
 
 LISTENERS = 20
 RATE = 100  # calls a second
@@ -42,10 +43,10 @@ class Onlookers:
             'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\n'
         )
 
-    def look(self, address, token):
+    def look(self, operator):
         """Looks on from now on."""
         self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=self._look, args=(other, address, token), daemon=True)
+        self.process = multiprocessing.Process(target=self._look, args=(other, operator.address, operator.token), daemon=True)
         self.process.start()
         if self.pipe.recv() != "ready":
             raise SystemExit("nobody looks on")
@@ -111,8 +112,8 @@ class Onlookers:
 class Turns:
     """The engine's turns so far, as the program tells by its Unix socket: how many, their sum, and how many within what."""
 
-    def __init__(self, path):
-        text = tells(path, "/metrics")
+    def __init__(self, measured):
+        text = measured.tells("/metrics")
         name = "parkade_engine_turn_seconds"
         self.sum = float(re.search(rf"^{name}_sum (\S+)", text, re.MULTILINE).group(1))
         within = re.findall(rf'^{name}_bucket\{{le="([^"]+)"\}} (\d+)', text, re.MULTILINE)
@@ -136,33 +137,32 @@ class Side:
 
     def __init__(self, folder, answerer, program, title, admin):
         self.measured = start_parkade(folder, answerer.port, program, "always", title, admin=admin)
-        self.socket = os.path.join(folder, f"parkade-{self.measured.port}.sock")
         self.means, self.late, self.cpu, self.failed = [], [], [], 0
 
     def round(self, folder, seconds, counts):
         """Calls for so long."""
-        before, cpu = Turns(self.socket), self.measured.ran()
+        before, cpu = Turns(self.measured), self.measured.ran()
         good, failed, _ = Caller(folder, self.measured, RATE * seconds, RATE, TALK).wait()
         if not counts:
             return
-        mean, late = Turns(self.socket).since(before)
+        mean, late = Turns(self.measured).since(before)
         self.failed += failed
         self.means.append(mean)
         self.late.append(late)
         self.cpu.append((self.measured.ran() - cpu) / max(1, good) * 1e3)
 
 
-def compare(folder, answerer, program, token, configuration, rounds, seconds):
+def compare(folder, answerer, program, rounds, seconds):
     """Measures both, and gives the lines of a table."""
     onlookers, sides = Onlookers(), []
-    address = ("127.0.0.1", free_port())
-    admin = f'listen = "{address[0]}:{address[1]}"\n{configuration}\n{onlookers.settings(folder)}'
+    operator = Operator(program)
+    admin = f"{operator.settings()}\n{onlookers.settings(folder)}"
     try:
         off = Side(folder, answerer, program, "Parkade, off", 'listen = "off"\n[trace]\nmemory = 0\n')
         sides.append(off)
         on = Side(folder, answerer, program, "Parkade, on", admin)
         sides.append(on)
-        onlookers.look(address, token)
+        onlookers.look(operator)
         # One that warms up, then in turns: neither is always the first.
         for number in range(rounds + 1):
             for side in (off, on) if number % 2 else (on, off):
@@ -175,10 +175,9 @@ def compare(folder, answerer, program, token, configuration, rounds, seconds):
         raise SystemExit(f"not everything was on: {told}")
 
     def row(what, values):
-        cells = [f"{statistics.median(v):.1f} µs ({min(v):.1f} to {max(v):.1f})" for v in values]
-        return f"| {what} | {cells[0]} | {cells[1]} |"
+        return f"| {what} | " + " | ".join(spread(of_one, "{:.1f} µs") for of_one in values) + " |"
 
-    cpu = [f"{statistics.median(side.cpu):.2f} ms ({min(side.cpu):.2f} to {max(side.cpu):.2f})" for side in sides]
+    cpu = [spread(side.cpu, "{:.2f} ms") for side in sides]
     return [
         f"| {RATE} calls/s, all of Parkade on one core | everything off | everything on |",
         "|---|---|---|",

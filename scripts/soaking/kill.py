@@ -4,15 +4,10 @@ must talk; at the end every parked call is retrieved. Reported are the calls tha
 answered again, and how long whoever talks heard nothing.
 """
 
-import argparse
-import http.client
-import json
 import os
 import random
 import shutil
 import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,9 +18,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from limits import files_allowed  # noqa: E402
 from load import Answerer, Caller  # noqa: E402
-from measured import LOAD, free_port, start_parkade  # noqa: E402
+from measured import LOAD, start_parkade  # noqa: E402
+from operating import Operator  # noqa: E402
+from words import command_line, say, spread  # noqa: E402
 
 FRAME = 0.02
+FIRST_SLOT = 10_000
 
 
 class Phone:
@@ -147,56 +145,27 @@ class House:
     """Parkade with a journal, and its API."""
 
     def __init__(self, folder, program, answerer, calls):
-        made = subprocess.run([program, "token", "soak", "--operate"], check=True, capture_output=True, text=True)
-        self.token, configuration = made.stdout.split("\n", 1)
-        self.address = ("127.0.0.1", free_port())
-        admin = f'listen = "{self.address[0]}:{self.address[1]}"\n{configuration}'
+        self.operator = Operator(program)
         self.measured = start_parkade(
-            folder, answerer.port, program, "always", "Parkade", slots=f"10000-{10_000 + calls}", admin=admin,
-            journal=True,
+            folder, answerer.port, program, "always", "Parkade", slots=f"{FIRST_SLOT}-{FIRST_SLOT + calls}",
+            admin=self.operator.settings(), journal=True,
         )
 
-    def ask(self, method, path, body=None):
-        door = http.client.HTTPConnection(*self.address, timeout=20)
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        door.request(method, path, body and json.dumps(body), headers)
-        answer = door.getresponse()
-        text = answer.read()
-        door.close()
-        if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {text[:300]!r}")
-        return json.loads(text) if text else None
-
     def parked(self):
-        return {call["park"] for call in self.ask("GET", "/api/parked")["parked"]}
+        return {call["park"] for call in self.operator.parked()}
 
     def talking(self):
-        return {call["call_id"] for call in self.ask("GET", "/api/calls")["calls"] if call["state"] == "talking"}
+        return {call["call_id"] for call in self.operator.talking()}
 
     def kill_and_start(self):
         """Kills it, and starts it again at once; returns how long it took until it answered."""
+        self.operator.hang_up()
         self.measured.kill()
         return self.measured.start_again()
 
 
-def up(house, wanted):
-    """Waits until so many calls talk."""
-    end = time.monotonic() + wanted / 100 + 30
-    while len(talking := house.talking()) < wanted:
-        if time.monotonic() > end:
-            raise SystemExit(f"{len(talking)} of {wanted} calls are up")
-        time.sleep(0.5)
-
-
-def spread(values, unit, digits=0):
-    values = sorted(values)
-    return f"{statistics.median(values):.{digits}f} {unit} ({values[0]:.{digits}f} to {values[-1]:.{digits}f})"
-
-
 def main():
-    arguments = argparse.ArgumentParser(prog="scripts/soak kill", description=__doc__,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--parkade", default="target/release/parkade", help="the program")
+    arguments = command_line("soak kill", __doc__)
     arguments.add_argument("--kills", type=int, default=100, help="how often it is killed (%(default)s)")
     arguments.add_argument("--parked", type=int, default=200, help="how many calls are parked (%(default)s)")
     arguments.add_argument("--talking", type=int, default=200, help="how many others talk (%(default)s)")
@@ -211,10 +180,7 @@ def main():
     standing, passing, good = None, None, False
     try:
         standing = Caller(folder, house.measured, calls, 100, 3_600_000)
-        up(house, calls)
-        ids = [call["id"] for call in house.ask("GET", "/api/calls")["calls"] if call["state"] == "talking"]
-        for number, call in enumerate(ids[: chosen.parked]):
-            house.ask("POST", f"/api/calls/{call}/park", {"slot": str(10_000 + number)})
+        house.operator.park(house.operator.until_talking(calls, calls / 100 + 30)[: chosen.parked], FIRST_SLOT)
         parked, talking = house.parked(), house.talking()
         talk = Talk(house.measured.port)
         passing = Caller(folder, house.measured, 1_000_000, chosen.rate, 1_000)
@@ -229,21 +195,20 @@ def main():
             lost_talking = max(lost_talking, len(talking - still_talking))
             time.sleep(0.3)
             gaps.append(talk.gap() * 1e3)
-            print(f"kill {number + 1}: {starts[-1]:.0f} ms until it answers, {gaps[-1]:.0f} ms of silence, "
-                  f"{len(parked - still_parked)} parked and {len(talking - still_talking)} talking lost",
-                  file=sys.stderr, flush=True)
+            say(f"kill {number + 1}: {starts[-1]:.0f} ms until it answers, {gaps[-1]:.0f} ms of silence, "
+                f"{len(parked - still_parked)} parked and {len(talking - still_talking)} talking lost")
         passing.stop()
         taken, phone = 0, Phone(house.measured.port)
         for number in range(chosen.parked):
-            taken += phone.dial(str(10_000 + number)) == 200
+            taken += phone.dial(str(FIRST_SLOT + number)) == 200
             phone.hang_up()
         talk.over = True
         print(f"| {calls} calls, killed {chosen.kills} times | Parkade |\n|---|---|")
         print(f"| parked calls lost | {lost_parked} of {chosen.parked} |")
         print(f"| … retrieved at the end | {taken} of {chosen.parked} |")
         print(f"| talking calls lost | {lost_talking} of {chosen.talking} |")
-        print(f"| from its start until it answers, median (spread) | {spread(starts, 'ms')} |")
-        print(f"| whoever talks hears nothing for, median (spread) | {spread(gaps, 'ms')} |")
+        print(f"| from its start until it answers, median (spread) | {spread(starts, '{:.0f} ms')} |")
+        print(f"| whoever talks hears nothing for, median (spread) | {spread(gaps, '{:.0f} ms')} |")
         good = lost_parked == lost_talking == 0 and taken == chosen.parked
     finally:
         for load in (passing, standing, answerer):
@@ -253,7 +218,7 @@ def main():
         if good:
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            print(f"logs: {folder}", file=sys.stderr)
+            say(f"logs: {folder}")
     return 0 if good else 1
 
 

@@ -8,10 +8,8 @@ short run: until then there are more and more transactions and traces that are k
 ports have become more, or where anything is left of a call. The load is kept to one core, Parkade to another.
 """
 
-import argparse
 import asyncio
 import collections
-import json
 import os
 import re
 import shutil
@@ -27,9 +25,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ends import PBX  # noqa: E402
 from limits import files_allowed  # noqa: E402
 from load import Caller  # noqa: E402
-from measured import LOAD, Where, find_program, start_parkade, tells  # noqa: E402
+from measured import LOAD, Where, find_program, start_parkade  # noqa: E402
 from parking import FIRST_SLOT, RECALL_AFTER, SLOTS, Parkings  # noqa: E402
 from sip import Failed  # noqa: E402
+from words import command_line, say  # noqa: E402
 
 TALK = 3_000  # milliseconds of a plain call
 PHONES_PER_PARKING = 24  # two for each call that is parked, and those last up to twelve seconds
@@ -42,11 +41,6 @@ MIB = 1 << 20
 Sample = collections.namedtuple("Sample", "at memory files ports threads cpu parked legs journal")
 
 
-def say(text):
-    """Progress, apart from the table on standard output."""
-    print(text, file=sys.stderr, flush=True)
-
-
 class House:
     """Parkade with a journal, and what it tells."""
 
@@ -57,12 +51,10 @@ class House:
             slots=slots, journal=True, lot=f'[lot.recall]\nafter = "{RECALL_AFTER}s"',
         )
         self.begun = time.monotonic()
-        base = self.measured.log.removesuffix(".log")
-        self.socket, self.state = base + ".sock", base + ".state"
 
     def metric(self, name, label=""):
         """The sum of a metric, of the lines that have that label."""
-        found = re.findall(rf"^{name}((?:\{{.*\}})?) (\S+)$", tells(self.socket, "/metrics"), re.MULTILINE)
+        found = re.findall(rf"^{name}((?:\{{.*\}})?) (\S+)$", self.measured.tells("/metrics"), re.MULTILINE)
         return sum(float(value) for labels, value in found if label in labels)
 
     def sample(self):
@@ -70,11 +62,11 @@ class House:
         pid = self.measured.process.pid
         if self.measured.process.poll() is not None:
             raise Failed(f"Parkade has ended with {self.measured.process.returncode}")
-        counts = json.loads(tells(self.socket, "/api/counts"))
+        counts = self.measured.counts()
         return Sample(
             time.monotonic() - self.begun, self.measured.memory(), len(os.listdir(f"/proc/{pid}/fd")),
             2 * int(self.metric("parkade_port_pool")), len(os.listdir(f"/proc/{pid}/task")), self.measured.cpu(),
-            counts["parked"], counts["legs"], sum(entry.stat().st_size for entry in os.scandir(self.state)),
+            counts["parked"], counts["legs"], sum(entry.stat().st_size for entry in os.scandir(self.measured.state)),
         )
 
 
@@ -186,9 +178,7 @@ def report(chosen, house, parkings, measured):
 
 
 async def main():
-    arguments = argparse.ArgumentParser(prog="scripts/soak run", description=__doc__,
-                                        formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--parkade", default="target/release/parkade", help="the program")
+    arguments = command_line("soak run", __doc__)
     arguments.add_argument("--minutes", type=float, default=60, help="for how long (%(default)s)")
     arguments.add_argument("--rate", type=int, default=50, help="how many calls begin a second (%(default)s)")
     arguments.add_argument("--parked", type=int, default=5, help="how many of them are parked (%(default)s)")

@@ -12,20 +12,31 @@ from stage import HOST, StoryFailed, eventually
 from steps import ALICE, CALLER, JAMES, LOT, OUTSIDE, PARKED, check, hears, hears_music, talk
 
 
-def parked(stage, pbx_scenario="pbx_answers"):
-    """103 has parked a caller at 105, and has hung up."""
+def talking(stage, **as_parker):
+    """103 and a caller talk, and hear each other."""
     stage.open(LOT, journal=True)
     stage.register("103", "105")
     james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx(pbx_scenario, caller, polite=True)
-    parker = stage.phone("phone_parks", "103", james, **PARKED)
+    pbx = stage.pbx("pbx_answers", caller, polite=True)
+    parker = stage.phone("phone_parks", "103", james, **as_parker, **PARKED)
     talk(stage, parker, james, pbx, caller)
+    return parker, james, pbx, caller
+
+
+def parks(stage, parker, caller):
+    """103 parks the caller at 105, and hangs up."""
     told = stage.phone("phone_is_told_parked", "105")
     stage.cue(parker)
     parker.fact("parked")
     told.done()
     parker.done(5)
     hears_music(caller, "the parkee")
+
+
+def parked(stage):
+    """103 has parked a caller at 105, and has hung up."""
+    parker, _, pbx, caller = talking(stage)
+    parks(stage, parker, caller)
     return pbx, caller
 
 
@@ -70,23 +81,13 @@ def a_parked_call_outlives_a_restart_by_the_service_manager(stage):
 
 
 def who_talks_while_it_is_killed_talks_on_and_is_parked(stage):
-    stage.open(LOT, journal=True)
-    stage.register("103", "105")
-    james, caller = stage.end(JAMES), stage.end(CALLER)
-    pbx = stage.pbx("pbx_answers", caller, polite=True)
-    parker = stage.phone("phone_parks", "103", james, polite=True, **PARKED)
-    talk(stage, parker, james, pbx, caller)
+    parker, james, pbx, caller = talking(stage, polite=True)
     stage.stop(signal.SIGKILL)
     stage.start()
     stage.told("restored 0 parked calls, 2 legs")
     hears(james, caller.hertz, parker.name)
     hears(caller, james.hertz, pbx.name)
-    told = stage.phone("phone_is_told_parked", "105")
-    stage.cue(parker)
-    parker.fact("parked")
-    told.done()
-    parker.done(5)
-    hears_music(caller, "the parkee")
+    parks(stage, parker, caller)
     taken(stage, pbx, caller)
 
 
