@@ -14,8 +14,8 @@ use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 
 use crate::pki::{Authority, Party, handshakes};
 use crate::rig::{
-    PATIENCE, Running, accept, answer, connect, hear, is_wanted, line, request, settings, udp,
-    write,
+    PATIENCE, Running, accept, answer, connect, hear, is_wanted, line, read_head, request,
+    settings, udp, write,
 };
 
 const LOCAL: &str = "127.0.0.1";
@@ -73,7 +73,7 @@ fn options(at: SocketAddr, to: SocketAddr, branch: &str) -> String {
 /// Asks for a sign of life by a connection, and reads the answer.
 fn is_answered(stream: &mut (impl Read + Write), at: SocketAddr, to: SocketAddr, branch: &str) {
     stream.write_all(options(at, to, branch).as_bytes()).unwrap();
-    let heard = pki::read_head(stream);
+    let heard = read_head(stream);
     assert!(heard.starts_with("SIP/2.0 200"), "{heard}");
 }
 
@@ -86,12 +86,12 @@ fn a_phone_by_tls_registers_at_a_pbx_by_udp_and_is_reached_by_its_connection() {
     assert!(!line(&heard, "Contact:").contains("transport"), "{heard}");
     let contact = line(&heard, "Contact:").to_owned();
     pbx.send_to(answer(&heard, "200 OK").as_bytes(), from).unwrap();
-    assert!(pki::read_head(&mut phone).starts_with("SIP/2.0 200"));
+    assert!(read_head(&mut phone).starts_with("SIP/2.0 200"));
     // The PBX asks for the phone, which has opened the only connection that there is.
     let uri = contact.split(['<', '>']).nth(1).unwrap();
     let asks = request("OPTIONS", uri, "UDP", pbx.local_addr().unwrap(), "ask");
     pbx.send_to(asks.as_bytes(), from).unwrap();
-    let heard = pki::read_head(&mut phone);
+    let heard = read_head(&mut phone);
     assert!(heard.starts_with("OPTIONS "), "{heard}");
     assert!(line(&heard, "Via:").contains(&format!("SIP/2.0/TLS {to}")), "{heard}");
     assert!(!line(&heard, "Via:").contains("alias"), "{heard}");
@@ -111,7 +111,7 @@ fn a_phone_by_udp_reaches_a_pbx_by_tls_over_one_connection_that_is_shared() {
         let text = request("REGISTER", "sip:pbx.example", "UDP", at, branch);
         phone.send_to(text.as_bytes(), to).unwrap();
         let stream = stream.get_or_insert_with(|| server.accept(accept(&pbx)).unwrap());
-        let heard = pki::read_head(stream);
+        let heard = read_head(stream);
         let via = line(&heard, "Via:");
         assert!(via.contains(&format!("SIP/2.0/TLS {own}")) && via.contains(";alias"), "{via}");
         assert!(line(&heard, "Contact:").contains(&format!("{own};transport=tls")), "{heard}");
@@ -177,7 +177,7 @@ fn a_pbx_that_signs_its_own_certificate_is_believed_by_its_fingerprint_alone() {
     let text = request("REGISTER", "sip:pbx.example", "UDP", phone.local_addr().unwrap(), "one");
     phone.send_to(text.as_bytes(), to).unwrap();
     let mut stream = server.accept(accept(&pbx)).unwrap();
-    let heard = pki::read_head(&mut stream);
+    let heard = read_head(&mut stream);
     stream.write_all(answer(&heard, "200 OK").as_bytes()).unwrap();
     assert!(hear(&phone).0.starts_with("SIP/2.0 200"));
 }
@@ -268,14 +268,14 @@ fn requests_go_by_a_connection_of_the_pbx_only_if_it_asks_for_that_and_is_who_it
         let branch = format!("z9hG4bKfirst{alias}");
         let text = options(sent_by, own, "first").replace("z9hG4bKfirst", &branch);
         inbound.write_all(text.as_bytes()).unwrap();
-        assert!(pki::read_head(&mut inbound).starts_with("SIP/2.0 200"));
+        assert!(read_head(&mut inbound).starts_with("SIP/2.0 200"));
         let to = house.at(LOCAL, Side::Phones, Transport::Udp);
         let at = phone.local_addr().unwrap();
         phone
             .send_to(request("REGISTER", "sip:pbx.example", "UDP", at, "one").as_bytes(), to)
             .unwrap();
         if is_shared {
-            assert!(pki::read_head(&mut inbound).starts_with("REGISTER "));
+            assert!(read_head(&mut inbound).starts_with("REGISTER "));
             assert!(!is_wanted(&pbx));
         } else {
             let stream = accept(&pbx);
@@ -313,7 +313,7 @@ fn sips_is_served_by_tls_and_refused_where_a_hop_has_none() {
     let Connected { _authority, house: _house, pbx: _pbx, to: _, mut phone, at } = a_phone_by_tls();
     let text = request("REGISTER", "sips:pbx.example", "TLS", at, "one");
     phone.write_all(text.as_bytes()).unwrap();
-    let refused = pki::read_head(&mut phone);
+    let refused = read_head(&mut phone);
     assert!(refused.starts_with("SIP/2.0 480"), "{refused}");
     assert!(line(&refused, "Warning:").contains("SIPS Not Allowed"), "{refused}");
 }

@@ -5,4 +5,4 @@ mod authority;
 mod party;
 
 pub(crate) use authority::Authority;
-pub(crate) use party::{Party, handshakes, read_head};
+pub(crate) use party::{Party, handshakes};

@@ -1,6 +1,6 @@
 //! Whoever speaks TLS with the program.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -120,18 +120,6 @@ impl Party {
         }
         Ok(StreamOwned::new(connection, stream))
     }
-}
-
-/// Reads until a blank line: one message without a body.
-pub(crate) fn read_head(stream: &mut impl Read) -> String {
-    let mut text = Vec::new();
-    let mut byte = [0];
-    while !text.ends_with(b"\r\n\r\n") {
-        let count = stream.read(&mut byte).expect("something comes");
-        assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&text));
-        text.push(byte[0]);
-    }
-    String::from_utf8(text).unwrap()
 }
 
 /// Which versions openssl can agree on there; none, said aloud, where there is no openssl.

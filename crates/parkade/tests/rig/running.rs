@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -20,6 +21,8 @@ pub(crate) struct Running {
     bound: Vec<(Side, Transport, SocketAddr)>,
     orders: tokio::sync::mpsc::Sender<Order>,
     thread: Option<JoinHandle<()>>,
+    /// The admin door, which outlives the program.
+    socket: Option<PathBuf>,
 }
 
 /// Tests run side by side, each with its own ports for media.
@@ -53,6 +56,7 @@ pub(crate) fn settings(ip: &str, targets: &[String]) -> Settings {
 impl Running {
     /// Starts the program.
     pub(crate) fn with(settings: Settings) -> Running {
+        let socket = settings.admin.socket.clone();
         let (opened, bound) = mpsc::channel();
         let (orders, taken) = tokio::sync::mpsc::channel(4);
         let thread = std::thread::spawn(move || {
@@ -67,7 +71,7 @@ impl Running {
             });
         });
         let bound = bound.recv_timeout(PATIENCE).expect("opens in time");
-        Running { bound, orders, thread: Some(thread) }
+        Running { bound, orders, thread: Some(thread), socket }
     }
 
     /// The port on which this side is reached.
@@ -91,6 +95,15 @@ impl Running {
         let begun = Instant::now();
         self.thread.take().expect("running").join().expect("ends well");
         begun.elapsed()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            // It may never have been made.
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 
@@ -144,7 +157,7 @@ pub(crate) fn connect(to: SocketAddr) -> TcpStream {
 }
 
 /// Reads until a blank line: one message without a body.
-pub(crate) fn read_head(stream: &mut TcpStream) -> String {
+pub(crate) fn read_head(stream: &mut impl Read) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") {
