@@ -225,7 +225,9 @@ fn serve(
                 house.refuse_ask(server, request, Asked::Retrieve, &refusal);
             }
         }
-        Wish::Retrieve(parked) => by_invite(house, server, request, flow, binding, parked),
+        Wish::Retrieve(parked) => {
+            by_invite(house, server, request, flow, binding, parked);
+        }
     }
 }
 

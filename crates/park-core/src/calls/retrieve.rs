@@ -38,7 +38,7 @@ pub(crate) fn answering_leg(
     key
 }
 
-/// A phone's INVITE takes a parked call.
+/// A phone's INVITE takes a parked call; the leg by which it does.
 pub(crate) fn by_invite(
     house: &mut House,
     server: ServerKey,
@@ -46,13 +46,14 @@ pub(crate) fn by_invite(
     flow: Flow,
     binding: Option<BindingKey>,
     parked: ParkedKey,
-) {
+) -> Option<LegKey> {
     if let Some(call) = house.lots.get(parked)
         && (matches!(call.recall, Recall::HandingOver { .. })
             // It is not certain yet that it is parked at all.
             || !call.stands())
     {
-        return house.refuse_ask(server, request, Asked::Retrieve, &Refusal::BeingTaken);
+        house.refuse_ask(server, request, Asked::Retrieve, &Refusal::BeingTaken);
+        return None;
     }
     let key = answering_leg(house, server, request, flow, binding);
     if let Some(leg) = house.legs.get_mut(key) {
@@ -67,7 +68,9 @@ pub(crate) fn by_invite(
         let_go(house, key, parked);
         leaving::end_leg(house, key);
         house.refuse_ask(server, request, Asked::Retrieve, &refusal);
+        return None;
     }
+    Some(key)
 }
 
 /// Tells who has taken hold of a parked call.

@@ -6,7 +6,7 @@ use base::{Flow, Transport};
 use sip_core::ServerKey;
 use sip_msg::Message;
 
-use crate::calls::{self, Callee, With};
+use crate::calls::{self, Callee};
 use crate::caps;
 use crate::cluster::fact::ClusterFact;
 use crate::cluster::vouch;
@@ -73,11 +73,8 @@ pub(crate) fn take(house: &mut House, server: ServerKey, request: &Message, flow
     let wanted = wanted.and_then(|parked| calls::only_sdp(request).map(|()| parked));
     match wanted {
         Ok(parked) => {
-            calls::by_invite(house, server, request, flow, None, parked);
+            let taker = calls::by_invite(house, server, request, flow, None, parked);
             // Who has taken it is known by the word of its node.
-            let taker = house.legs.keys().into_iter().find(|key| {
-                house.legs.get(*key).is_some_and(|leg| leg.with == With::Retrieving(parked))
-            });
             if let Some(leg) = taker.and_then(|key| house.legs.get_mut(key)) {
                 leg.aor = Some(vouched.who);
             }

@@ -11,7 +11,7 @@ use sip_msg::escape_header_value;
 use crate::calls;
 use crate::cluster::fact::ClusterFact;
 use crate::cluster::mirror;
-use crate::cluster::state::{Cluster, Stake};
+use crate::cluster::state::Stake;
 use crate::cluster::words::{ClusterNews, ClusterNode, ClusterOrder, SharedCall};
 use crate::contacts::Aor;
 use crate::house::House;
@@ -31,13 +31,13 @@ const KEPT_OFF: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`Refusal::StoreAway`].
 pub(crate) fn usable(house: &House, policy: &Policy) -> Result<(), Refusal> {
-    let needs_store = policy.shared && Cluster::is_on(house.settings.cluster.as_ref());
+    let needs_store = policy.shared && house.settings.cluster.is_some();
     if needs_store && !house.cluster.has_joined() { Err(Refusal::StoreAway) } else { Ok(()) }
 }
 
 /// Asks for the place of a call, if it is shared; says whether it does.
 pub(crate) fn ask(house: &mut House, key: ParkedKey) -> bool {
-    if !Cluster::is_on(house.settings.cluster.as_ref()) {
+    if house.settings.cluster.is_none() {
         return false;
     }
     let Some(call) = house.lots.get(key).filter(|call| call.is_here() && call.policy.shared) else {

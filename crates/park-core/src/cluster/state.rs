@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::words::ClusterNode;
-use crate::settings::ClusterSettings;
 
 /// For how long an address is known as a node's, from its last request that was vouched for.
 const KNOWN: Duration = Duration::from_secs(3600);
@@ -55,11 +54,6 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Whether lots are shared at all, by these settings.
-    pub(crate) fn is_on(settings: Option<&ClusterSettings>) -> bool {
-        settings.is_some()
-    }
-
     /// Whether the store is reached.
     pub(crate) fn has_joined(&self) -> bool {
         self.joined
