@@ -5,6 +5,7 @@
 
 mod alarms;
 mod chance;
+mod changes;
 mod flow;
 mod names;
 mod private;
@@ -12,6 +13,7 @@ mod time;
 
 pub use alarms::Deadlines;
 pub use chance::Chance;
+pub use changes::Changes;
 pub use flow::{ConnId, Flow, Side, Transport};
 pub use names::{Domain, Extension, LotName, SlotName};
 pub use private::Private;

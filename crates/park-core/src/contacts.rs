@@ -2,12 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use base::{Domain, Extension, Flow, Moment};
+use base::{Changes, Domain, Extension, Flow, Moment};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use slotmap::SlotMap;
 
-use crate::journal::Changes;
 use crate::keys::BindingKey;
 use crate::lamps::NoticeLine;
 

@@ -1,5 +1,6 @@
 //! Keys of what lives in the house, who owns a transaction, and which alarms there are.
 
+use serde::{Deserialize, Serialize};
 use slotmap::new_key_type;
 
 new_key_type! {
@@ -16,7 +17,7 @@ new_key_type! {
 }
 
 /// Why we sent a request of our own in a leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Errand {
     /// To end it.
     Bye,
@@ -41,7 +42,7 @@ pub(crate) enum Errand {
 }
 
 /// Where a request stands to dialogs: it says what a 2xx means for which nobody waits any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Within {
     /// It opens one, or has none.
     NoDialog,
@@ -50,7 +51,7 @@ pub(crate) enum Within {
 }
 
 /// Who owns a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Owner {
     /// A request that is being passed on, and whether in a dialog that was there before.
     Pass(PassKey, Within),
@@ -70,8 +71,11 @@ impl Alarm {
             Alarm::Recall(_)
                 | Alarm::HandOver(_)
                 | Alarm::Remind(_)
+                | Alarm::Ring(_)
                 | Alarm::Refresh(_)
                 | Alarm::Events(_)
+                | Alarm::Bye(_)
+                | Alarm::Offer(_)
         )
     }
 }

@@ -122,7 +122,8 @@ impl Card {
         Some(Card { view, recall_at: after(now, *recall_in) })
     }
 
-    /// What is told of it after a restart must be what was known of it before; what was under way is not.
+    /// What is told of it after a restart must be what was known of it before; what is under way is told
+    /// after it.
     fn again(mut self, now: Moment, fact: &Fact) -> Result<Card, String> {
         let Fact::StillParked {
             of,
@@ -146,7 +147,7 @@ impl Card {
         if was != is || more != (retrieve, since_us, *attempt) {
             return Err(format!("{fact:?}, and before the restart {view:?}"));
         }
-        view.state = ParkedState::Parked;
+        (view.state, view.who) = (ParkedState::Parked, None);
         self.recall_at = after(now, *recall_in);
         Ok(self)
     }

@@ -91,22 +91,22 @@ fn ends_as(
     })
 }
 
-/// At how many of its quiet moments a story is cut, unless `CUTS=all`.
+/// After how many of its steps a story is cut, unless `CUTS=all`.
 const CUTS: usize = 12;
 
-/// Plays a story again and again; each time the house is killed at another moment at which nothing is
-/// under way, and opened again with what it had written down: it must end as the clean run does. Gives
-/// the number of runs.
+/// Plays a story again and again; each time the house is killed after another step, whatever is under
+/// way, and opened again with what it had written down: it must end as the clean run does. Gives the number
+/// of runs.
 ///
 /// # Panics
 /// If any run fails: with the moment and what went wrong.
 #[track_caller]
 pub fn sweep_restarts(story: impl Fn(&mut World)) -> usize {
     let mut clean = World::new();
-    clean.note_quiet_steps();
+    clean.note_steps();
     story(&mut clean);
     let wanted = clean.standing();
-    let steps = clean.quiet_steps().to_vec();
+    let steps = clean.noted_steps().to_vec();
     let all = std::env::var("CUTS").is_ok_and(|cuts| cuts == "all");
     let every = if all { 1 } else { steps.len().div_ceil(CUTS).max(1) };
     let mut failures: Vec<String> = Vec::new();

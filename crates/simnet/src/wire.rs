@@ -145,4 +145,9 @@ impl Wire {
     pub(crate) fn carries_sip(&self) -> bool {
         self.under_way.values().any(|parcel| matches!(parcel.carries, Carries::Sip(..)))
     }
+
+    /// Whether anything is under way in a connection.
+    pub(crate) fn carries_streams(&self) -> bool {
+        self.under_way.values().any(|parcel| matches!(parcel.carries, Carries::Sip(_, Some(_))))
+    }
 }

@@ -114,6 +114,57 @@ stories! {
         assert!(w.facts().any(|fact| matches!(fact, Fact::HungUp { .. })));
     }
 
+    fn a_phone_that_rings_rings_on_and_is_answered(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("anna", "101").settle().rings("ben");
+        w.restart().settle();
+        w.rings("ben").hears_ringing("anna").answer("ben").settle();
+        w.talking("anna", "ben");
+    }
+
+    fn a_phone_that_was_answered_meanwhile_is_heard(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("anna", "101").settle().rings("ben");
+        w.kill().answer("ben").pass(Duration::from_secs(3)).open_again().pass(Duration::from_secs(6));
+        w.talking("anna", "ben");
+    }
+
+    fn a_caller_who_has_given_up_meanwhile_lets_the_phone_be(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("anna", "101").settle().rings("ben");
+        w.kill().hang_up("anna").pass(Duration::from_secs(3)).open_again().pass(Duration::from_secs(6));
+        w.is_quiet("ben").ended("anna").ended("ben");
+    }
+
+    fn a_phone_that_is_called_outside_hears_it_ring_and_the_answer(w) {
+        w.phones(["ben"]).callers(["anna"]);
+        w.dial("ben", "+33176000001").settle().rings("anna");
+        w.restart().settle();
+        w.hears_ringing("ben").answer("anna").settle();
+        w.talking("anna", "ben");
+    }
+
+    fn a_recall_that_rings_rings_on_for_its_time(w) {
+        w.lot(|lot| lot.recall.after = Duration::from_secs(20));
+        w.lot(|lot| lot.recall.ring = Duration::from_secs(30));
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.pass(Duration::from_secs(30)).rings("ben").has_calls("ben", 1);
+        w.restart().pass(Duration::from_secs(10)).rings("ben").has_calls("ben", 1);
+        w.answer("ben").settle().talking("anna", "ben");
+    }
+
+    fn a_recall_that_nobody_answers_ends_when_it_would_have_ended(w) {
+        w.lot(|lot| lot.recall.after = Duration::from_secs(20));
+        w.lot(|lot| lot.recall.ring = Duration::from_secs(30));
+        w.lot(|lot| lot.recall.attempts = 1);
+        w.phones(["ben"]).callers(["anna"]);
+        w.talk("anna", "ben").transfer("ben", "701").settle();
+        w.pass(Duration::from_secs(30)).rings("ben");
+        w.restart().pass(Duration::from_secs(15)).rings("ben");
+        w.pass(Duration::from_secs(15)).is_quiet("ben").parked_at(&["701"]).waits("anna");
+    }
+
     fn lamps_are_true_after_a_restart(w) {
         with_sales(w).phones(["ben", "carl", "dora"]).callers(["anna", "axel"]);
         w.subscribe("carl", "dialog", "701").settle();
@@ -149,6 +200,19 @@ fn a_record_that_cannot_be_read_is_told_of_and_the_rest_is_taken() {
     });
     assert_eq!(unreadable, Some(1));
     world.parked_at(&["701"]).waits("anna");
+}
+
+#[test]
+fn whoever_asks_again_for_what_an_earlier_run_has_taken_up_is_not_taken_twice() {
+    let mut world = World::with_phones(["ben"]);
+    world.callers(["anna"]).dial("anna", "101").settle().rings("ben");
+    world.restart().settle();
+    let calls = |world: &World| world.phone("ben").calls().len();
+    assert_eq!(calls(&world), 1);
+    world.restart().settle();
+    assert_eq!(calls(&world), 1);
+    world.rings("ben").answer("ben").settle().talking("anna", "ben");
+    world.tidy();
 }
 
 /// A call that is parked, one that was retrieved, one that talks, a lamp that is lit.

@@ -166,6 +166,11 @@ fn operator(seed: u64) -> Option<Chance> {
     seed.is_multiple_of(3).then(|| Chance::from_seed(seed + 7))
 }
 
+/// In every fifth walk the house is killed now and then.
+fn killer(seed: u64) -> Option<Chance> {
+    (seed % 5 == 2).then(|| Chance::from_seed(seed + 11))
+}
+
 fn steer(w: &mut World, chance: &mut Chance) {
     let parks: Vec<String> = w.parked_calls().into_iter().map(|call| call.park).collect();
     let Reply::Calls { calls } = w.command(Command::Calls { call: None }) else { return };
@@ -212,8 +217,14 @@ fn walk(seed: u64) {
     let every = [0, 37, 17, 9, 5][chance.below(5) as usize];
     w.spoil_every(every, Fault::ALL[chance.below(4) as usize]);
     let mut operator = operator(seed);
+    let mut killer = killer(seed);
     for _ in 0..60 {
         one_step(&mut w, &mut chance);
+        if let Some(chance) = &mut killer
+            && chance.below(8) == 0
+        {
+            w.kill().pass(Duration::from_millis(chance.below(2_000))).open_again();
+        }
         if let Some(chance) = &mut operator
             && chance.below(3) == 0
         {

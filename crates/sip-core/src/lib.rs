@@ -12,4 +12,7 @@ mod dialog;
 mod txn;
 
 pub use dialog::{Dialog, Fork, NotOurs, Party, ahead};
-pub use txn::{ClientKey, Failure, Heard, Layer, Oversize, ServerKey, Timing, TxnCounts};
+pub use txn::{
+    ClientKey, Failure, Heard, KeptClient, KeptServer, Layer, Oversize, ServerKey, Timing,
+    TxnCounts,
+};

@@ -28,6 +28,14 @@ impl Draft {
         Draft { bytes: bytes.into(), vias_at, start }
     }
 
+    /// A request that was written down as [`as_bytes`](Draft::as_bytes) gives it.
+    pub fn of_request(bytes: Bytes) -> Option<Draft> {
+        let vias_at = memchr::memchr(b'\n', &bytes)? + 1;
+        let line = std::str::from_utf8(&bytes[..vias_at]).ok()?;
+        let method = Method::of(line.split(' ').next().filter(|word| !word.is_empty())?);
+        Some(Draft { bytes, vias_at, start: DraftStart::Request(method) })
+    }
+
     /// The whole message with these Via values, one line each, right behind the start line.
     pub fn with_vias<V: AsRef<str>>(&self, vias: &[V]) -> Bytes {
         let room: usize = vias.iter().map(|via| via.as_ref().len() + "Via: \r\n".len()).sum();

@@ -6,6 +6,7 @@
 //! `command`. To retrieve, it dials `*` and the number it was told.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::asks::bad::BadAsk;
@@ -14,7 +15,7 @@ use crate::notices::Body;
 const COMMAND: &str = "callpark";
 
 /// A command to park, whose answer is owed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkCommand {
     /// The request's number, as JSON: it goes back as it came.
     reqid: String,

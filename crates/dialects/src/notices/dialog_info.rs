@@ -1,6 +1,7 @@
 //! Parked calls as dialogs, for the lamps of phones that watch a slot or an extension (RFC 4235).
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::notices::body::Body;
 use crate::notices::dialog_element::{Spelling, ended_element, parked_element};
@@ -14,7 +15,7 @@ pub const DIALOG: &str = "dialog";
 pub(crate) const DIALOG_INFO: &str = "application/dialog-info+xml";
 
 /// A parked call as a dialog of a watched slot or extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedDialog {
     /// Names the dialog as long as the call is parked; the same in every notice.
     pub id: String,

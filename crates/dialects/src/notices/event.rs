@@ -1,9 +1,9 @@
 //! What has become of a parked call, in a word.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What has happened to a parked call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParkEvent {
     /// The call waits in its slot.

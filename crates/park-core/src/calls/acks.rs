@@ -32,8 +32,8 @@ pub(crate) fn ack(house: &mut House, request: &Message, key: LegKey) {
     leg.heard = None;
     let bye_due = leg.bye_due.take();
     house.layer.acked(house.at, heard.key);
-    if let Some(why) = bye_due {
-        return own::bye(house, key, why.as_deref());
+    if let Some(bye) = bye_due {
+        return own::bye(house, key, bye.why.as_deref());
     }
     let Some(leg) = house.legs.get(key) else { return };
     match leg.with {

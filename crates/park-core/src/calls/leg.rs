@@ -1,6 +1,6 @@
 //! A leg: one side of a call; a dialog plus its media. Legs that hear each other name each other.
 
-use base::{Moment, Side, SlotName};
+use base::{Changes, Moment, Side, SlotName};
 use dialects::{Key, Keys, ParkedDialog};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,6 @@ use crate::calls::describe::Sdp;
 use crate::calls::media::LegMedia;
 use crate::calls::weave::Woven;
 use crate::contacts::Aor;
-use crate::journal::Changes;
 use crate::keys::{BindingKey, LegKey, ParkedKey};
 
 /// What the dialog of a leg is for (RFC 5057).
@@ -113,7 +112,7 @@ impl Identity {
 }
 
 /// An INVITE transaction in a leg and its CSeq number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Invite<K> {
     pub(crate) key: K,
     pub(crate) cseq: u32,
@@ -136,13 +135,19 @@ pub(crate) struct Session {
 }
 
 /// What waits until the offer under way is over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Waiting {
     /// Nothing.
     #[default]
     No,
     /// An offer of ours must be made.
     Offer,
+}
+
+/// A BYE that waits, and its reason.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ByeDue {
+    pub(crate) why: Option<String>,
 }
 
 /// One side of a call.
@@ -169,12 +174,10 @@ pub(crate) struct Leg {
     pub(crate) who: Identity,
     pub(crate) media: LegMedia,
     /// The far end's INVITE that is not over: no final answer, or no ACK.
-    #[serde(skip)]
     pub(crate) heard: Option<Invite<ServerKey>>,
     /// Our INVITE that is not over.
-    #[serde(skip)]
     pub(crate) sent: Option<Invite<ClientKey>>,
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) waiting: Waiting,
     /// Since when the far end has us on hold.
     pub(crate) held: Option<Moment>,
@@ -185,17 +188,14 @@ pub(crate) struct Leg {
     /// The CSeq number of the REFER by which we have asked the far end to go elsewhere.
     pub(crate) asked_to_go: Option<u32>,
     /// Why it is to be ended as soon as the ACK for our 2xx has come (RFC 3261 §15: not before).
-    #[serde(skip)]
-    pub(crate) bye_due: Option<Option<String>>,
+    pub(crate) bye_due: Option<ByeDue>,
     /// A REFER whose outcome is still to be told: the value of its Event header.
-    #[serde(skip)]
     pub(crate) progress: Option<Progress>,
     /// The keys pressed in it that may become a code.
     pub(crate) keys: Option<Box<Keys>>,
     /// Keys that were held back and go out by this leg one after another; the first is under way.
     pub(crate) keys_due: Vec<Key>,
     /// The slot that it is to be told by ear as soon as it has acknowledged our answer.
-    #[serde(skip)]
     pub(crate) to_say: Option<SlotName>,
     /// For a phone that watches an extension: what it has been told of parked calls there.
     pub(crate) woven: Option<Box<Woven>>,
@@ -215,7 +215,7 @@ pub(crate) struct PassedRefer {
 }
 
 /// The telling of a REFER's outcome.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Progress {
     /// The `id` of the Event header: the REFER's CSeq number (RFC 3515 §2.4.6).
     pub(crate) id: u32,

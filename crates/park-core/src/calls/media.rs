@@ -38,7 +38,6 @@ pub(crate) struct Stream {
     /// Its far end has said that it sends.
     sends: bool,
     /// The keys that its ends have agreed on, if they are of a kind that we know.
-    #[serde(default)]
     pub(crate) srtp: Option<Box<Srtp>>,
     /// Keys of ours that its far end has been told, one for each suite.
     #[serde(default)]
@@ -54,7 +53,6 @@ pub(crate) struct LegMedia {
     /// The description that we sent last.
     pub(crate) sent: Option<Bytes>,
     /// The description in an offer of ours that is not answered yet.
-    #[serde(skip)]
     pub(crate) offered: Option<Bytes>,
     /// The far end has seen a description by us: its `o=` line is ours to continue.
     pub(crate) authored: bool,
@@ -63,7 +61,7 @@ pub(crate) struct LegMedia {
     /// It has been told that nothing is heard from its far end.
     pub(crate) silent: bool,
     /// The last offer was its far end's.
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) offers: bool,
     /// What is encrypted ends with us, and so it stays: the keys of either end are not for the other.
     #[serde(default)]
@@ -71,7 +69,7 @@ pub(crate) struct LegMedia {
 }
 
 /// The descriptions of a leg before an offer, to go back to if it is refused.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Before {
     received: Option<Bytes>,
     sent: Option<Bytes>,

@@ -48,15 +48,16 @@ pub(crate) use ending::{call_id, end_all};
 pub(crate) use ids::find_parked as find_by_ids;
 pub(crate) use info::{keys_go_on, pause_over as keys_pause_over};
 pub(crate) use leaving::end_leg;
-pub(crate) use leg::{Identity, Leg, Legs, Stage, Usage, With};
+pub(crate) use leg::{Identity, Invite, Leg, Legs, Stage, Usage, With};
 pub(crate) use listening::{Survey, survey};
 pub(crate) use media::{agreed_codec, hear as hear_media, order_pairs, plan as plan_media};
-pub(crate) use own::{acknowledge, bye, failed as own_failed, refresh, response as own_response};
+pub(crate) use own::{bye, failed as own_failed, refresh, response as own_response};
 pub(crate) use park::{can_be_undone, stand, undo_park};
 pub(crate) use park_server::take as by_park_server;
 pub(crate) use parked::{back_in_its_slot, offer_again};
 pub(crate) use pass::{
-    Pass, PassKind, Passes, failed as pass_failed, kept_silent, response as passed_response, start,
+    Pass, PassKind, Passes, failed as pass_failed, goes_on as pass_goes_on, kept_silent,
+    response as passed_response, start,
 };
 pub(crate) use probe::probe;
 pub(crate) use rebind::{Rebinding, rebind};

@@ -6,7 +6,7 @@ use base::Side;
 use sip_core::ClientKey;
 use sip_msg::{Message, Name, sdp_part};
 
-use crate::calls::leg::{Invite, Stage, With};
+use crate::calls::leg::{ByeDue, Invite, Stage, With};
 use crate::calls::{info, media, parked, pass, probe, recall, ring, route, weave};
 use crate::calls::{leaving, progress, send};
 use crate::house::House;
@@ -22,7 +22,7 @@ pub(crate) fn bye(house: &mut House, key: LegKey, why: Option<&str>) {
         Stage::Up => {}
     }
     if leg.heard.is_some_and(|heard| !house.layer.is_pending(heard.key)) {
-        leg.bye_due = Some(why.map(Into::into));
+        leg.bye_due = Some(ByeDue { why: why.map(Into::into) });
         leg.with = With::Nobody;
         return media::plan(house, key);
     }
@@ -87,15 +87,6 @@ pub(crate) fn acknowledge_if_due(house: &mut House, key: LegKey) {
     let Some(leg) = house.legs.get(key) else { return };
     let hop = route::next_hop(leg);
     house.layer.ack(house.at, sent.key, hop, &draft);
-}
-
-/// Acknowledges an INVITE that an earlier run of the program had passed to this leg: with no body, since
-/// what the far end of the other leg said then is not known.
-pub(crate) fn acknowledge(house: &mut House, key: LegKey, cseq: u32) {
-    let Some(leg) = house.legs.get(key) else { return };
-    let draft = leg.dialog.numbered("ACK", cseq).finish();
-    let hop = route::next_hop(leg);
-    house.layer.ack_once(hop, &draft);
 }
 
 /// Notes the SDP that a message carries as what the far end of a leg receives.

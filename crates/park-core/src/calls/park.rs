@@ -11,7 +11,7 @@ use crate::calls::{
 };
 use crate::cluster::{self, Stake};
 use crate::house::House;
-use crate::keys::{Alarm, LegKey, ParkedKey};
+use crate::keys::{Alarm, Errand, LegKey, Owner, ParkedKey};
 use crate::lamps::{self, News};
 use crate::lots::{self, Ask, ParkedCall, Recall, Teller};
 use crate::refusal::Refusal;
@@ -61,6 +61,7 @@ pub(crate) fn by_refer(
         }
         Ok(parked) => {
             let teller = if quiet {
+                house.layer.adopt(server, Owner::Leg(key, Errand::Answer));
                 Teller::Answer(key, server)
             } else {
                 progress::accept(house, server, request, key, quiet);

@@ -11,7 +11,7 @@ use crate::calls::describe::{Format, Place, Sdp, write};
 use crate::calls::leg::{Stage, Waiting, With};
 use crate::calls::{acks, call_id, leaving, report};
 use crate::calls::{answer, dialled, media, own, park, retrieve, ring, soft_key, srtp};
-use crate::cluster;
+use crate::cluster::{self, Stake};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, ParkedKey};
 use crate::lamps::{self, News};
@@ -280,11 +280,20 @@ pub(crate) fn offer_again(house: &mut House, key: LegKey) {
     }
 }
 
-/// A parkee's leg is in its slot again after a restart: the PBX is asked to listen, if it must be.
-pub(crate) fn back_in_its_slot(house: &mut House, key: LegKey) {
+/// A parked call is in its slot again after a restart: the PBX is asked to listen, if it must be, and
+/// whoever waits to hear that the park stands is told.
+pub(crate) fn back_in_its_slot(house: &mut House, parked: ParkedKey) {
+    let Some(call) = house.lots.get(parked) else { return };
+    let (key, waits_for_store) = (call.leg, call.stake == Stake::Asked);
+    let is_busy = house.legs.get(key).is_some_and(|leg| leg.sent.is_some() || leg.heard.is_some());
+    if is_busy || waits_for_store {
+        return;
+    }
     if needs_offer(house, key) {
         // It takes a port, and none is there yet.
         house.alarms.set(Alarm::Offer(key), house.at);
+    } else if house.alarms.at(Alarm::Offer(key)).is_none() {
+        park::confirmed(house, parked);
     }
 }
 

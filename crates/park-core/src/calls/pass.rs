@@ -4,8 +4,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use base::{Flow, Side};
+use base::{Changes, Flow, Side};
 use rustc_hash::{FxHashMap, FxHasher};
+use serde::{Deserialize, Serialize};
 use sip_core::{ClientKey, Failure, Oversize, ServerKey};
 use sip_msg::{Draft, Edit, Message, Name, NameAddr};
 use slotmap::SlotMap;
@@ -16,13 +17,14 @@ use crate::calls::{ids, quirks, route, sips, weave};
 use crate::calls::{leaving, outcome};
 use crate::cluster::NODE_HEADER;
 use crate::house::House;
+use crate::journal::wire;
 use crate::keys::{Alarm, LegKey, Owner, PassKey, Within};
 use crate::refusal::Refusal;
 use crate::register;
 use crate::told::Fact;
 
 /// What a passing request is to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PassKind {
     /// An INVITE that opens a call.
     Invite,
@@ -39,9 +41,10 @@ pub(crate) enum PassKind {
 }
 
 /// One request under way.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pass {
     pub(crate) server: ServerKey,
+    #[serde(with = "wire")]
     pub(crate) request: Message,
     pub(crate) kind: PassKind,
     /// The flow by which it came.
@@ -62,6 +65,7 @@ pub(crate) struct Pass {
     pub(crate) cancelled: bool,
     /// Its legs have gone: only its answer is still passed back.
     pub(crate) detached: bool,
+    #[serde(skip)]
     merged: u64,
 }
 
@@ -116,6 +120,7 @@ fn merged_key(request: &Message, side: Side) -> u64 {
 pub(crate) struct Passes {
     passes: SlotMap<PassKey, Pass>,
     merged: FxHashMap<u64, PassKey>,
+    pub(crate) changes: Changes<PassKey>,
 }
 
 impl Passes {
@@ -124,6 +129,7 @@ impl Passes {
     }
 
     pub(crate) fn get_mut(&mut self, key: PassKey) -> Option<&mut Pass> {
+        self.changes.note(key);
         self.passes.get_mut(key)
     }
 
@@ -135,16 +141,24 @@ impl Passes {
     pub(crate) fn insert(&mut self, pass: Pass) -> PassKey {
         let merged = pass.merged;
         let key = self.passes.insert(pass);
+        self.changes.note(key);
         self.merged.insert(merged, key);
         key
     }
 
     pub(crate) fn remove(&mut self, key: PassKey) -> Option<Pass> {
         let pass = self.passes.remove(key)?;
+        self.changes.note(key);
         if self.merged.get(&pass.merged) == Some(&key) {
             self.merged.remove(&pass.merged);
         }
         Some(pass)
+    }
+
+    /// One of an earlier run of the program goes on.
+    pub(crate) fn go_on(&mut self, mut pass: Pass) -> PassKey {
+        pass.merged = merged_key(&pass.request, pass.arrived.side);
+        self.insert(pass)
     }
 
     /// The requests that came in or go out by a leg.
@@ -177,13 +191,17 @@ pub(crate) fn refuse(house: &mut House, key: PassKey, refusal: &Refusal) {
     outcome::not_done(house, &pass, refusal.status());
 }
 
+/// Whether it goes elsewhere soon if nothing is heard.
+fn is_impatient(pass: &Pass) -> bool {
+    pass.hops.len() > 1 || pass.word.is_some()
+}
+
 fn send(house: &mut House, key: PassKey) -> Result<(), Refusal> {
     let Some(pass) = house.passes.get(key) else { return Ok(()) };
     let request = pass.request.clone();
     let (kind, from, to, within) = (pass.kind, pass.from, pass.to, pass.within());
     let hop = pass.hops.first().copied().ok_or(Refusal::NoPbx)?;
     let draft = draft(house, key, &request, hop)?;
-    let is_impatient = |pass: &Pass| pass.hops.len() > 1 || pass.word.is_some();
     let has_next = house.passes.get(key).is_some_and(is_impatient);
     let oversize = if hop.side == Side::Pbx { Oversize::TryTcp } else { Oversize::Stay };
     let client = house.layer.request(house.at, hop, Owner::Pass(key, within), &draft, oversize);
@@ -412,6 +430,18 @@ fn only_ringing(edit: Edit<'_>) -> Edit<'_> {
     [Name::ContentDisposition, Name::ContentEncoding, Name::ContentLanguage]
         .into_iter()
         .fold(edit.status_line(180, None).body(None, Vec::new()), Edit::remove)
+}
+
+/// A request that an earlier run of the program was passing on goes on, or is refused where what went on
+/// could not be read.
+pub(crate) fn goes_on(house: &mut House, key: PassKey) {
+    let Some(pass) = house.passes.get(key) else { return };
+    let Some(client) = pass.client else {
+        return refuse(house, key, &Refusal::Status(503, "restarted".into()));
+    };
+    if is_impatient(pass) && !house.layer.heard_anything(client) {
+        house.alarms.set(Alarm::Silent(key), house.at + house.settings.failover_after);
+    }
 }
 
 /// No final answer has come.

@@ -40,9 +40,9 @@ pub(crate) struct Woven {
     ahead: u64,
     /// The ids of the parked calls that the phone was told of last.
     told: Vec<String>,
-    #[serde(skip)]
+    #[serde(default)]
     in_flight: bool,
-    #[serde(skip)]
+    #[serde(default)]
     stale: bool,
 }
 

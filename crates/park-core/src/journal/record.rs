@@ -20,12 +20,25 @@ pub enum RecordKind {
     Parked,
     /// A subscription to what is ours.
     Watch,
+    /// A request that is being passed on.
+    Pass,
+    /// A request that we sent, and that is not over.
+    Client,
+    /// A request that we were sent, and that is not over.
+    Server,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 4] =
-        [RecordKind::Binding, RecordKind::Leg, RecordKind::Parked, RecordKind::Watch];
+    pub const ALL: [RecordKind; 7] = [
+        RecordKind::Binding,
+        RecordKind::Leg,
+        RecordKind::Parked,
+        RecordKind::Watch,
+        RecordKind::Pass,
+        RecordKind::Client,
+        RecordKind::Server,
+    ];
 
     /// Its number in a store.
     pub fn number(self) -> u8 {
@@ -34,6 +47,9 @@ impl RecordKind {
             RecordKind::Leg => 2,
             RecordKind::Parked => 3,
             RecordKind::Watch => 4,
+            RecordKind::Pass => 5,
+            RecordKind::Client => 6,
+            RecordKind::Server => 7,
         }
     }
 
@@ -81,12 +97,10 @@ pub enum JournalStep {
     },
 }
 
-/// A binding or a subscription, and what its phone is known to have been told: nothing where that is in
-/// doubt.
+/// A binding or a subscription. Older journals have something else beside it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ToldRecord<T, W> {
+pub(super) struct PhoneRecord<T> {
     pub(super) of: T,
-    pub(super) told: Option<W>,
 }
 
 /// A leg, and what of it stands elsewhere.
@@ -97,8 +111,10 @@ pub(super) struct LegRecord<L> {
     pub(super) refresh: Option<Moment>,
     /// When it runs out, if it is a subscription that passes through.
     pub(super) runs_out: Option<Moment>,
-    /// The CSeq number of an INVITE that was passed to it and answered, and has no ACK yet.
-    pub(super) unacknowledged: Option<u32>,
+    /// When we end it, if its phone does not.
+    pub(super) bye: Option<Moment>,
+    /// When an offer of ours is to be made again.
+    pub(super) offer: Option<Moment>,
 }
 
 /// A parked call, and what of it stands elsewhere.
@@ -111,4 +127,6 @@ pub(super) struct ParkedRecord<C> {
     pub(super) hand_over: Option<Moment>,
     /// When the parker is to be reminded.
     pub(super) remind: Option<Moment>,
+    /// Until when phones ring for it.
+    pub(super) ring: Option<Moment>,
 }

@@ -1,20 +1,20 @@
-//! The house as the records tell it. Calls stand where they stood: who talked talks, who was parked hears
-//! music. What was only under way (a call being set up, a retrieve, a recall that rang) is not: its legs
-//! are ended, and the parked call waits again.
+//! The house as the records tell it. Everything stands where it stood: who talked talks, who was parked
+//! hears music, who rang rings, and what was asked waits for its answer. Whatever names a thing that is
+//! not there, because its record could not be read, is ended or begun anew.
 
-use std::hash::Hash;
 use std::time::Duration;
 
 use base::Moment;
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
-use slotmap::Key;
+use sip_core::{ClientKey, KeptClient, KeptServer, ServerKey};
 
-use crate::calls::{self, Leg, Stage, Usage, With};
+use crate::calls::{self, Leg, Pass, Stage, Usage, With};
 use crate::contacts::Binding;
 use crate::house::House;
-use crate::journal::record::{LegRecord, ParkedRecord, RecordKey, RecordKind, ToldRecord};
-use crate::keys::{Alarm, BindingKey, LegKey, ParkedKey, WatchKey};
+use crate::journal::names::Names;
+use crate::journal::record::{LegRecord, ParkedRecord, PhoneRecord, RecordKey, RecordKind};
+use crate::keys::{Alarm, BindingKey, LegKey, Owner, ParkedKey, WatchKey};
 use crate::lots::{self, ParkedCall, Recall};
 use crate::told::Fact;
 use crate::watches::Watch;
@@ -29,56 +29,63 @@ const LAST_PROBE: Duration = Duration::from_secs(25);
 /// How long the PBX may take to say what became of a hand-over, if that is not written.
 const HAND_OVER: Duration = Duration::from_secs(60);
 
-/// A thing and what its phone knows.
-type Told<T> = ToldRecord<T, Vec<Box<str>>>;
-
-/// The keys of an earlier run, and what they are now.
-type Renamed<K> = FxHashMap<K, K>;
-
 /// Takes up the records of an earlier run.
 pub(crate) fn restore(house: &mut House, mut records: Vec<(RecordKey, Vec<u8>)>) {
     // In the order in which things came, whatever order the store has.
     records.sort_unstable_by_key(|(key, _)| *key);
-    let mut unreadable = 0;
-    let bindings =
-        read::<BindingKey, Told<Binding>>(&records, RecordKind::Binding, &mut unreadable);
-    let legs = read::<LegKey, LegRecord<Leg>>(&records, RecordKind::Leg, &mut unreadable);
-    let mut calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)> =
-        read(&records, RecordKind::Parked, &mut unreadable);
-    let watches = read::<WatchKey, Told<Watch>>(&records, RecordKind::Watch, &mut unreadable);
+    let mut reading = Reading { records: &records, unreadable: 0 };
+    let bindings = reading.all::<PhoneRecord<Binding>>(RecordKind::Binding);
+    let legs = reading.all::<LegRecord<Leg>>(RecordKind::Leg);
+    let mut calls = reading.all::<ParkedRecord<ParkedCall>>(RecordKind::Parked);
+    let watches = reading.all::<PhoneRecord<Watch>>(RecordKind::Watch);
+    let passes = reading.all::<Pass>(RecordKind::Pass);
+    let clients = reading.all::<KeptClient<Owner>>(RecordKind::Client);
+    let servers = reading.all::<KeptServer<Owner>>(RecordKind::Server);
+    let mut unreadable = reading.unreadable;
     // Those of one slot come out in the order in which they went in.
     calls.sort_by_key(|(_, record)| record.call.since);
 
-    let phones = take_bindings(house, bindings);
-    let (renamed, kept) = take_legs(house, legs, &phones);
-    let (parked, lost) = take_calls(house, calls, &renamed, &phones);
-    for key in &kept {
-        rejoin(house, *key, &renamed, &parked);
-    }
-    let watching = watches.len();
-    for (_, ToldRecord { of: mut watch, told }) in watches {
-        if watch.restored(told, &phones) {
-            watches::restored(house, watch);
+    let mut names = Names::default();
+    take_bindings(house, bindings, &mut names);
+    let kept = take_legs(house, legs, &mut names);
+    unreadable += take_calls(house, calls, &mut names);
+    take_passes(house, passes, &mut names);
+    for (old, PhoneRecord { of: mut watch }) in watches {
+        if watch.renamed(&names.phones) {
+            names.watches.insert(old.key(), watches::restored(house, watch));
         }
     }
+    let busy = take_transactions(house, clients, servers, &mut names);
+    rename(house, &kept, &names);
     lots::resolve_policies(house);
     calls::rebind(house);
-    for key in parked.values() {
+    for key in names.passes.values() {
+        calls::pass_goes_on(house, *key);
+    }
+    for key in names.calls.values() {
         go_on(house, *key);
     }
     for (n, key) in kept.iter().enumerate() {
-        settle(house, *key, n as u32);
+        settle(house, *key, busy.contains(&Busy::Leg(*key)), n as u32);
+    }
+    for key in names.phones.values() {
+        let Some(binding) = house.contacts.get_mut(*key) else { continue };
+        let rests = binding.line.restored(busy.contains(&Busy::Phone(*key)));
+        set(house, Alarm::Notice(*key), rests);
+    }
+    for key in names.watches.values() {
+        watches::settled(house, *key, busy.contains(&Busy::Watch(*key)));
     }
     lamps::restored(house);
     house.written.begin_anew();
     house.tell(
         None,
         Fact::Restored {
-            parked: parked.len(),
+            parked: names.calls.len(),
             legs: kept.len(),
-            bindings: phones.len(),
-            subscriptions: watching,
-            unreadable: unreadable + lost,
+            bindings: names.phones.len(),
+            subscriptions: names.watches.len(),
+            unreadable,
         },
     );
 }
@@ -90,146 +97,229 @@ fn set(house: &mut House, alarm: Alarm, at: Option<Moment>) {
     }
 }
 
-fn read<K: Key, T: DeserializeOwned>(
-    records: &[(RecordKey, Vec<u8>)],
-    kind: RecordKind,
-    unreadable: &mut usize,
-) -> Vec<(K, T)> {
-    let mut things = Vec::new();
-    for (key, record) in records.iter().filter(|(key, _)| key.kind == kind) {
-        match rmp_serde::from_slice(record) {
-            Ok(thing) => things.push((key.key(), thing)),
-            Err(_) => *unreadable += 1,
+struct Reading<'r> {
+    records: &'r [(RecordKey, Vec<u8>)],
+    unreadable: usize,
+}
+
+impl Reading<'_> {
+    /// All records of a kind that can be read.
+    fn all<T: DeserializeOwned>(&mut self, kind: RecordKind) -> Vec<(RecordKey, T)> {
+        let mut things = Vec::new();
+        for (key, record) in self.records.iter().filter(|(key, _)| key.kind == kind) {
+            match rmp_serde::from_slice(record) {
+                Ok(thing) => things.push((*key, thing)),
+                Err(_) => self.unreadable += 1,
+            }
         }
+        things
     }
-    things
 }
 
 fn take_bindings(
     house: &mut House,
-    bindings: Vec<(BindingKey, Told<Binding>)>,
-) -> Renamed<BindingKey> {
-    let mut renamed = Renamed::default();
-    for (old, ToldRecord { of: mut binding, told }) in bindings {
+    bindings: Vec<(RecordKey, PhoneRecord<Binding>)>,
+    names: &mut Names,
+) {
+    for (old, PhoneRecord { of: binding }) in bindings {
         let expires = binding.expires;
-        let rests = binding.line.restored(told);
         let (key, _, _) = house.contacts.bind(binding);
         set(house, Alarm::Binding(key), Some(expires));
-        set(house, Alarm::Notice(key), rests);
-        renamed.insert(old, key);
+        names.phones.insert(old.key(), key);
     }
-    renamed
 }
 
-/// Legs with their alarms. With whom they are is still said in old keys.
+/// Legs with their alarms. Whom they name is still called as it was.
 fn take_legs(
     house: &mut House,
-    legs: Vec<(LegKey, LegRecord<Leg>)>,
-    phones: &Renamed<BindingKey>,
-) -> (Renamed<LegKey>, Vec<LegKey>) {
-    let mut renamed = Renamed::default();
+    legs: Vec<(RecordKey, LegRecord<Leg>)>,
+    names: &mut Names,
+) -> Vec<LegKey> {
     let mut kept = Vec::with_capacity(legs.len());
     for (old, record) in legs {
-        let mut leg = record.leg;
-        leg.binding = leg.binding.and_then(|phone| phones.get(&phone).copied());
-        let keys = leg.keys.as_ref().and_then(|keys| keys.wake_at());
-        let key = house.legs.insert(leg);
-        renamed.insert(old, key);
+        let keys = record.leg.keys.as_ref().and_then(|keys| keys.wake_at());
+        let key = house.legs.insert(record.leg);
+        names.legs.insert(old.key(), key);
         kept.push(key);
-        set(house, Alarm::Refresh(key), record.refresh);
-        set(house, Alarm::Events(key), record.runs_out);
-        set(house, Alarm::Keys(key), keys);
-        if let Some(cseq) = record.unacknowledged {
-            calls::acknowledge(house, key, cseq);
-        }
-    }
-    for key in &kept {
-        let Some(leg) = house.legs.get_mut(*key) else { continue };
-        leg.refers.retain_mut(|refer| rename(&mut refer.by, &renamed));
-    }
-    (renamed, kept)
-}
-
-/// Gives a key its new name, if what it means is still there.
-fn rename<K: Copy + Eq + Hash>(key: &mut K, renamed: &Renamed<K>) -> bool {
-    match renamed.get(key) {
-        Some(now) => {
-            *key = *now;
-            true
-        }
-        None => false,
-    }
-}
-
-fn take_calls(
-    house: &mut House,
-    calls: Vec<(ParkedKey, ParkedRecord<ParkedCall>)>,
-    legs: &Renamed<LegKey>,
-    phones: &Renamed<BindingKey>,
-) -> (Renamed<ParkedKey>, usize) {
-    let (mut renamed, mut lost) = (Renamed::default(), 0);
-    for (old, record) in calls {
-        let mut call = record.call;
-        if !rename(&mut call.leg, legs) {
-            // Its leg could not be read, or is not there: nobody can be given back.
-            lost += 1;
-            continue;
-        }
-        call.parker_phone = call.parker_phone.and_then(|phone| phones.get(&phone).copied());
-        if let Some(monitor) = &mut call.monitor {
-            monitor.renamed(|phone| phones.get(&phone).copied());
-        }
-        let key = house.lots.put(call);
-        renamed.insert(old, key);
         let alarms = [
-            (Alarm::Recall(key), record.recall),
-            (Alarm::HandOver(key), record.hand_over),
-            (Alarm::Remind(key), record.remind),
+            (Alarm::Refresh(key), record.refresh),
+            (Alarm::Events(key), record.runs_out),
+            (Alarm::Keys(key), keys),
+            (Alarm::Bye(key), record.bye),
+            (Alarm::Offer(key), record.offer),
         ];
         for (alarm, at) in alarms {
             set(house, alarm, at);
         }
     }
-    (renamed, lost)
+    kept
 }
 
-/// Says with whom a leg is: with whom it was, if that is more than under way.
-fn rejoin(house: &mut House, key: LegKey, legs: &Renamed<LegKey>, parked: &Renamed<ParkedKey>) {
-    let Some(leg) = house.legs.get_mut(key) else { return };
-    leg.with = match leg.with {
-        With::Leg(other) => legs.get(&other).map_or(With::Nobody, |other| With::Leg(*other)),
-        With::Parked(call) => parked.get(&call).map_or(With::Nobody, |call| With::Parked(*call)),
-        With::Nobody
-        | With::Retrieving(_)
-        | With::Rung(_)
-        | With::Parking(_)
-        | With::Telling(_) => With::Nobody,
+/// Parked calls with their alarms, each with its leg. Gives how many have none: then nobody can be given
+/// back.
+fn take_calls(
+    house: &mut House,
+    calls: Vec<(RecordKey, ParkedRecord<ParkedCall>)>,
+    names: &mut Names,
+) -> usize {
+    let mut lost = 0;
+    for (old, record) in calls {
+        let mut call = record.call;
+        let Some(leg) = names.leg(call.leg) else {
+            lost += 1;
+            continue;
+        };
+        call.leg = leg;
+        let key = house.lots.put(call);
+        names.calls.insert(old.key(), key);
+        let alarms = [
+            (Alarm::Recall(key), record.recall),
+            (Alarm::HandOver(key), record.hand_over),
+            (Alarm::Remind(key), record.remind),
+            (Alarm::Ring(key), record.ring),
+        ];
+        for (alarm, at) in alarms {
+            set(house, alarm, at);
+        }
+    }
+    lost
+}
+
+fn take_passes(house: &mut House, passes: Vec<(RecordKey, Pass)>, names: &mut Names) {
+    for (old, mut pass) in passes {
+        pass.from = pass.from.and_then(|leg| names.leg(leg));
+        pass.to = pass.to.and_then(|leg| names.leg(leg));
+        names.passes.insert(old.key(), house.passes.go_on(pass));
+    }
+}
+
+/// Who has been asked or told something, and has not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Busy {
+    Leg(LegKey),
+    Phone(BindingKey),
+    Watch(WatchKey),
+}
+
+/// What was asked and is not answered. Gives by whom.
+fn take_transactions(
+    house: &mut House,
+    clients: Vec<(RecordKey, KeptClient<Owner>)>,
+    servers: Vec<(RecordKey, KeptServer<Owner>)>,
+    names: &mut Names,
+) -> FxHashSet<Busy> {
+    let mut busy = FxHashSet::default();
+    let mut owned = |owner: Owner| {
+        let owner = names.owner(owner);
+        busy.extend(match owner {
+            Owner::Pass(..) => None,
+            Owner::Leg(leg, _) => Some(Busy::Leg(leg)),
+            Owner::Notice(phone) => Some(Busy::Phone(phone)),
+            Owner::Watch(watch) => Some(Busy::Watch(watch)),
+        });
+        owner
     };
+    let (mut sent, mut heard) = (Vec::new(), Vec::new());
+    for (old, mut client) in clients {
+        client.owner = owned(client.owner);
+        let key = house.layer.go_on_client(house.at, client);
+        sent.extend(key.map(|key| (ClientKey::of_number(old.number), key)));
+    }
+    for (old, mut server) in servers {
+        server.owner = server.owner.map(&mut owned);
+        let key = house.layer.go_on_server(house.at, server);
+        heard.extend(key.map(|key| (ServerKey::of_number(old.number), key)));
+    }
+    names.clients.extend(sent);
+    names.servers.extend(heard);
+    for key in names.passes.values() {
+        let legs = house.passes.get(*key).map(|pass| [pass.from, pass.to]);
+        busy.extend(legs.into_iter().flatten().flatten().map(Busy::Leg));
+    }
+    busy
+}
+
+/// Everybody names the others as they are called now.
+fn rename(house: &mut House, legs: &[LegKey], names: &Names) {
+    for key in legs {
+        if let Some(leg) = house.legs.get_mut(*key) {
+            names.leg_names(leg);
+        }
+    }
+    for key in names.calls.values() {
+        if let Some(call) = house.lots.get_mut(*key) {
+            names.call_names(call);
+        }
+    }
+    for key in names.passes.values() {
+        if let Some(pass) = house.passes.get_mut(*key) {
+            // One that is not there opens nothing.
+            pass.server = names.servers.get(&pass.server).copied().unwrap_or(pass.server);
+            pass.client = pass.client.and_then(|client| names.clients.get(&client).copied());
+        }
+    }
 }
 
 /// A parked call goes on where it was.
 fn go_on(house: &mut House, key: ParkedKey) {
     let now = house.at;
     let Some(call) = house.lots.get_mut(key) else { return };
-    let leg = call.leg;
     let (since, after) = (call.since, call.policy.recall.after);
-    match call.recall {
-        // Phones rang, or it fell due while somebody was taking it.
-        Recall::Ringing { .. } | Recall::Overdue => {
+    let ring = now + call.policy.recall.ring;
+    let is_taken = call.claim.is_some();
+    match &call.recall {
+        // It fell due while somebody was taking it, or phones rang, and nobody knows of them any more.
+        Recall::Overdue if !is_taken && call.delivery.is_none() => {
             call.recall = Recall::Waiting;
             set(house, Alarm::Recall(key), Some(now));
         }
-        // It was not confirmed yet that it stands.
-        Recall::Waiting if house.alarms.at(Alarm::Recall(key)).is_none() => {
+        Recall::Ringing { legs, .. } if legs.is_empty() && !is_taken => {
+            call.recall = Recall::Waiting;
+            set(house, Alarm::Recall(key), Some(now));
+        }
+        Recall::Ringing { .. } if house.alarms.at(Alarm::Ring(key)).is_none() => {
+            set(house, Alarm::Ring(key), Some(ring));
+        }
+        // The time begins when the park stands.
+        Recall::Waiting if call.stands() && house.alarms.at(Alarm::Recall(key)).is_none() => {
             set(house, Alarm::Recall(key), Some(since + after));
         }
         Recall::HandingOver { .. } if house.alarms.at(Alarm::HandOver(key)).is_none() => {
             house.alarms.set(Alarm::HandOver(key), now + HAND_OVER);
         }
-        Recall::Waiting | Recall::HandingOver { .. } | Recall::Over => {}
+        Recall::Waiting
+        | Recall::Overdue
+        | Recall::Ringing { .. }
+        | Recall::HandingOver { .. }
+        | Recall::Over => {}
     }
-    tell(house, key);
-    calls::back_in_its_slot(house, leg);
+    if house.lots.get(key).is_some_and(ParkedCall::stands) {
+        tell(house, key);
+        tell_what_becomes(house, key);
+    }
+    calls::back_in_its_slot(house, key);
+}
+
+/// Says who is rung for a call, or is taking it.
+fn tell_what_becomes(house: &mut House, key: ParkedKey) {
+    let Some(call) = house.lots.get(key) else { return };
+    let attempt = call.attempt;
+    let rung = match &call.recall {
+        Recall::Ringing { to, .. } => Some(to.to_string()),
+        Recall::HandingOver { to, .. } => Some(to.clone()),
+        Recall::Waiting | Recall::Overdue | Recall::Over => None,
+    };
+    let delivered = call.delivery.as_ref().map(|delivery| delivery.to.to_string());
+    let by = call.claim.and_then(|claim| Some((house.legs.get(claim.by)?.name(), claim.recall)));
+    if let Some(to) = rung {
+        calls::report(house, key, |of| Fact::Recalling { of, to, attempt });
+    }
+    if let Some(to) = delivered {
+        calls::report(house, key, |of| Fact::Delivering { of, to });
+    }
+    if let Some((by, recall)) = by {
+        calls::report(house, key, |of| Fact::Claimed { of, by, recall });
+    }
 }
 
 fn tell(house: &mut House, key: ParkedKey) {
@@ -254,20 +344,29 @@ fn tell(house: &mut House, key: ParkedKey) {
 }
 
 /// A leg goes on, or is ended because nobody is there for it any more; whether its far end is still
-/// there is asked in its turn.
-fn settle(house: &mut House, key: LegKey, nth: u32) {
+/// there is asked in its turn. `busy`: something in it is asked and not answered.
+fn settle(house: &mut House, key: LegKey, busy: bool, nth: u32) {
     let Some(leg) = house.legs.get_mut(key) else { return };
-    let was_ending = leg.stage == Stage::Ending;
-    leg.stage = Stage::Up;
-    match (leg.usage, leg.with) {
-        (Usage::Call, With::Nobody) => calls::bye(house, key, Some("restarted")),
-        (Usage::Call, _) if was_ending => calls::bye(house, key, None),
-        (Usage::Call, _) => {
-            calls::keys_go_on(house, key);
-            let after = (FIRST_PROBE + NEXT_PROBE * nth).min(LAST_PROBE);
-            house.alarms.set(Alarm::Probe(key), house.at + after);
+    let goes_on = busy || leg.heard.is_some() || leg.sent.is_some() || leg.progress.is_some();
+    match (leg.usage, leg.stage, leg.with) {
+        _ if goes_on => {}
+        (Usage::Events, Stage::Up, With::Leg(_)) => calls::weave_again(house, key),
+        (Usage::Call, Stage::Ending, _) => {
+            leg.stage = Stage::Up;
+            calls::bye(house, key, None);
         }
-        (Usage::Events, With::Leg(_)) => calls::weave_again(house, key),
-        (Usage::Events, _) => calls::end_leg(house, key),
+        (Usage::Call, Stage::Up, With::Nobody) if house.alarms.at(Alarm::Bye(key)).is_none() => {
+            return calls::bye(house, key, Some("restarted"));
+        }
+        (Usage::Call, Stage::Up, _) => {}
+        (Usage::Call, Stage::Early, _) | (Usage::Events, ..) => {
+            return calls::end_leg(house, key);
+        }
+    }
+    let Some(leg) = house.legs.get(key) else { return };
+    if leg.usage == Usage::Call && leg.stage == Stage::Up {
+        calls::keys_go_on(house, key);
+        let after = (FIRST_PROBE + NEXT_PROBE * nth).min(LAST_PROBE);
+        house.alarms.set(Alarm::Probe(key), house.at + after);
     }
 }

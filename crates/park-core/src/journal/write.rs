@@ -8,12 +8,11 @@ use base::Moment;
 use rustc_hash::{FxHashMap, FxHasher};
 use serde::Serialize;
 
-use crate::calls::{Leg, Stage};
 use crate::house::House;
 use crate::journal::record::{
-    JournalStep, LegRecord, ParkedRecord, RecordKey, RecordKind, ToldRecord,
+    JournalStep, LegRecord, ParkedRecord, PhoneRecord, RecordKey, RecordKind,
 };
-use crate::keys::{Alarm, LegKey, ParkedKey};
+use crate::keys::{Alarm, Errand, LegKey, Owner, ParkedKey};
 use crate::words::Output;
 
 /// What the journal has: the hash of each record.
@@ -83,21 +82,30 @@ fn has_changed(house: &House) -> bool {
         || house.contacts.changes.are_some()
         || house.lots.changes.are_some()
         || house.watches.changes.are_some()
+        || house.passes.changes.are_some()
+        || house.layer.have_changed()
 }
 
 /// Lays what has changed on the tray.
 pub(crate) fn write(house: &mut House) {
     for alarm in house.alarms.changed() {
         match alarm {
-            Alarm::Recall(call) | Alarm::HandOver(call) | Alarm::Remind(call) => {
+            Alarm::Recall(call)
+            | Alarm::HandOver(call)
+            | Alarm::Remind(call)
+            | Alarm::Ring(call) => {
                 house.lots.changes.note(call);
             }
-            Alarm::Refresh(leg) | Alarm::Events(leg) => house.legs.changes.note(leg),
+            Alarm::Refresh(leg) | Alarm::Events(leg) | Alarm::Bye(leg) | Alarm::Offer(leg) => {
+                house.legs.changes.note(leg);
+            }
             _ => {}
         }
     }
     let (bindings, legs) = (house.contacts.changes.take(), house.legs.changes.take());
     let (calls, watches) = (house.lots.changes.take(), house.watches.changes.take());
+    let passes = house.passes.changes.take();
+    let (clients, servers) = house.layer.changed();
     let mut written = std::mem::take(&mut house.written);
     written.due = None;
     let mut steps = Steps { steps: Vec::new(), written: &mut written };
@@ -105,8 +113,7 @@ pub(crate) fn write(house: &mut House) {
         steps.steps.push(JournalStep::Clear);
     }
     for key in bindings {
-        let binding = house.contacts.get(key);
-        let record = binding.and_then(|of| read(&ToldRecord { told: of.line.known(), of }));
+        let record = house.contacts.get(key).and_then(|of| read(&PhoneRecord { of }));
         steps.put(RecordKey::of(RecordKind::Binding, key), record);
     }
     for key in legs {
@@ -116,9 +123,22 @@ pub(crate) fn write(house: &mut House) {
         steps.put(RecordKey::of(RecordKind::Parked, key), parked(house, key));
     }
     for key in watches {
-        let watch = house.watches.get(key);
-        let record = watch.and_then(|of| read(&ToldRecord { told: of.known(), of }));
+        let record = house.watches.get(key).and_then(|of| read(&PhoneRecord { of }));
         steps.put(RecordKey::of(RecordKind::Watch, key), record);
+    }
+    for key in passes {
+        let record = house.passes.get(key).and_then(read);
+        steps.put(RecordKey::of(RecordKind::Pass, key), record);
+    }
+    for key in clients {
+        let kept = house.layer.kept_client(key).filter(|client| is_kept(client.owner));
+        let key = RecordKey { kind: RecordKind::Client, number: key.number() };
+        steps.put(key, kept.as_ref().and_then(read));
+    }
+    for key in servers {
+        let kept = house.layer.kept_server(key);
+        let key = RecordKey { kind: RecordKind::Server, number: key.number() };
+        steps.put(key, kept.as_ref().and_then(read));
     }
     let steps = steps.steps;
     house.written = written;
@@ -134,6 +154,8 @@ fn forget(house: &mut House) {
     house.legs.changes.forget();
     house.lots.changes.forget();
     house.watches.changes.forget();
+    house.passes.changes.forget();
+    house.layer.forget_changes();
 }
 
 /// A thing as a record; what cannot be written is as good as gone, which no such thing is.
@@ -143,14 +165,18 @@ fn read(thing: &impl Serialize) -> Option<Vec<u8>> {
     record.ok()
 }
 
-/// Calls that are being set up are not worth keeping: whoever rings cannot be found again.
+/// Who may have gone is asked again.
+fn is_kept(owner: Owner) -> bool {
+    !matches!(owner, Owner::Leg(_, Errand::Probe))
+}
+
 fn leg(house: &House, key: LegKey) -> Option<Vec<u8>> {
-    let leg: &Leg = house.legs.get(key).filter(|leg| leg.stage != Stage::Early)?;
     read(&LegRecord {
-        leg,
+        leg: house.legs.get(key)?,
         refresh: house.alarms.at(Alarm::Refresh(key)),
         runs_out: house.alarms.at(Alarm::Events(key)),
-        unacknowledged: leg.sent.filter(|sent| sent.answered).map(|sent| sent.cseq),
+        bye: house.alarms.at(Alarm::Bye(key)),
+        offer: house.alarms.at(Alarm::Offer(key)),
     })
 }
 
@@ -161,5 +187,6 @@ fn parked(house: &House, key: ParkedKey) -> Option<Vec<u8>> {
         recall: house.alarms.at(Alarm::Recall(key)),
         hand_over: house.alarms.at(Alarm::HandOver(key)),
         remind: house.alarms.at(Alarm::Remind(key)),
+        ring: house.alarms.at(Alarm::Ring(key)),
     })
 }

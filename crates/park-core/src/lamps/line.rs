@@ -9,7 +9,7 @@ use sip_core::ahead;
 use smallvec::SmallVec;
 
 /// What has happened to a parked call, and who did it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct News {
     pub(crate) event: ParkEvent,
     pub(crate) by: Option<String>,
@@ -28,7 +28,7 @@ impl From<ParkEvent> for News {
 }
 
 /// A notice that the phone has not answered yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct UnderWay {
     pub(super) kind: NoticeKind,
     /// What it says has happened.
@@ -48,17 +48,14 @@ pub(crate) struct NoticeLine {
     #[serde(serialize_with = "ahead")]
     pub(super) documents: u32,
     /// By which ids the calls were told that it knows of; none: it may have forgotten, or never knew.
-    #[serde(skip)]
     pub(super) told: Option<Vec<Box<str>>>,
     /// Its lamp may be lit: then even "nothing" is news.
     pub(super) may_be_lit: bool,
-    #[serde(skip)]
     pub(super) under_way: Option<UnderWay>,
     /// The state changed while a notice was under way.
-    #[serde(skip)]
+    #[serde(default)]
     pub(super) stale: bool,
     /// What has happened that it is still to be told.
-    #[serde(skip)]
     pub(super) news: Option<News>,
     /// Which notices it does not take.
     pub(super) refused: SmallVec<[NoticeKind; 4]>,
@@ -70,14 +67,12 @@ pub(crate) struct NoticeLine {
 }
 
 impl NoticeLine {
-    /// What the phone is known to have been told; nothing while that is under way.
-    pub(crate) fn known(&self) -> Option<&Vec<Box<str>>> {
-        self.told.as_ref().filter(|_| self.under_way.is_none())
-    }
-
-    /// After a restart: what the phone was known to have been told.
-    pub(crate) fn restored(&mut self, told: Option<Vec<Box<str>>>) -> Option<Moment> {
-        self.told = told;
+    /// After a restart; a notice whose record could not be read may never have come. Gives until when the phone
+    /// is left alone.
+    pub(crate) fn restored(&mut self, is_under_way: bool) -> Option<Moment> {
+        if !is_under_way && self.under_way.take().is_some() {
+            self.told = None;
+        }
         self.rests_until
     }
 

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use base::{Domain, LotName, Moment, SlotName};
+use base::{Changes, Domain, LotName, Moment, SlotName};
 use dialects::is_in_ranges;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 
-use crate::journal::Changes;
 use crate::keys::{LegKey, ParkedKey};
 use crate::lots::slot::{Claim, ParkedCall, SlotId};
 use crate::refusal::Refusal;

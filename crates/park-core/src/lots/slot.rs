@@ -22,7 +22,7 @@ pub(crate) struct SlotId {
 }
 
 /// Who waits to hear whether the park has worked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) enum Teller {
     /// Nobody any more.
     #[default]
@@ -44,7 +44,7 @@ pub(crate) enum Teller {
 }
 
 /// A retriever's grip on a parked call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claim {
     pub(crate) by: LegKey,
     /// The PBX has been asked to change codecs first.
@@ -54,7 +54,7 @@ pub(crate) struct Claim {
 }
 
 /// The phones of an extension that an operator has rung to take a call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Delivery {
     pub(crate) to: Box<str>,
     pub(crate) legs: SmallVec<[LegKey; 4]>,
@@ -79,7 +79,7 @@ pub(crate) enum Recall {
     /// Phones ring, those of `to`.
     Ringing {
         to: Box<str>,
-        #[serde(skip)]
+        #[serde(default)]
         legs: SmallVec<[LegKey; 4]>,
     },
     /// The PBX was asked to take the parkee elsewhere.
@@ -117,15 +117,13 @@ pub(crate) struct ParkedCall {
     pub(crate) park: Box<str>,
     /// What a phone dials to take it.
     pub(crate) retrieve: String,
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) teller: Teller,
     /// The phone that is told what becomes of it.
     pub(crate) monitor: Option<Box<Monitor>>,
     /// The PBX was once asked for a codec in which there is music.
     pub(crate) asked_for_codec: bool,
-    #[serde(skip)]
     pub(crate) claim: Option<Claim>,
-    #[serde(skip)]
     pub(crate) delivery: Option<Delivery>,
     pub(crate) recall: Recall,
     pub(crate) stage: RecallStage,

@@ -10,7 +10,7 @@ mod view;
 mod watched;
 
 pub(crate) use list::views;
-pub(crate) use open::{of_uri, open, restored, within};
+pub(crate) use open::{of_uri, open, restored, settled, within};
 pub(crate) use state::{Watch, Watches, tells_line};
 pub(crate) use tell::{
     answered, changed, due, end_all, look_again, profile_of, tell_all_again, tell_line_again,

@@ -12,7 +12,7 @@ use crate::house::House;
 use crate::keys::{Alarm, BindingKey, WatchKey};
 use crate::lots;
 use crate::refusal::Refusal;
-use crate::watches::state::{Holder, Watch};
+use crate::watches::state::{Holder, Over, Watch};
 use crate::watches::tell::tell;
 use crate::watches::watched::Watched;
 
@@ -118,7 +118,7 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
     watch.told = None;
     // Who speaks can hear.
     watch.rests_until = None;
-    watch.over = (expires == 0).then_some("timeout");
+    watch.over = (expires == 0).then_some(Over::Timeout);
     let (token, flow) = (watch.token.to_string(), watch.dialog.flow);
     let tag = watch.dialog.local.tag().unwrap_or_default().to_string();
     let contact = house.contact(&flow, &token, is_sips(request.uri()));
@@ -139,10 +139,18 @@ fn accept(house: &mut House, server: ServerKey, request: &Message, key: WatchKey
 }
 
 /// Takes up a subscription of an earlier run of the program.
-pub(crate) fn restored(house: &mut House, watch: Watch) {
+pub(crate) fn restored(house: &mut House, watch: Watch) -> WatchKey {
     let due = watch.rests_until.unwrap_or(watch.until).max(house.at);
     let key = house.watches.insert(watch);
     house.alarms.set(Alarm::Watch(key), due);
+    key
+}
+
+/// Whether its last notice is under way is known now.
+pub(crate) fn settled(house: &mut House, key: WatchKey, is_under_way: bool) {
+    if let Some(watch) = house.watches.get_mut(key).filter(|_| !is_under_way) {
+        watch.was_not_told();
+    }
 }
 
 /// The subscription that a Request-URI of ours names.

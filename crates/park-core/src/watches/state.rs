@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use base::Moment;
+use base::{Changes, Moment};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use sip_core::{Dialog, ahead};
@@ -12,7 +12,6 @@ use slotmap::SlotMap;
 
 use crate::contacts::Aor;
 use crate::house::House;
-use crate::journal::Changes;
 use crate::keys::{BindingKey, WatchKey};
 use crate::watches::watched::Watched;
 
@@ -27,6 +26,25 @@ pub(crate) enum Holder {
 impl Holder {
     pub(super) fn of(binding: Option<BindingKey>, device: IpAddr) -> Holder {
         binding.map_or(Holder::Device(device), Holder::Binding)
+    }
+}
+
+/// Why we end a subscription (RFC 6665 §4.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Over {
+    /// It was not refreshed, or its holder has ended it.
+    Timeout,
+    /// Because we end: phones subscribe anew at once.
+    Deactivated,
+}
+
+impl Over {
+    /// As Subscription-State says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Over::Timeout => "timeout",
+            Over::Deactivated => "deactivated",
+        }
     }
 }
 
@@ -46,9 +64,8 @@ pub(crate) struct Watch {
     #[serde(serialize_with = "ahead")]
     pub(super) version: u32,
     /// By which ids the calls were told that the phone knows of; none: it may know nothing.
-    #[serde(skip)]
     pub(super) told: Option<Vec<Box<str>>>,
-    #[serde(skip)]
+    #[serde(default)]
     pub(super) in_flight: bool,
     /// How many notices in a row it could not take.
     pub(super) failures: u32,
@@ -60,13 +77,12 @@ pub(crate) struct Watch {
     #[serde(skip)]
     pub(super) queued: bool,
     /// The state changed while a notice was under way.
-    #[serde(skip)]
+    #[serde(default)]
     pub(super) stale: bool,
     /// Why it is over; the notice that says so is the last.
-    #[serde(skip)]
-    pub(super) over: Option<&'static str>,
+    pub(super) over: Option<Over>,
     /// That last one is under way.
-    #[serde(skip)]
+    #[serde(default)]
     pub(super) closing: bool,
 }
 
@@ -80,23 +96,20 @@ impl Watch {
 }
 
 impl Watch {
-    /// What the phone is known to have been told; nothing while that is under way.
-    pub(crate) fn known(&self) -> Option<&Vec<Box<str>>> {
-        self.told.as_ref().filter(|_| !self.in_flight)
-    }
-
-    /// After a restart: what its phone was known to have been told, and by which key that phone is found
-    /// now. Says whether the phone is still there.
-    pub(crate) fn restored(
-        &mut self,
-        told: Option<Vec<Box<str>>>,
-        names: &FxHashMap<BindingKey, BindingKey>,
-    ) -> bool {
-        self.told = told;
+    /// After a restart: by which key its phone is found now. Says whether that is still there.
+    pub(crate) fn renamed(&mut self, names: &FxHashMap<BindingKey, BindingKey>) -> bool {
         let Holder::Binding(key) = &mut self.holder else { return true };
         let Some(now) = names.get(key) else { return false };
         *key = *now;
         true
+    }
+
+    /// After a restart: a notice whose record could not be read may never have come.
+    pub(super) fn was_not_told(&mut self) {
+        if self.in_flight {
+            self.told = None;
+            (self.in_flight, self.closing) = (false, false);
+        }
     }
 }
 

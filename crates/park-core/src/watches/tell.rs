@@ -14,7 +14,7 @@ use crate::keys::{Alarm, BindingKey, Owner, WatchKey};
 use crate::lamps;
 use crate::lots::SlotId;
 use crate::patience::Taken;
-use crate::watches::state::Holder;
+use crate::watches::state::{Holder, Over};
 use crate::watches::view::View;
 use crate::watches::watched::Watched;
 
@@ -91,7 +91,7 @@ pub(crate) fn due(house: &mut House, key: WatchKey) {
     let Some(watch) = house.watches.get_mut(key) else { return };
     watch.rests_until = None;
     if watch.until <= house.at {
-        watch.over = watch.over.or(Some("timeout"));
+        watch.over = watch.over.or(Some(Over::Timeout));
     } else {
         house.alarms.set(Alarm::Watch(key), watch.until);
     }
@@ -102,7 +102,7 @@ pub(crate) fn due(house: &mut House, key: WatchKey) {
 pub(crate) fn end_all(house: &mut House) {
     for key in house.watches.keys() {
         if let Some(watch) = house.watches.get_mut(key) {
-            watch.over = Some("deactivated");
+            watch.over = Some(Over::Deactivated);
             house.watches.queue(key);
         }
     }
@@ -148,7 +148,7 @@ fn tell_as_seen(house: &mut House, key: WatchKey, view: &mut Option<View>) {
     watch.version = watch.version.wrapping_add(1);
     let left = watch.until.since(house.at).as_secs();
     let standing = match watch.over {
-        Some(reason) => format!("terminated;reason={reason}"),
+        Some(over) => format!("terminated;reason={}", over.word()),
         None => format!("active;expires={left}"),
     };
     let mut draft = watch

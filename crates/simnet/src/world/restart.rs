@@ -1,7 +1,7 @@
 //! The house is killed in the middle of things, and opened again with what it had written down.
 
 use base::Chance;
-use park_core::{CallState, Command, Engine, JournalStep, RecordKey, Reply};
+use park_core::{Engine, JournalStep, RecordKey};
 
 use super::state::World;
 
@@ -27,9 +27,9 @@ impl World {
         self
     }
 
-    /// From now on the steps are noted after which nothing was under way.
-    pub fn note_quiet_steps(&mut self) -> &mut World {
-        self.quiet_steps = Some(Vec::new());
+    /// From now on the steps are noted after which the house may be killed.
+    pub fn note_steps(&mut self) -> &mut World {
+        self.cuttable = Some(Vec::new());
         self
     }
 
@@ -47,8 +47,8 @@ impl World {
     }
 
     /// Those steps.
-    pub fn quiet_steps(&self) -> &[u64] {
-        self.quiet_steps.as_deref().unwrap_or_default()
+    pub fn noted_steps(&self) -> &[u64] {
+        self.cuttable.as_deref().unwrap_or_default()
     }
 
     /// A step has been made.
@@ -58,9 +58,9 @@ impl World {
             self.restart_after = None;
             self.restart();
         }
-        if self.quiet_steps.is_some() && self.nothing_is_under_way() {
+        if self.may_be_killed() {
             let step = self.steps;
-            self.quiet_steps.as_mut().into_iter().for_each(|steps| steps.push(step));
+            self.cuttable.as_mut().into_iter().for_each(|steps| steps.push(step));
         }
     }
 
@@ -128,20 +128,9 @@ impl World {
         self.kill().open_again()
     }
 
-    /// Whether nothing is under way: no message, no call that is being set up or taken.
-    #[track_caller]
-    pub(crate) fn nothing_is_under_way(&mut self) -> bool {
-        if self.no_restart
-            || self.wire.carries_sip()
-            || self.engine.is_none()
-            || self.counts().pending > 0
-        {
-            return false;
-        }
-        let Reply::Metrics(metrics) = self.command(Command::Metrics) else {
-            self.fail("no metrics")
-        };
-        let under_way = |state: CallState| !matches!(state, CallState::Talking | CallState::Parked);
-        !metrics.calls.iter().any(|calls| calls.calls > 0 && under_way(calls.state))
+    /// Whether the house may be killed now, and nobody be the worse for it. What is in a connection at that
+    /// moment is lost with it, and whoever sent it knows.
+    fn may_be_killed(&self) -> bool {
+        !self.no_restart && self.engine.is_some() && !self.wire.carries_streams()
     }
 }

@@ -109,8 +109,8 @@ pub struct World {
     pub(crate) outside: Vec<Parcel>,
     /// After which step the house is killed and opened again, if it is.
     pub(crate) restart_after: Option<u64>,
-    /// After which steps nothing was under way, if that is noted.
-    pub(crate) quiet_steps: Option<Vec<u64>>,
+    /// After which steps the house may be killed, if that is noted.
+    pub(crate) cuttable: Option<Vec<u64>>,
     pub(crate) no_restart: bool,
     pub(crate) steps_now: u32,
     pub(crate) steps: u64,
@@ -162,7 +162,7 @@ impl World {
             orders: Vec::new(),
             outside: Vec::new(),
             restart_after: None,
-            quiet_steps: None,
+            cuttable: None,
             no_restart: false,
             steps_now: 0,
             steps: 0,

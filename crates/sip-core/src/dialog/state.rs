@@ -7,7 +7,7 @@ use sip_msg::{Compose, Edit, Message, Name};
 use crate::dialog::party::Party;
 
 /// What the far end has told about itself in one early dialog of a forked INVITE.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
     /// Its tag.
     pub tag: Box<str>,
@@ -40,7 +40,7 @@ pub struct Dialog {
     remote_cseq: Option<u32>,
     target: Box<str>,
     routes: Box<[Box<str>]>,
-    #[serde(skip)]
+    #[serde(default)]
     forks: Vec<Fork>,
     opened: bool,
     /// The way to the far end.

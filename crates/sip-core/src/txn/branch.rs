@@ -2,6 +2,7 @@
 //! response.
 
 use base::{Chance, Side};
+use serde::{Deserialize, Serialize};
 use sip_msg::{Draft, Message};
 
 /// The magic cookie of RFC 3261 §8.1.1.7: a branch that begins with it is unique to its request.
@@ -9,7 +10,7 @@ pub(super) const COOKIE: &str = "z9hG4bK";
 
 /// By what a response finds its transaction (RFC 3261 §17.1.3): the branch, the method, and the side
 /// on which we asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Branch {
     number: u64,
     side: Side,
@@ -17,7 +18,7 @@ pub(super) struct Branch {
 }
 
 /// As much of the method as tells apart two requests with the same branch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Asks {
     Invite,
     Cancel,

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::branch::{Asks, Branch};
 use super::desk::{Alarm, Desk};
 use super::invite_client::InviteClient;
+use super::kept::{Cancel, ClientState, KeptClient};
 use super::key::ClientKey;
 use super::noninvite_client::NonInviteClient;
 use super::pace::{ClientAct, ClientEvent, Due, Terms};
@@ -44,14 +45,6 @@ struct Sequel {
 }
 
 #[derive(Debug)]
-enum Cancel {
-    No,
-    /// As soon as a provisional comes; with this Reason.
-    Wanted(Option<Box<str>>),
-    Sent,
-}
-
-#[derive(Debug)]
 struct Answer {
     to_tag: Box<str>,
     /// Our ACK for it and the way by which it went.
@@ -72,6 +65,36 @@ impl Machine {
         match self {
             Machine::Invite(machine, _) => machine.step(event, terms),
             Machine::NonInvite(machine) => machine.step(event, terms),
+        }
+    }
+
+    /// One that has come so far, and what was sent last, if that may have to be sent again.
+    fn go_on(
+        state: ClientState,
+        (flow, branch): (&Flow, Branch),
+        terms: Terms,
+    ) -> Option<(Machine, Option<Bytes>)> {
+        let with_invite = |machine, invite, cancel, tags: Vec<Box<str>>| {
+            let answers = tags.into_iter().map(|to_tag| Answer { to_tag, ack: None }).collect();
+            Machine::Invite(machine, Box::new(Sequel { invite, cancel, answers }))
+        };
+        match state {
+            ClientState::Invite { draft, rings, cancel } => {
+                let draft = Draft::of_request(draft)?;
+                let sent = (!rings).then(|| draft.with_vias(&[via::of_ours(flow, branch)]));
+                let machine = match rings {
+                    true => InviteClient::ringing(matches!(cancel, Cancel::Sent), terms),
+                    false => InviteClient::start(terms),
+                };
+                Some((with_invite(machine, Some(draft), cancel, Vec::new()), sent))
+            }
+            ClientState::Accepted { tags } => {
+                let machine = InviteClient::accepted(terms);
+                Some((with_invite(machine, None, Cancel::No, tags), None))
+            }
+            ClientState::Other { sent } => {
+                Some((Machine::NonInvite(NonInviteClient::start(terms)), Some(sent)))
+            }
         }
     }
 
@@ -120,6 +143,36 @@ impl<O: Copy> Client<O> {
     pub(super) fn instead_of(mut self, datagram: Client<O>) -> Client<O> {
         self.instead = datagram.sent.map(|bytes| Box::new((datagram.flow, bytes)));
         self
+    }
+
+    /// It goes on where it was.
+    pub(super) fn go_on(kept: KeptClient<O>, terms: Terms) -> Option<Client<O>> {
+        let KeptClient { owner, branch, flow, silent, instead, state } = kept;
+        let (machine, sent) = Machine::go_on(state, (&flow, branch), terms)?;
+        Some(Client { owner, branch, flow, silent, machine, sent, instead: instead.map(Box::new) })
+    }
+
+    /// What is to be kept of it.
+    pub(super) fn kept(&self) -> Option<KeptClient<O>> {
+        let state = match &self.machine {
+            Machine::Invite(machine, sequel) if machine.is_accepted() => {
+                if sequel.answers.iter().all(|answer| answer.ack.is_some()) {
+                    return None;
+                }
+                let tags = sequel.answers.iter().map(|answer| answer.to_tag.clone()).collect();
+                ClientState::Accepted { tags }
+            }
+            Machine::Invite(machine, sequel) => ClientState::Invite {
+                draft: Bytes::copy_from_slice(sequel.invite.as_ref()?.as_bytes()),
+                rings: machine.is_ringing(),
+                cancel: sequel.cancel.clone(),
+            },
+            Machine::NonInvite(machine) if machine.is_answered() => return None,
+            Machine::NonInvite(_) => ClientState::Other { sent: self.sent.clone()? },
+        };
+        let instead = self.instead.as_deref().cloned();
+        let (owner, branch, flow, silent) = (self.owner, self.branch, self.flow, self.silent);
+        Some(KeptClient { owner, branch, flow, silent, instead, state })
     }
 
     /// When it wants to be woken.

@@ -1,6 +1,6 @@
 //! All requests that we sent: which one a response answers, and what follows from that.
 
-use base::{ConnId, Flow, Moment, Side, Transport};
+use base::{Changes, ConnId, Flow, Moment, Side, Transport};
 use bytes::Bytes;
 use sip_msg::{Draft, Message, Name, NameAddr};
 
@@ -8,7 +8,8 @@ use super::branch::{Asks, Branch};
 use super::client::Client;
 use super::desk::{Alarm, Desk};
 use super::heard::{Failure, Heard, Oversize};
-use super::key::ClientKey;
+use super::kept::KeptClient;
+use super::key::{ClientKey, Key};
 use super::pace::{ClientAct, ClientEvent};
 use super::table::Table;
 use super::via;
@@ -25,6 +26,15 @@ pub(super) struct Clients<O> {
 impl<O: Copy> Clients<O> {
     pub(super) fn new() -> Clients<O> {
         Clients { table: Table::new() }
+    }
+
+    pub(super) fn have_changed(&self) -> bool {
+        self.table.changes.are_some()
+    }
+
+    /// Which may have changed since somebody has last asked.
+    pub(super) fn changes(&mut self) -> &mut Changes<Key> {
+        &mut self.table.changes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -58,6 +68,24 @@ impl<O: Copy> Clients<O> {
             client = Client::new(owner, branch, stream, draft, terms).instead_of(client);
         }
         self.launch(desk, client)
+    }
+
+    /// What is to be kept of one.
+    pub(super) fn kept(&self, key: ClientKey) -> Option<KeptClient<O>> {
+        self.table.get(key.0)?.kept()
+    }
+
+    /// One of an earlier run of the program goes on.
+    pub(super) fn go_on(
+        &mut self,
+        desk: &mut Desk,
+        at: Moment,
+        kept: KeptClient<O>,
+    ) -> Option<ClientKey> {
+        let terms = desk.terms(at, &kept.flow);
+        let key = self.launch(desk, Client::go_on(kept, terms)?);
+        self.follow(desk, at, key);
+        Some(key)
     }
 
     fn unused_branch(&self, desk: &mut Desk, side: Side, asks: Asks) -> Branch {
@@ -151,8 +179,8 @@ impl<O: Copy> Clients<O> {
         client.keep_ack(to.as_ref().and_then(NameAddr::tag).unwrap_or(""), flow, bytes);
     }
 
-    /// Sends an ACK; a repeated 2xx is not acknowledged again by itself. Gives its bytes.
-    pub(super) fn ack_once(&mut self, desk: &mut Desk, flow: Flow, draft: &Draft) -> Bytes {
+    /// Sends an ACK. Gives its bytes.
+    fn ack_once(&mut self, desk: &mut Desk, flow: Flow, draft: &Draft) -> Bytes {
         let branch = self.unused_branch(desk, flow.side, Asks::Other);
         let bytes = draft.with_vias(&[via::of_ours(&flow, branch)]);
         desk.send(flow, bytes.clone());
@@ -199,10 +227,11 @@ impl<O: Copy> Clients<O> {
         for (key, client) in self.table.iter_mut() {
             let key = ClientKey(key);
             if client.is_unheard() && via::is_same_way(&client.flow, failed) {
-                lost.extend(client.undelivered(desk, key, at).then_some(key));
+                let is_lost = client.undelivered(desk, key, at);
+                lost.push((key, is_lost));
             }
         }
-        lost.into_iter().filter_map(|key| self.fail(desk, key, Failure::Unreachable)).collect()
+        self.all_undelivered(desk, lost)
     }
 
     /// The connection is gone: what waits for its first answer there has failed, and what is yet to
@@ -214,9 +243,23 @@ impl<O: Copy> Clients<O> {
             let was_its = client.flow.conn == Some(conn);
             client.forget_connection(conn);
             if was_its && client.is_unheard() {
-                lost.extend(client.undelivered(desk, key, at).then_some(key));
+                let is_lost = client.undelivered(desk, key, at);
+                lost.push((key, is_lost));
             }
         }
-        lost.into_iter().filter_map(|key| self.fail(desk, key, Failure::Unreachable)).collect()
+        self.all_undelivered(desk, lost)
+    }
+
+    /// What was not delivered has failed, or goes by another way now.
+    fn all_undelivered(&mut self, desk: &mut Desk, lost: Vec<(ClientKey, bool)>) -> Vec<Heard<O>> {
+        let mut failed = Vec::new();
+        for (key, is_lost) in lost {
+            if is_lost {
+                failed.extend(self.fail(desk, key, Failure::Unreachable));
+            } else {
+                self.table.changes.note(key.0);
+            }
+        }
+        failed
     }
 }

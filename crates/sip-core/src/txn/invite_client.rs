@@ -41,6 +41,18 @@ impl InviteClient {
         InviteClient { phase: Phase::Calling { resend, timeout } }
     }
 
+    /// It went out in an earlier run of the program, and a provisional has come; `cancelled`: its CANCEL
+    /// has gone out too.
+    pub(super) fn ringing(cancelled: bool, terms: Terms) -> InviteClient {
+        let give_up = cancelled.then(|| terms.at + terms.timing.patience());
+        InviteClient { phase: Phase::Proceeding { give_up } }
+    }
+
+    /// It was answered 2xx in an earlier run of the program.
+    pub(super) fn accepted(terms: Terms) -> InviteClient {
+        InviteClient { phase: Phase::Accepted { until: terms.at + terms.timing.patience() } }
+    }
+
     /// Takes one step.
     pub(super) fn step(&mut self, event: ClientEvent, terms: Terms) -> ClientAct {
         let (phase, act) = match self.phase {

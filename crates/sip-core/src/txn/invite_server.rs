@@ -37,6 +37,20 @@ impl InviteServer {
         InviteServer { phase: Phase::Proceeding }
     }
 
+    /// It was answered so in an earlier run of the program, and nobody has acknowledged that.
+    pub(super) fn answered(status: u16, terms: Terms) -> InviteServer {
+        InviteServer { phase: proceeding(ServerEvent::Respond(status), terms).0 }
+    }
+
+    /// Whether a final answer waits for its ACK.
+    pub(super) fn awaits_ack(&self) -> bool {
+        match self.phase {
+            Phase::Completed { .. } => true,
+            Phase::Accepted { unacked, .. } => unacked.is_some(),
+            Phase::Proceeding | Phase::Confirmed { .. } | Phase::Over => false,
+        }
+    }
+
     /// Takes one step.
     pub(super) fn step(&mut self, event: ServerEvent, terms: Terms) -> ServerAct {
         let (phase, act) = match self.phase {
@@ -69,11 +83,7 @@ impl InviteServer {
 
     /// Whether the last answer may have to be sent again.
     pub(super) fn may_repeat(&self) -> bool {
-        match self.phase {
-            Phase::Proceeding | Phase::Completed { .. } => true,
-            Phase::Accepted { unacked, .. } => unacked.is_some(),
-            Phase::Confirmed { .. } | Phase::Over => false,
-        }
+        self.is_pending() || self.awaits_ack()
     }
 
     pub(super) fn is_over(&self) -> bool {

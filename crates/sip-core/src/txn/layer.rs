@@ -11,6 +11,7 @@ use super::clients::Clients;
 use super::counts::TxnCounts;
 use super::desk::{Alarm, Desk};
 use super::heard::{Heard, Oversize};
+use super::kept::{KeptClient, KeptServer};
 use super::key::{ClientKey, ServerKey};
 use super::servers::Servers;
 use super::timing::Timing;
@@ -105,11 +106,6 @@ impl<O: Copy> Layer<O> {
         self.clients.ack(&mut self.desk, client, flow, draft);
     }
 
-    /// Acknowledges a 2xx to an INVITE whose transaction is not known here: it is sent once.
-    pub fn ack_once(&mut self, flow: Flow, draft: &Draft) {
-        self.clients.ack_once(&mut self.desk, flow, draft);
-    }
-
     /// Cancels an INVITE of ours: now, or as soon as a provisional has come (§9.1). Its final answer
     /// is still heard, be it 487 or a 2xx that crossed; none within 64·T1 is
     /// [`Failure::Timeout`](super::heard::Failure::Timeout). `reason` is the value of a Reason line
@@ -166,6 +162,48 @@ impl<O: Copy> Layer<O> {
     /// The next message to be sent, and by which way.
     pub fn poll(&mut self) -> Option<(Flow, Bytes)> {
         self.desk.tray.pop_front()
+    }
+
+    /// Whether any may have changed since this was last asked for or forgotten.
+    pub fn have_changed(&self) -> bool {
+        self.clients.have_changed() || self.servers.have_changed()
+    }
+
+    /// Which may have changed since this was last asked.
+    pub fn changed(&mut self) -> (Vec<ClientKey>, Vec<ServerKey>) {
+        let clients = self.clients.changes().take().into_iter().map(ClientKey).collect();
+        let servers = self.servers.changes().take().into_iter().map(ServerKey).collect();
+        (clients, servers)
+    }
+
+    /// Nobody wants to know what has changed.
+    pub fn forget_changes(&mut self) {
+        self.clients.changes().forget();
+        self.servers.changes().forget();
+    }
+
+    /// What is to outlive the program of a request that we sent; nothing if it is over, or only absorbs
+    /// repetitions.
+    pub fn kept_client(&self, client: ClientKey) -> Option<KeptClient<O>> {
+        self.clients.kept(client)
+    }
+
+    /// What is to outlive the program of a request that we were sent; nothing if it is over, only absorbs
+    /// repetitions, or is nobody's.
+    pub fn kept_server(&self, server: ServerKey) -> Option<KeptServer<O>> {
+        self.servers.kept(server)
+    }
+
+    /// A request that an earlier run of the program sent goes on. If nothing was heard of it, it is sent
+    /// again. Nothing if it cannot be read.
+    pub fn go_on_client(&mut self, at: Moment, kept: KeptClient<O>) -> Option<ClientKey> {
+        self.clients.go_on(&mut self.desk, at, kept)
+    }
+
+    /// A request that an earlier run of the program was sent waits for its answer, or that for its ACK.
+    /// Nothing if it cannot be read.
+    pub fn go_on_server(&mut self, at: Moment, kept: KeptServer<O>) -> Option<ServerKey> {
+        self.servers.go_on(&mut self.desk, at, kept)
     }
 
     /// How many transactions are alive, those included that only absorb repetitions.

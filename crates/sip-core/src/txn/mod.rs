@@ -8,6 +8,7 @@ mod desk;
 mod heard;
 mod invite_client;
 mod invite_server;
+mod kept;
 mod key;
 mod layer;
 mod noninvite_client;
@@ -21,6 +22,7 @@ mod via;
 
 pub use counts::TxnCounts;
 pub use heard::{Failure, Heard, Oversize};
+pub use kept::{KeptClient, KeptServer};
 pub use key::{ClientKey, ServerKey};
 pub use layer::Layer;
 pub use timing::Timing;

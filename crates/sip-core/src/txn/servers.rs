@@ -3,14 +3,15 @@
 
 use std::net::SocketAddr;
 
-use base::{ConnId, Flow, Moment};
+use base::{Changes, ConnId, Flow, Moment};
 use bytes::Bytes;
 use sip_msg::{Compose, Draft, Message, Method};
 
 use super::desk::{Alarm, Desk};
 use super::heard::Heard;
 use super::invite_server::InviteServer;
-use super::key::ServerKey;
+use super::kept::KeptServer;
+use super::key::{Key, ServerKey};
 use super::noninvite_server::NonInviteServer;
 use super::pace::{Due, ServerAct, ServerEvent, Terms};
 use super::print::{Press, Print};
@@ -32,7 +33,8 @@ struct Server<O> {
     way_back: Flow,
     /// Where a new connection finds the sender if its own is closed.
     listening_port: u16,
-    /// The request and where it came from, until its final answer has been given.
+    /// The request and where it came from, until its final answer has been given; to an INVITE, until that
+    /// is acknowledged.
     asked: Option<Box<Asked>>,
     /// The last answer; nothing once it need not be given again.
     answer: Option<Bytes>,
@@ -72,6 +74,11 @@ impl Machine {
         }
     }
 
+    /// Whether an INVITE's final answer waits for its ACK.
+    fn awaits_ack(&self) -> bool {
+        matches!(self, Machine::Invite(machine) if machine.awaits_ack())
+    }
+
     fn may_repeat(&self) -> bool {
         match self {
             Machine::Invite(machine) => machine.may_repeat(),
@@ -92,6 +99,15 @@ impl<O: Copy> Servers<O> {
         Servers { table: Table::new(), press: Press::new(&mut desk.chance) }
     }
 
+    pub(super) fn have_changed(&self) -> bool {
+        self.table.changes.are_some()
+    }
+
+    /// Which may have changed since somebody has last asked.
+    pub(super) fn changes(&mut self) -> &mut Changes<Key> {
+        &mut self.table.changes
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
@@ -107,7 +123,8 @@ impl<O: Copy> Servers<O> {
     }
 
     pub(super) fn request_of(&self, key: ServerKey) -> Option<&Message> {
-        Some(&self.table.get(key.0)?.asked.as_ref()?.request)
+        let server = self.table.get(key.0).filter(|server| server.machine.is_pending())?;
+        Some(&server.asked.as_ref()?.request)
     }
 
     pub(super) fn is_pending(&self, key: ServerKey) -> bool {
@@ -164,6 +181,50 @@ impl<O: Copy> Servers<O> {
         let asked = Some(Box::new(Asked { request, source: flow.peer }));
         let server = Server { owner: None, machine, way_back, listening_port, asked, answer: None };
         ServerKey(self.table.insert(print, server))
+    }
+
+    /// What is to be kept of one: a request that somebody is to answer, or an answer that nobody has
+    /// acknowledged.
+    pub(super) fn kept(&self, key: ServerKey) -> Option<KeptServer<O>> {
+        let server = self.table.get(key.0)?;
+        let Asked { request, source } = server.asked.as_deref()?;
+        let answer = server.answer.clone();
+        let answered = match server.machine.awaits_ack() {
+            true => Some(Message::read(answer.clone()?).ok()?.status()),
+            false => None,
+        };
+        if answered.is_none() && server.owner.is_none() {
+            return None;
+        }
+        let flow = Flow { peer: *source, ..server.way_back };
+        Some(KeptServer {
+            owner: server.owner,
+            request: request.bytes().clone(),
+            flow,
+            answer,
+            answered,
+        })
+    }
+
+    /// One of an earlier run of the program goes on.
+    pub(super) fn go_on(
+        &mut self,
+        desk: &mut Desk,
+        at: Moment,
+        kept: KeptServer<O>,
+    ) -> Option<ServerKey> {
+        let KeptServer { owner, request, flow, answer, answered } = kept;
+        let request = Message::read(request).ok()?;
+        let print = self.press.of(&request, flow.side, request.method()?.as_str());
+        let key = self.admit(flow, print, request);
+        let server = self.table.get_mut(key.0)?;
+        (server.owner, server.answer) = (owner, answer);
+        if let Some(status) = answered {
+            let terms = desk.terms(at, &server.way_back);
+            server.machine = Machine::Invite(InviteServer::answered(status, terms));
+            desk.arm(Alarm::Server(key), server.machine.alarm());
+        }
+        Some(key)
     }
 
     fn hear_again(&mut self, desk: &mut Desk, at: Moment, flow: Flow, key: ServerKey) {
@@ -281,7 +342,7 @@ impl<O: Copy> Servers<O> {
     /// Forgets what is not needed any more, all of it if the machine is over.
     fn settle(&mut self, key: ServerKey) {
         let Some(server) = self.table.get_mut(key.0) else { return };
-        if !server.machine.is_pending() {
+        if !server.machine.is_pending() && !server.machine.awaits_ack() {
             server.asked = None;
         }
         if !server.machine.may_repeat() {

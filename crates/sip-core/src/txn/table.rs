@@ -3,6 +3,7 @@
 
 use std::hash::Hash;
 
+use base::Changes;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
@@ -15,6 +16,7 @@ pub(super) struct Table<M, T> {
     rows: Slab<Row<M, T>>,
     by_mark: FxHashMap<M, u32>,
     generation: u32,
+    pub(super) changes: Changes<Key>,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,12 @@ struct Row<M, T> {
 
 impl<M: Copy + Eq + Hash, T> Table<M, T> {
     pub(super) fn new() -> Table<M, T> {
-        Table { rows: Slab::new(), by_mark: FxHashMap::default(), generation: 0 }
+        Table {
+            rows: Slab::new(),
+            by_mark: FxHashMap::default(),
+            generation: 0,
+            changes: Changes::default(),
+        }
     }
 
     /// Puts `entry` under `mark`, in place of any that the mark led to.
@@ -35,16 +42,20 @@ impl<M: Copy + Eq + Hash, T> Table<M, T> {
         let generation = self.generation;
         let row = self.rows.insert(Row { generation, mark, entry });
         let row = u32::try_from(row).unwrap_or(u32::MAX);
-        if let Some(old) = self.by_mark.insert(mark, row) {
-            self.rows.try_remove(old as usize);
+        if let Some(old) = self.by_mark.insert(mark, row)
+            && let Some(old_row) = self.rows.try_remove(old as usize)
+        {
+            self.changes.note(Key { row: old, generation: old_row.generation });
         }
-        Key { row, generation }
+        let key = Key { generation, row };
+        self.changes.note(key);
+        key
     }
 
     /// The key to which a mark leads.
     pub(super) fn find(&self, mark: &M) -> Option<Key> {
         let row = *self.by_mark.get(mark)?;
-        Some(Key { row, generation: self.rows.get(row as usize)?.generation })
+        Some(Key { generation: self.rows.get(row as usize)?.generation, row })
     }
 
     pub(super) fn contains(&self, mark: &M) -> bool {
@@ -58,17 +69,22 @@ impl<M: Copy + Eq + Hash, T> Table<M, T> {
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let row = self.rows.get_mut(key.row as usize)?;
-        (row.generation == key.generation).then_some(&mut row.entry)
+        if row.generation != key.generation {
+            return None;
+        }
+        self.changes.note(key);
+        Some(&mut row.entry)
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         let row = self.rows.try_remove(key.row as usize)?;
         self.by_mark.remove(&row.mark);
+        self.changes.note(key);
         Some(row.entry)
     }
 
-    /// All rows, by row number.
+    /// All rows, by row number. Whoever changes one says so ([`changes`](Table::changes)).
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
         self.rows.iter_mut().map(|(number, row)| {
             let number = u32::try_from(number).unwrap_or(u32::MAX);

@@ -1,8 +1,8 @@
-//! What may have changed in a table since the journal was last written.
+//! What may have changed in a table since somebody has last asked.
 
-/// Keys of what was lent out for changing, put in or taken out.
+/// Keys of what was lent out for changing, put in or taken out of a table.
 #[derive(Debug)]
-pub(crate) struct Changes<K> {
+pub struct Changes<K> {
     keys: Vec<K>,
 }
 
@@ -14,7 +14,7 @@ impl<K> Default for Changes<K> {
 
 impl<K: Copy + Ord> Changes<K> {
     /// It may have changed.
-    pub(crate) fn note(&mut self, key: K) {
+    pub fn note(&mut self, key: K) {
         // Most often a room takes the same thing several times in a row.
         if self.keys.last() != Some(&key) {
             self.keys.push(key);
@@ -22,12 +22,12 @@ impl<K: Copy + Ord> Changes<K> {
     }
 
     /// Whether there are any.
-    pub(crate) fn are_some(&self) -> bool {
+    pub fn are_some(&self) -> bool {
         !self.keys.is_empty()
     }
 
     /// Gives each key once, and begins anew.
-    pub(crate) fn take(&mut self) -> Vec<K> {
+    pub fn take(&mut self) -> Vec<K> {
         let mut keys = std::mem::take(&mut self.keys);
         keys.sort_unstable();
         keys.dedup();
@@ -35,7 +35,7 @@ impl<K: Copy + Ord> Changes<K> {
     }
 
     /// Begins anew: nobody wants to know.
-    pub(crate) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.keys.clear();
     }
 }
