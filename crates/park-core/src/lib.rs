@@ -44,7 +44,8 @@ pub use cluster::{ClusterFact, ClusterNews, ClusterNode, ClusterOrder, SharedCal
 pub use command::{
     BindingView, CallState, CallView, CallsIn, ClusterMetrics, Command, Counts, ElsewhereView,
     GroupView, LegMedia, LegStage, LegView, LegsIn, LotView, Malformed, Metrics, NoticesTold,
-    PairsOf, ParkedState, ParkedView, Reply, ReportedView, StreamView, SubscriptionView, Watches,
+    PairsOf, ParkedAt, ParkedState, ParkedView, ParkedWho, Reply, ReportedView, StreamView,
+    SubscriptionView, Watches,
 };
 pub use engine::Engine;
 pub use journal::{JOURNAL_FORMAT, JournalStep, RecordKey, RecordKind};
@@ -55,5 +56,5 @@ pub use settings::{
     SrtpUse,
 };
 pub use standing::Standing;
-pub use told::{Asked, Fact, ParkedAt, Told};
+pub use told::{Asked, Fact, Told};
 pub use words::{Input, Output};

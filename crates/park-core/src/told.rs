@@ -8,6 +8,7 @@ use base::{Flow, Side};
 use rtp_flow::Quality;
 
 use crate::cluster::ClusterFact;
+use crate::command::{ParkedAt, ParkedWho};
 
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,19 +19,6 @@ pub struct Told {
     pub leg: Option<Side>,
     /// The fact.
     pub fact: Fact,
-}
-
-/// A parked call, by name and place.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ParkedAt {
-    /// By which operators name it: random, and never used again.
-    pub park: String,
-    /// The lot.
-    pub lot: String,
-    /// The SIP domain.
-    pub domain: String,
-    /// The slot.
-    pub slot: String,
 }
 
 /// What a request that was refused had asked for.
@@ -116,16 +104,8 @@ pub enum Fact {
     Parked {
         /// Which, and where.
         of: ParkedAt,
-        /// The parkee.
-        parkee: String,
-        /// Its display name, if it has one.
-        parkee_name: Option<String>,
-        /// The parker.
-        parker: String,
-        /// The park group, for a group park.
-        group: Option<String>,
-        /// What a phone dials to take it.
-        retrieve: String,
+        /// Who.
+        parked: ParkedWho,
         /// When it is recalled; none: never.
         recall_in: Option<Duration>,
         /// From when it was asked for until it stood.
@@ -138,16 +118,8 @@ pub enum Fact {
     StillParked {
         /// Which, and where.
         of: ParkedAt,
-        /// The parkee.
-        parkee: String,
-        /// Its display name, if it has one.
-        parkee_name: Option<String>,
-        /// The parker.
-        parker: String,
-        /// The park group, for a group park.
-        group: Option<String>,
-        /// What a phone dials to take it.
-        retrieve: String,
+        /// Who.
+        parked: ParkedWho,
         /// How long it has waited.
         waited: Duration,
         /// When it is recalled; none: never, or not again.
@@ -417,11 +389,11 @@ impl fmt::Display for Fact {
             Fact::Unregistered { extension, .. } => write!(f, "{extension} unregistered"),
             Fact::Answered { who, .. } => write!(f, "answered by {who}"),
             Fact::Ended { why, .. } => write!(f, "ended: {why}"),
-            Fact::Parked { of, parkee, parker, free, .. } => {
+            Fact::Parked { of, parked: ParkedWho { parkee, parker, .. }, free, .. } => {
                 write!(f, "{parkee} parked at {} by {parker}", of.slot)?;
                 if *free == Some(0) { f.write_str(", the lot is full now") } else { Ok(()) }
             }
-            Fact::StillParked { of, parkee, parker, .. } => {
+            Fact::StillParked { of, parked: ParkedWho { parkee, parker, .. }, .. } => {
                 write!(f, "{parkee} is still parked at {} by {parker}", of.slot)
             }
             Fact::Page { of, page, name, parkee, .. } => {

@@ -77,7 +77,7 @@ impl Board {
 }
 
 fn in_order(a: &ParkedView, b: &ParkedView) -> std::cmp::Ordering {
-    let key = |view: &ParkedView| (view.since_us, view.park.clone());
+    let key = |view: &ParkedView| (view.since_us, view.at.park.clone());
     key(a).cmp(&key(b))
 }
 
@@ -87,30 +87,12 @@ fn after(now: Moment, within: Option<Duration>) -> Option<Moment> {
 
 impl Card {
     fn new(now: Moment, told: &Told) -> Option<Card> {
-        let Fact::Parked {
-            of,
-            parkee,
-            parkee_name,
-            parker,
-            group,
-            retrieve,
-            recall_in,
-            took,
-            free: _,
-        } = &told.fact
-        else {
+        let Fact::Parked { of, parked, recall_in, took, free: _ } = &told.fact else {
             return None;
         };
         let view = ParkedView {
-            park: of.park.clone(),
-            lot: of.lot.clone(),
-            slot: of.slot.clone(),
-            domain: of.domain.clone(),
-            parkee_name: parkee_name.clone(),
-            parkee: parkee.clone(),
-            parker: parker.clone(),
-            group: group.clone(),
-            retrieve: retrieve.clone(),
+            at: of.clone(),
+            parked: parked.clone(),
             since_us: now.as_micros() - took.as_micros() as u64,
             parked_for_s: 0,
             recall_in_s: None,
@@ -125,26 +107,13 @@ impl Card {
     /// What is told of it after a restart must be what was known of it before; what is under way is told
     /// after it.
     fn again(mut self, now: Moment, fact: &Fact) -> Result<Card, String> {
-        let Fact::StillParked {
-            of,
-            parkee,
-            parkee_name,
-            parker,
-            group,
-            retrieve,
-            waited,
-            recall_in,
-            attempt,
-        } = fact
-        else {
+        let Fact::StillParked { of, parked, waited, recall_in, attempt } = fact else {
             return Err(format!("{fact} is no such fact"));
         };
         let view = &mut self.view;
         let since_us = now.as_micros() - waited.as_micros() as u64;
-        let was = (&view.slot, &view.parkee, &view.parkee_name, &view.parker, &view.group);
-        let is = (&of.slot, parkee, parkee_name, parker, group);
-        let more = (&view.retrieve, view.since_us, view.attempt);
-        if was != is || more != (retrieve, since_us, *attempt) {
+        let was = (&view.at, &view.parked, view.since_us, view.attempt);
+        if was != (of, parked, since_us, *attempt) {
             return Err(format!("{fact:?}, and before the restart {view:?}"));
         }
         (view.state, view.who) = (ParkedState::Parked, None);
@@ -160,8 +129,8 @@ impl Card {
                 (view.state, view.who) = becomes(ParkedState::Claimed, by);
             }
             Fact::Moved { of, group, retrieve, recall_in, .. } => {
-                (view.slot, view.group) = (of.slot.clone(), group.clone());
-                view.retrieve = retrieve.clone();
+                (view.at.slot, view.parked.group) = (of.slot.clone(), group.clone());
+                view.parked.retrieve = retrieve.clone();
                 self.recall_at = after(now, *recall_in);
             }
             Fact::Delivering { to, .. } => {

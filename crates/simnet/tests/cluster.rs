@@ -88,10 +88,10 @@ fn lamps_and_lists_of_all_nodes_show_what_is_parked_at_one() {
     assert!(calls.is_empty());
     assert_eq!((lots[0].parked, lots[0].free), (1, 19));
     assert_eq!(
-        (&*elsewhere[0].node, &*elsewhere[0].slot, &*elsewhere[0].parker),
+        (&*elsewhere[0].node, &*elsewhere[0].at.slot, &*elsewhere[0].parked.parker),
         ("a", "701", "101")
     );
-    let order = Command::HangUp { park: elsewhere[0].park.clone() };
+    let order = Command::HangUp { park: elsewhere[0].at.park.clone() };
     assert!(matches!(h.at("b").command(order), Reply::Refused { status: 409, .. }));
     h.at("a").hang_up("anna");
     h.settle();
@@ -367,7 +367,7 @@ fn a_call_that_an_operator_moves_has_its_new_slot_at_all_nodes() {
     let mut h = two();
     h.at("a").talk("anna", "ben").transfer("ben", "701");
     h.settle();
-    let park = h.parked()[0].1.park.clone();
+    let park = h.parked()[0].1.at.park.clone();
     let order = Command::Move { park, slot: "702".into() };
     assert_eq!(h.at("a").command(order), Reply::Done);
     h.settle().agrees(5);
@@ -383,7 +383,7 @@ fn a_phone_that_speaks_as_a_node_is_refused() {
     let mut h = two();
     h.at("a").talk("anna", "ben").transfer("ben", "701");
     h.settle();
-    let park = h.parked()[0].1.park.clone();
+    let park = h.parked()[0].1.at.park.clone();
     let line = format!(
         "X-Parkade-Node: b;to=a;time=10;nonce=n;user=102;domain=pbx.example;park={park};mac=00"
     );

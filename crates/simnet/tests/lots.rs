@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{Domain, LotName};
 use dialects::{ProfileText, Profiles};
 use park_core::{
-    Fact, FindSlot, GroupSettings, LotSettings, OwnSettings, ParkedAt, PlaceSettings, RecallThen,
+    Fact, FindSlot, GroupSettings, LotSettings, OwnSettings, PlaceSettings, RecallThen,
 };
 use simnet::{MUSIC, World, stories};
 
@@ -218,7 +218,7 @@ stories! {
         let pages: Vec<Fact> =
             w.facts().filter(|fact| matches!(fact, Fact::Page { .. })).cloned().collect();
         let call = w.parked_calls().remove(0);
-        let of = ParkedAt { park: call.park, lot: call.lot, domain: call.domain, slot: call.slot };
+        let of = call.at;
         assert_eq!(pages, [Fact::Page {
             of,
             page: "zone 1".into(),
@@ -278,7 +278,7 @@ stories! {
             w.talk(caller, "ben").transfer("ben", "*68102").settle();
         }
         let wanted = ["axel", "anna", "amy"].map(|name| w.number(name));
-        let listed: Vec<String> = w.parked_calls().into_iter().map(|call| call.parkee).collect();
+        let listed: Vec<String> = w.parked_calls().into_iter().map(|call| call.parked.parkee).collect();
         assert_eq!(listed, wanted);
         let lamp = w.phone("ben").watched("*88102").unwrap().last().unwrap().clone();
         let screen = w.phone("carl").parked_shown().unwrap().to_owned();
@@ -326,7 +326,7 @@ stories! {
         w.talk("axel", "ben").refer("ben", "<sip:callpark@pbx.example;orbit=804>").settle();
         // 102 is of the second lot, and so is its group.
         w.talk("amy", "carl").transfer("carl", "*58").settle();
-        let lots: Vec<String> = w.parked_calls().into_iter().map(|call| call.lot).collect();
+        let lots: Vec<String> = w.parked_calls().into_iter().map(|call| call.at.lot).collect();
         assert_eq!(lots, ["support"; 3]);
         w.lamp_shows("ben", "800", 2, 0).dial("ben", "800").settle();
         w.talking("anna", "ben").hang_up("ben").settle();

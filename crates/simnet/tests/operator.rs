@@ -58,7 +58,7 @@ stories! {
         w.resume("ben").settle();
         w.transfer("ben", "701").settle();
         let (call, parked) = (the_call(w), w.parked_calls().remove(0));
-        assert_eq!((call.state, call.park, &call.id), (CallState::Parked, Some(parked.park), &id));
+        assert_eq!((call.state, call.park, &call.id), (CallState::Parked, Some(parked.at.park), &id));
         assert_eq!((call.caller.as_str(), call.callee.as_str()), (anna.as_str(), ""));
         assert_eq!(call.legs.len(), 1);
         assert_eq!(call.legs[0].media, LegMedia::Music);
@@ -97,11 +97,11 @@ fn a_call_says_that_it_rings_and_a_parked_one_how_it_is_retrieved_and_since_when
     w.answer("ben").settle();
     w.transfer("ben", "*68102").settle();
     let parked = w.parked_calls().remove(0);
-    assert_eq!((parked.slot.as_str(), parked.retrieve.as_str()), ("102", "*88102"));
+    assert_eq!((parked.at.slot.as_str(), parked.parked.retrieve.as_str()), ("102", "*88102"));
     let since = w.now().as_micros() - parked.since_us;
     assert!(since / 1_000_000 == parked.parked_for_s, "{since} {}", parked.parked_for_s);
     assert!(parked.recall_in_s.is_some_and(|s| s <= 60 && s > 50));
-    assert_eq!(parked.park.len(), 20);
+    assert_eq!(parked.at.park.len(), 20);
     w.tidy();
 }
 

@@ -258,7 +258,7 @@ fn what_an_earlier_version_has_written_is_read() {
                     Fact::Restored { parked, legs, bindings, subscriptions, unreadable } => {
                         restored = Some([parked, legs, bindings, subscriptions, unreadable]);
                     }
-                    Fact::StillParked { of, parkee, .. } => parked.push((of.slot, parkee)),
+                    Fact::StillParked { of, parked: who, .. } => parked.push((of.slot, who.parkee)),
                     _ => {}
                 },
                 Output::Idle { .. } => break,

@@ -111,8 +111,8 @@ stories! {
         relocate(w, "701", "702");
         w.settle().parked_at(&["702"]).waits("anna");
         let after = w.parked_calls().remove(0);
-        assert_eq!((&after.park, after.since_us), (&before.park, before.since_us));
-        assert_eq!(after.retrieve, "702");
+        assert_eq!((&after.at.park, after.since_us), (&before.at.park, before.since_us));
+        assert_eq!(after.parked.retrieve, "702");
         assert!(after.recall_in_s.unwrap() <= before.recall_in_s.unwrap());
         w.dial("carl", "701").settle();
         w.refused("carl", 404).dial("carl", "702").settle();
@@ -194,7 +194,7 @@ stories! {
         let command = park(w, "ben", "701");
         order(w, command);
         w.settle().ended("ben").waits("anna").parked_at(&["701"]);
-        assert_eq!(w.parked_calls()[0].parker, w.number("ben"));
+        assert_eq!(w.parked_calls()[0].parked.parker, w.number("ben"));
         w.dial("carl", "701").settle();
         w.talking("anna", "carl");
         let command = park(w, "carl", "*68101");

@@ -172,7 +172,7 @@ fn killer(seed: u64) -> Option<Chance> {
 }
 
 fn steer(w: &mut World, chance: &mut Chance) {
-    let parks: Vec<String> = w.parked_calls().into_iter().map(|call| call.park).collect();
+    let parks: Vec<String> = w.parked_calls().into_iter().map(|call| call.at.park).collect();
     let Reply::Calls { calls } = w.command(Command::Calls { call: None }) else { return };
     let ids: Vec<String> = calls.into_iter().map(|call| call.id).collect();
     let one = |from: &[String], chance: &mut Chance| {

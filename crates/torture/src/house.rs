@@ -135,7 +135,7 @@ impl Stage {
 
     fn order(&self, which: u8, park: u8) -> Command {
         let call = self.parked.get(usize::from(park) % self.parked.len().max(1));
-        let park = call.map(|call| call.park.clone()).unwrap_or_default();
+        let park = call.map(|call| call.at.park.clone()).unwrap_or_default();
         match which % 8 {
             0 => Command::Parked,
             1 => Command::Retrieve { park, to: "105".into() },

@@ -64,7 +64,7 @@ pub(crate) use rebind::{Rebinding, rebind};
 pub(crate) use recall::{due as recall_due, hand_over_failed};
 pub(crate) use relocate::{move_to, relocate};
 pub(crate) use reminder::{begin as begin_reminders, due as remind};
-pub(crate) use report::tell as report;
+pub(crate) use report::{place_of, tell as report, who_of};
 pub(crate) use retrieve::{by_invite, cancelled as retrieve_cancelled};
 pub(crate) use ring::rung_out;
 pub(crate) use route::{pbx_domain, uri_towards_pbx};

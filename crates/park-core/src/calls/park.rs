@@ -224,21 +224,10 @@ pub(crate) fn confirmed(house: &mut House, key: ParkedKey) {
 fn tell_parked(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get(key) else { return };
     let after = call.policy.recall.after;
-    let (parkee, parker) = (call.parkee.user(), call.parker.to_string());
-    let (parkee_name, group) = (call.parkee.name.as_deref().map(Into::into), call.group.clone());
-    let (retrieve, took) = (call.retrieve.clone(), house.at.since(call.since));
+    let (parked, took) = (report::who_of(call), house.at.since(call.since));
     let free = lots::free_beside(house, &call.id);
-    report::tell(house, key, |of| Fact::Parked {
-        of,
-        parkee,
-        parkee_name,
-        parker,
-        group,
-        retrieve,
-        recall_in: (!after.is_zero()).then_some(after),
-        took,
-        free,
-    });
+    let recall_in = (!after.is_zero()).then_some(after);
+    report::tell(house, key, |of| Fact::Parked { of, parked, recall_in, took, free });
     page(house, key);
 }
 

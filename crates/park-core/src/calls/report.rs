@@ -2,10 +2,11 @@
 
 use base::Side;
 
+use crate::command::{ParkedAt, ParkedWho};
 use crate::house::House;
 use crate::keys::ParkedKey;
 use crate::lots::ParkedCall;
-use crate::told::{Fact, ParkedAt};
+use crate::told::Fact;
 
 /// Tells something of a parked call.
 pub(crate) fn tell(house: &mut House, key: ParkedKey, fact: impl FnOnce(ParkedAt) -> Fact) {
@@ -30,11 +31,23 @@ pub(crate) fn tell_end(
     house.tell(call_id, fact);
 }
 
-fn place_of(call: &ParkedCall) -> ParkedAt {
+/// Which it is, and where.
+pub(crate) fn place_of(call: &ParkedCall) -> ParkedAt {
     ParkedAt {
         park: call.park.to_string(),
         lot: call.id.lot.to_string(),
         domain: call.id.domain.to_string(),
         slot: call.id.slot.to_string(),
+    }
+}
+
+/// Who is parked, by whom, and what to dial.
+pub(crate) fn who_of(call: &ParkedCall) -> ParkedWho {
+    ParkedWho {
+        parkee: call.parkee.user(),
+        parkee_name: call.parkee.name.as_deref().map(Into::into),
+        parker: call.parker.to_string(),
+        group: call.group.clone(),
+        retrieve: call.retrieve.clone(),
     }
 }

@@ -8,7 +8,7 @@ use slotmap::Key;
 
 use base::{Domain, Extension, LotName, Moment, SlotName};
 
-use crate::calls::Identity;
+use crate::calls::{self, Identity};
 use crate::cluster::state::Stake;
 use crate::cluster::words::SharedCall;
 use crate::command::ElsewhereView;
@@ -150,15 +150,8 @@ pub(crate) fn views(house: &House) -> Vec<ElsewhereView> {
     let view = |(_, call): (ParkedKey, &ParkedCall)| {
         Some(ElsewhereView {
             node: call.node.as_deref()?.to_owned(),
-            park: call.park.to_string(),
-            lot: call.id.lot.to_string(),
-            slot: call.id.slot.to_string(),
-            domain: call.id.domain.to_string(),
-            parkee_name: call.parkee.name.as_deref().map(Into::into),
-            parkee: call.parkee.user(),
-            parker: call.parker.to_string(),
-            group: call.group.clone(),
-            retrieve: call.retrieve.clone(),
+            at: calls::place_of(call),
+            parked: calls::who_of(call),
             parked_for_s: house.at.since(call.since).as_secs(),
         })
     };

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::calls::CallView;
 use crate::command::counts::Counts;
-use crate::command::lots::{ElsewhereView, GroupView, LotView, ParkedView};
+use crate::command::lots::{GroupView, LotView};
 use crate::command::metrics::Metrics;
+use crate::command::parked::{ElsewhereView, ParkedView};
 use crate::command::people::{BindingView, SubscriptionView};
 use crate::command::streams::StreamView;
 

@@ -326,21 +326,10 @@ fn tell(house: &mut House, key: ParkedKey) {
     let Some(call) = house.lots.get(key) else { return };
     let recall = house.alarms.at(Alarm::Recall(key));
     let recall_in = recall.map(|at| at.since(house.at));
-    let (parkee, parkee_name) = (call.parkee.user(), call.parkee.name.as_deref().map(Into::into));
-    let (parker, group) = (call.parker.to_string(), call.group.clone());
-    let (retrieve, attempt) = (call.retrieve.clone(), call.attempt);
+    let (parked, attempt) = (calls::who_of(call), call.attempt);
     let waited = house.at.since(call.since);
-    calls::report(house, key, |of| Fact::StillParked {
-        of,
-        parkee,
-        parkee_name,
-        parker,
-        group,
-        retrieve,
-        waited,
-        recall_in,
-        attempt,
-    });
+    let fact = |of| Fact::StillParked { of, parked, waited, recall_in, attempt };
+    calls::report(house, key, fact);
 }
 
 /// A leg goes on, or is ended because nobody is there for it any more; whether its far end is still

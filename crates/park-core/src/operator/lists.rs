@@ -15,15 +15,8 @@ pub(super) fn parked(house: &House) -> Vec<ParkedView> {
 
 fn parked_view(house: &House, key: ParkedKey, call: &ParkedCall) -> ParkedView {
     ParkedView {
-        park: call.park.to_string(),
-        lot: call.id.lot.to_string(),
-        slot: call.id.slot.to_string(),
-        domain: call.id.domain.to_string(),
-        parkee_name: call.parkee.name.as_deref().map(Into::into),
-        parkee: call.parkee.user(),
-        parker: call.parker.to_string(),
-        group: call.group.clone(),
-        retrieve: call.retrieve.clone(),
+        at: calls::place_of(call),
+        parked: calls::who_of(call),
         since_us: call.since.as_micros(),
         parked_for_s: house.at.since(call.since).as_secs(),
         recall_in_s: house.alarms.at(Alarm::Recall(key)).map(|at| at.since(house.at).as_secs()),

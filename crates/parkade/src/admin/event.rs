@@ -148,23 +148,13 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
     let some = |text: &str| Some(text.to_owned());
     let empty = EventView::default;
     Some(match fact {
-        Fact::Parked {
-            parkee,
-            parkee_name,
-            parker,
-            group,
-            retrieve,
-            recall_in,
-            took,
-            free,
-            ..
-        } => {
+        Fact::Parked { parked, recall_in, took, free, .. } => {
             let view = EventView {
-                parkee: some(parkee),
-                parkee_name: parkee_name.clone(),
-                parker: some(parker),
-                group: group.clone(),
-                retrieve: some(retrieve),
+                parkee: some(&parked.parkee),
+                parkee_name: parked.parkee_name.clone(),
+                parker: some(&parked.parker),
+                group: parked.group.clone(),
+                retrieve: some(&parked.retrieve),
                 recall_at: due(recall_in),
                 took_ms: ms(took),
                 free: *free,

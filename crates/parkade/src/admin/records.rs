@@ -90,9 +90,7 @@ impl Records {
             Fact::StillParked { waited, .. } => *waited,
             _ => Duration::ZERO,
         };
-        if let Fact::Parked { parkee, parkee_name, parker, group, .. }
-        | Fact::StillParked { parkee, parkee_name, parker, group, .. } = &told.fact
-        {
+        if let Fact::Parked { parked, .. } | Fact::StillParked { parked, .. } = &told.fact {
             let since = Moment::ZERO + at.since(Moment::ZERO).saturating_sub(waited);
             let record = RecordView {
                 event: "record".to_owned(),
@@ -103,10 +101,10 @@ impl Records {
                 domain: of.domain.clone(),
                 slot: of.slot.clone(),
                 moved_from: Vec::new(),
-                parkee: parkee.clone(),
-                parkee_name: parkee_name.clone(),
-                parker: parker.clone(),
-                group: group.clone(),
+                parkee: parked.parkee.clone(),
+                parkee_name: parked.parkee_name.clone(),
+                parker: parked.parker.clone(),
+                group: parked.group.clone(),
                 parked_at: clock.date(since),
                 waited_ms: 0,
                 outcome: String::new(),
@@ -214,7 +212,7 @@ mod tests {
     use std::time::Duration;
 
     use base::Side;
-    use park_core::ParkedAt;
+    use park_core::{ParkedAt, ParkedWho};
     use rtp_flow::Quality;
 
     use super::*;
@@ -227,11 +225,12 @@ mod tests {
     fn parked() -> Fact {
         Fact::Parked {
             of: of("701"),
-            parkee: "0301234".into(),
-            parkee_name: None,
-            parker: "103".into(),
-            group: None,
-            retrieve: "701".into(),
+            parked: ParkedWho {
+                parkee: "0301234".into(),
+                parker: "103".into(),
+                retrieve: "701".into(),
+                ..ParkedWho::default()
+            },
             recall_in: None,
             took: Duration::ZERO,
             free: None,

@@ -38,8 +38,8 @@ impl Board {
 
     /// A newer list; the same call stays chosen if it is still there.
     pub(super) fn hear(&mut self, list: ParkedList) {
-        let park = self.call().map(|dated| dated.call.park.clone());
-        let at = park.and_then(|park| list.parked.iter().position(|d| d.call.park == park));
+        let park = self.call().map(|dated| dated.call.at.park.clone());
+        let at = park.and_then(|park| list.parked.iter().position(|d| d.call.at.park == park));
         self.list = list;
         self.chosen = at.unwrap_or(self.chosen).min(self.list.parked.len().saturating_sub(1));
         self.heard = true;
@@ -120,9 +120,9 @@ fn row(dated: &Dated) -> Row<'static> {
         ParkedState::Parking | ParkedState::Parked => Style::new(),
     };
     Row::new(vec![
-        Cell::new(short(&call.slot, 8)),
-        Cell::new(short(&who(call.parkee_name.as_deref(), &call.parkee), 80)),
-        Cell::new(short(&call.parker, 20)),
+        Cell::new(short(&call.at.slot, 8)),
+        Cell::new(short(&who(call.parked.parkee_name.as_deref(), &call.parked.parkee), 80)),
+        Cell::new(short(&call.parked.parker, 20)),
         Cell::new(clock(call.parked_for_s)),
         Cell::new(recall).style(Style::new().fg(colour)),
         Cell::new(short(&state(call), STATE)),
@@ -145,7 +145,7 @@ fn recall(parked_for_s: u64, recall_in_s: Option<u64>) -> (String, Color) {
 
 #[cfg(test)]
 mod tests {
-    use park_core::{LotView, ParkedView};
+    use park_core::{LotView, ParkedAt, ParkedView, ParkedWho};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
@@ -153,15 +153,13 @@ mod tests {
 
     fn call(park: &str, slot: &str, name: &str, state: ParkedState, left: Option<u64>) -> Dated {
         let call = ParkedView {
-            park: park.into(),
-            lot: "office".into(),
-            slot: slot.into(),
-            domain: "pbx.example".into(),
-            parkee_name: Some(name.into()),
-            parkee: "0301234".into(),
-            parker: "103".into(),
-            group: None,
-            retrieve: slot.into(),
+            at: ParkedAt { park: park.into(), slot: slot.into(), ..ParkedAt::default() },
+            parked: ParkedWho {
+                parkee_name: Some(name.into()),
+                parkee: "0301234".into(),
+                parker: "103".into(),
+                ..ParkedWho::default()
+            },
             since_us: 0,
             parked_for_s: 75,
             recall_in_s: left,
@@ -214,7 +212,7 @@ mod tests {
         let mut list = board.list.clone();
         list.parked.remove(0);
         board.hear(list.clone());
-        assert_eq!(board.call().unwrap().call.park, "p2");
+        assert_eq!(board.call().unwrap().call.at.park, "p2");
         list.parked.clear();
         board.hear(list);
         assert!(board.call().is_none());

@@ -119,12 +119,12 @@ pub(crate) fn bans_table(list: &BanList) -> String {
 fn elsewhere_row(call: &ElsewhereView) -> [String; 7] {
     [
         call.node.clone(),
-        call.lot.clone(),
-        call.slot.clone(),
-        who(call.parkee_name.as_deref(), &call.parkee),
-        call.parker.clone(),
+        call.at.lot.clone(),
+        call.at.slot.clone(),
+        who(call.parked.parkee_name.as_deref(), &call.parked.parkee),
+        call.parked.parker.clone(),
         clock(call.parked_for_s),
-        call.retrieve.clone(),
+        call.parked.retrieve.clone(),
     ]
 }
 
@@ -174,13 +174,13 @@ fn lot_row(lot: &LotView) -> [String; 4] {
 }
 
 fn row(call: &ParkedView) -> [String; 8] {
-    let parkee = who(call.parkee_name.as_deref(), &call.parkee);
+    let parkee = who(call.parked.parkee_name.as_deref(), &call.parked.parkee);
     [
-        call.lot.clone(),
-        call.slot.clone(),
+        call.at.lot.clone(),
+        call.at.slot.clone(),
         parkee,
-        call.parker.clone(),
-        call.group.clone().unwrap_or_else(|| "-".to_owned()),
+        call.parked.parker.clone(),
+        call.parked.group.clone().unwrap_or_else(|| "-".to_owned()),
         clock(call.parked_for_s),
         call.recall_in_s.map_or_else(|| "-".to_owned(), clock),
         state(call),
@@ -189,7 +189,7 @@ fn row(call: &ParkedView) -> [String; 8] {
 
 #[cfg(test)]
 mod tests {
-    use park_core::{ParkedState, ReportedView};
+    use park_core::{ParkedAt, ParkedState, ParkedWho, ReportedView};
 
     use super::*;
     use crate::admin::Dated;
@@ -206,15 +206,13 @@ mod tests {
 
     fn call(slot: &str) -> ParkedView {
         ParkedView {
-            park: "y".into(),
-            lot: "office".into(),
-            slot: slot.into(),
-            domain: "pbx.example".into(),
-            parkee_name: Some("Jane \x1b[31m Caller".into()),
-            parkee: "0301234".into(),
-            parker: "103".into(),
-            group: None,
-            retrieve: format!("*88{slot}"),
+            at: ParkedAt { lot: "office".into(), slot: slot.into(), ..ParkedAt::default() },
+            parked: ParkedWho {
+                parkee_name: Some("Jane \x1b[31m Caller".into()),
+                parkee: "0301234".into(),
+                parker: "103".into(),
+                ..ParkedWho::default()
+            },
             since_us: 0,
             parked_for_s: 3909,
             recall_in_s: Some(61),

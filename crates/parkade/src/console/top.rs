@@ -116,7 +116,7 @@ fn answered(asker: &Asker, board: &mut Board, deed: Deed, typed: &str) {
 
 fn order(asker: &Asker, board: &mut Board, method: Method, what: &str, body: Option<Value>) {
     let Some(dated) = board.call() else { return };
-    let path = format!("/api/parked/{}{what}", dated.call.park);
+    let path = format!("/api/parked/{}{what}", dated.call.at.park);
     board.said = match asker.ask(method, &path, body.as_ref()) {
         Ok(_) => "done".to_owned(),
         Err(error) => error.to_string(),

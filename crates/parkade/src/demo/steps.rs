@@ -105,10 +105,12 @@ pub(super) fn parked_at(stage: &Stage, slot: &str) -> Seen {
     let parked = stage.house.parked()?;
     let told: Vec<String> = parked
         .iter()
-        .map(|call| format!("{} at {} by {}", call.parkee, call.slot, call.parker))
+        .map(|call| format!("{} at {} by {}", call.parked.parkee, call.at.slot, call.parked.parker))
         .collect();
     match parked.as_slice() {
-        [call] if call.slot == slot && call.parkee == EVERYBODY[CALLER].number => Ok(told.concat()),
+        [call] if call.at.slot == slot && call.parked.parkee == EVERYBODY[CALLER].number => {
+            Ok(told.concat())
+        }
         [] => Err("nothing is parked".to_owned()),
         _ => Err(told.join(", ")),
     }

@@ -1,6 +1,6 @@
 //! Facts about parked calls: each line names the call, its lot and its slot.
 
-use park_core::{Fact, ParkedAt, Told};
+use park_core::{Fact, ParkedAt, ParkedWho, Told};
 use tracing::{debug, info};
 
 /// Writes one of them.
@@ -14,7 +14,7 @@ pub(super) fn tell(told: &Told) {
         };
     }
     match fact {
-        Fact::Parked { parkee, parker, group, free, .. } => {
+        Fact::Parked { parked: ParkedWho { parkee, parker, group, .. }, free, .. } => {
             tell!(info, %parkee, %parker, group, free);
         }
         Fact::Page { page, retrieve, name, parkee, parker, .. } => {

@@ -350,7 +350,7 @@ impl Houses {
     pub fn places(&mut self) -> Vec<String> {
         let parked = self.parked();
         let mut places: Vec<String> =
-            parked.into_iter().map(|(house, call)| format!("{}@{house}", call.slot)).collect();
+            parked.into_iter().map(|(house, call)| format!("{}@{house}", call.at.slot)).collect();
         places.sort();
         places
     }
@@ -360,10 +360,10 @@ impl Houses {
     pub fn agrees(&mut self, most: usize) -> &mut Houses {
         let (mut slots, mut calls) = (BTreeMap::new(), BTreeMap::new());
         for (house, call) in self.parked() {
-            let place = format!("{}|{}|{}", call.lot, call.domain, call.slot);
+            let place = format!("{}|{}|{}", call.at.lot, call.at.domain, call.at.slot);
             *slots.entry(place).or_insert(0) += 1;
-            let before = calls.insert(call.park.clone(), house);
-            assert_eq!(before, None, "{} is parked twice", call.park);
+            let before = calls.insert(call.at.park.clone(), house);
+            assert_eq!(before, None, "{} is parked twice", call.at.park);
         }
         assert!(slots.values().all(|calls| *calls <= most), "too many in a slot: {slots:?}");
         assert_eq!(self.store.taken(), slots, "the store says otherwise than the houses");

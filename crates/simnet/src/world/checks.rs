@@ -151,7 +151,8 @@ impl World {
     #[track_caller]
     pub fn parked_at(&mut self, slots: &[&str]) -> &mut World {
         let mut slots: Vec<String> = slots.iter().map(|slot| self.dialled(slot)).collect();
-        let mut is: Vec<String> = self.parked_calls().into_iter().map(|view| view.slot).collect();
+        let mut is: Vec<String> =
+            self.parked_calls().into_iter().map(|view| view.at.slot).collect();
         slots.sort();
         is.sort();
         self.must(is == slots, |_| format!("parked at {is:?} and not at {slots:?}"))
@@ -215,18 +216,18 @@ impl World {
     fn tells_of_line(&mut self, name: &str, where_: &str, user: &str, body: &str) {
         let lots = self.settings.lots.clone();
         let is_for = |view: &&ParkedView| {
-            let lot = lots.iter().find(|lot| lot.name.as_str() == view.lot);
+            let lot = lots.iter().find(|lot| lot.name.as_str() == view.at.lot);
             let mut groups = lot.into_iter().flat_map(|lot| &lot.groups);
-            let group = groups.find(|group| Some(&group.name) == view.group.as_ref());
+            let group = groups.find(|group| Some(&group.name) == view.parked.group.as_ref());
             let is_member =
                 group.is_some_and(|group| group.members.iter().any(|m| m.as_str() == user));
             let tells_parker = lot.is_some_and(|lot| lot.notify_parker);
-            let is_parker = view.parker == user;
-            view.slot == user || (tells_parker && is_parker) || (is_member && !is_parker)
+            let is_parker = view.parked.parker == user;
+            view.at.slot == user || (tells_parker && is_parker) || (is_member && !is_parker)
         };
         let parked = self.parked_calls();
         let wanted: Vec<&str> =
-            parked.iter().filter(is_for).map(|view| view.parkee.as_str()).collect();
+            parked.iter().filter(is_for).map(|view| view.parked.parkee.as_str()).collect();
         let fits = match body.contains("<statustext>") {
             true => (calls_in(body) > 0) != wanted.is_empty(),
             false => {
@@ -297,13 +298,13 @@ impl World {
     /// Whether a call waits at what a key is set to: a slot, an extension, a code with one of them, or
     /// the number of the whole lot.
     fn is_at(&self, call: &ParkedView, user: &str) -> bool {
-        let lot = self.settings.lots.iter().find(|lot| lot.name.as_str() == call.lot);
+        let lot = self.settings.lots.iter().find(|lot| lot.name.as_str() == call.at.lot);
         let codes = lot.map(|lot| [lot.retrieve.as_str(), lot.park.as_str()]);
         let user = user.strip_prefix("park+").unwrap_or(user);
-        let behind = |code: &str| user.strip_prefix(code) == Some(call.slot.as_str());
-        call.slot == user
+        let behind = |code: &str| user.strip_prefix(code) == Some(call.at.slot.as_str());
+        call.at.slot == user
             || lot.is_some_and(|lot| {
-                lot.any_slot.as_deref() == Some(user) && is_in_ranges(&lot.slots, &call.slot)
+                lot.any_slot.as_deref() == Some(user) && is_in_ranges(&lot.slots, &call.at.slot)
             })
             || codes.is_some_and(|codes| codes.into_iter().any(behind))
     }
@@ -368,8 +369,11 @@ impl World {
             lines.push(format!("{name}: {states:?}, hears {heard:?}, shows parked: {shown}"));
         }
         self.real_media = real;
-        let mut slots: Vec<String> =
-            self.parked_calls().into_iter().map(|v| format!("{} {}", v.slot, v.parkee)).collect();
+        let mut slots: Vec<String> = self
+            .parked_calls()
+            .into_iter()
+            .map(|v| format!("{} {}", v.at.slot, v.parked.parkee))
+            .collect();
         slots.sort();
         lines.push(format!("parked: {slots:?}"));
         lines.join("\n")

@@ -23,7 +23,7 @@ pub(crate) fn parked(w: &mut World) {
 
 /// The name of what waits longest in a slot.
 pub(crate) fn at(w: &mut World, slot: &str) -> String {
-    w.parked_calls().into_iter().find(|call| call.slot == slot).unwrap().park
+    w.parked_calls().into_iter().find(|call| call.at.slot == slot).unwrap().at.park
 }
 
 /// What becomes of the call that was parked first.

@@ -26,7 +26,7 @@ pub(super) async fn one(
     Path(park): Path<String>,
 ) -> Result<axum::Json<Dated>, Problem> {
     let board = desk.board().await?;
-    let found = board.calls.iter().find(|dated| dated.call.park == park);
+    let found = board.calls.iter().find(|dated| dated.call.at.park == park);
     found.cloned().map(axum::Json).ok_or_else(|| {
         let detail = format!("no call is parked by the name of {park:?}; it may have been taken");
         Problem::new(StatusCode::NOT_FOUND, detail)

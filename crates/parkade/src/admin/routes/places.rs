@@ -57,10 +57,10 @@ pub(super) async fn slots(
             }
         }
     }
-    for dated in board.calls.iter().filter(|d| wanted(&d.call.lot, &d.call.domain)) {
+    for dated in board.calls.iter().filter(|d| wanted(&d.call.at.lot, &d.call.at.domain)) {
         let call = &dated.call;
-        let key = (call.lot.as_str(), call.domain.as_str(), call.slot.clone());
-        slots.entry(key).or_default().push(call.park.clone());
+        let key = (call.at.lot.as_str(), call.at.domain.as_str(), call.at.slot.clone());
+        slots.entry(key).or_default().push(call.at.park.clone());
     }
     let view = |((lot, domain, slot), parked): ((&str, &str, String), _)| SlotView {
         lot: lot.to_owned(),
