@@ -1,7 +1,8 @@
 """`scripts/soak kill`: Parkade is killed (SIGKILL) at random moments, a hundred times, while calls are parked, others talk,
 and more come and go; each time it is started again at once. After each start the same calls must be parked and the same
 must talk; at the end every parked call is retrieved. Reported are the calls that were lost, how long it took until it
-answered again, and how long whoever talks heard nothing.
+answered again, and how long whoever talks heard nothing. With --kernel this is done in a network namespace of its own (as root)
+where the kernel forwards for calls that talk, and it is killed no sooner than the kernel does.
 """
 
 import os
@@ -24,6 +25,8 @@ from words import command_line, say, spread  # noqa: E402
 
 FRAME = 0.02
 FIRST_SLOT = 10_000
+APART = "PARKADE_KILLED_APART"  # set in the namespace
+UNTIL_FORWARDED = 1.5  # seconds: the kernel takes over from the table of the run before, and then path by path
 
 
 class Phone:
@@ -144,11 +147,11 @@ class Talk:
 class House:
     """Parkade with a journal, and its API."""
 
-    def __init__(self, folder, program, answerer, calls):
+    def __init__(self, folder, program, answerer, calls, kernel):
         self.operator = Operator(program)
         self.measured = start_parkade(
             folder, answerer.port, program, "always", "Parkade", slots=f"{FIRST_SLOT}-{FIRST_SLOT + calls}",
-            admin=self.operator.settings(), journal=True,
+            admin=self.operator.settings(), journal=True, media=f'fast_path = "{"nftables" if kernel else "off"}"',
         )
 
     def parked(self):
@@ -170,13 +173,17 @@ def main():
     arguments.add_argument("--parked", type=int, default=200, help="how many calls are parked (%(default)s)")
     arguments.add_argument("--talking", type=int, default=200, help="how many others talk (%(default)s)")
     arguments.add_argument("--rate", type=int, default=20, help="how many more come a second, of a second each (%(default)s)")
+    arguments.add_argument("--kernel", action="store_true", help="the kernel forwards for calls that talk; takes root")
     chosen = arguments.parse_args()
+    if chosen.kernel and not os.environ.get(APART):
+        ready = f'ip link set lo up && echo 1 >/proc/sys/net/ipv4/ip_forward && {APART}=1 exec "$0" "$@"'
+        os.execvp("unshare", ["unshare", "--net", "sh", "-c", ready, sys.executable, *sys.argv])
     calls = chosen.parked + chosen.talking
     os.sched_setaffinity(0, {LOAD})
     files_allowed(calls * 4 + 4_000)
     folder = tempfile.mkdtemp(prefix="parkade-soak-")
     answerer = Answerer(folder, "-rtp_echo")
-    house = House(folder, chosen.parkade, answerer, chosen.parked)
+    house = House(folder, chosen.parkade, answerer, chosen.parked, chosen.kernel)
     standing, passing, good = None, None, False
     try:
         standing = Caller(folder, house.measured, calls, 100, 3_600_000)
@@ -188,7 +195,7 @@ def main():
         talk.gap()
         chance, starts, gaps, lost_parked, lost_talking = random.Random(1), [], [], 0, 0
         for number in range(chosen.kills):
-            time.sleep(chance.uniform(0.3, 1.5))
+            time.sleep(chance.uniform(0.3, 1.5) + chosen.kernel * UNTIL_FORWARDED)
             starts.append(house.kill_and_start() * 1e3)
             still_parked, still_talking = house.parked(), house.talking()
             lost_parked = max(lost_parked, len(parked - still_parked))
@@ -203,7 +210,7 @@ def main():
             taken += phone.dial(str(FIRST_SLOT + number)) == 200
             phone.hang_up()
         talk.over = True
-        print(f"| {calls} calls, killed {chosen.kills} times | Parkade |\n|---|---|")
+        print(f"| {calls} calls, killed {chosen.kills} times | Parkade{', the kernel forwards' * chosen.kernel} |\n|---|---|")
         print(f"| parked calls lost | {lost_parked} of {chosen.parked} |")
         print(f"| … retrieved at the end | {taken} of {chosen.parked} |")
         print(f"| talking calls lost | {lost_talking} of {chosen.talking} |")

@@ -118,7 +118,7 @@ stories! {
         w.phones(["ben"]).callers(["anna"]);
         w.dial("anna", "101").settle().rings("ben");
         w.restart().settle();
-        w.rings("ben").hears_ringing("anna").answer("ben").settle();
+        w.rings("ben").answer("ben").settle();
         w.talking("anna", "ben");
     }
 
@@ -140,7 +140,7 @@ stories! {
         w.phones(["ben"]).callers(["anna"]);
         w.dial("ben", "+33176000001").settle().rings("anna");
         w.restart().settle();
-        w.hears_ringing("ben").answer("anna").settle();
+        w.rings("anna").answer("anna").settle();
         w.talking("anna", "ben");
     }
 

@@ -44,9 +44,9 @@ pub(crate) fn rebound(house: &mut House, pairs: Vec<Pair>, lost: &[(Side, u16)])
             legs.push(key);
             house.legs.get_mut(key)?.media.streams.get_mut(index)
         });
-        match stream {
+        match stream.filter(|stream| stream.pair.is_none()) {
             Some(stream) => stream.pair = Some(pair),
-            // Its leg has ended meanwhile.
+            // Its leg has ended meanwhile, or its far end was told another.
             None => {
                 house.plan(Plan::release(pair.id));
                 house.leases.release(house.at, pair);

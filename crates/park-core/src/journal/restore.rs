@@ -336,6 +336,12 @@ fn tell(house: &mut House, key: ParkedKey) {
 /// there is asked in its turn. `busy`: something in it is asked and not answered.
 fn settle(house: &mut House, key: LegKey, busy: bool, nth: u32) {
     let Some(leg) = house.legs.get_mut(key) else { return };
+    if let With::Retrieving(call) | With::Rung(call) = leg.with
+        && leg.stage == Stage::Up
+        && house.lots.get(call).and_then(|call| call.claim).is_none_or(|claim| claim.by != key)
+    {
+        leg.with = With::Nobody;
+    }
     let goes_on = busy || leg.heard.is_some() || leg.sent.is_some() || leg.progress.is_some();
     match (leg.usage, leg.stage, leg.with) {
         _ if goes_on => {}

@@ -62,6 +62,15 @@ impl Forwarder {
         }
     }
 
+    /// What forwards goes on when this ends, if it can, for the process that takes over.
+    pub(crate) fn stay(&self) {
+        match self {
+            Forwarder::Table(kernel) => kernel.stay(),
+            // Its links end with the process.
+            Forwarder::Program(_) => {}
+        }
+    }
+
     /// What has gone each way since it was opened, as far as it has been counted.
     ///
     /// # Errors

@@ -76,6 +76,11 @@ impl Ending {
         (self.grace, self.keeps_calls) = (grace, keeps_calls);
     }
 
+    /// Whether calls are left to the next start.
+    pub(super) fn leaves_calls(&self) -> bool {
+        self.keeps_calls
+    }
+
     /// Whether the end has been ordered.
     pub(super) fn is_near(&self) -> bool {
         self.phase != Phase::Open

@@ -16,6 +16,8 @@ use crate::media::{
 };
 use crate::shell::failure::CannotStart;
 
+/// How long the table of an earlier run forwards its calls beside this one, which binds their ports meanwhile.
+const TAKE_OVER: Duration = Duration::from_secs(1);
 /// How long the end of a stream may wait for company.
 const UNHURRIED: Duration = Duration::from_millis(50);
 
@@ -23,6 +25,7 @@ const UNHURRIED: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Media {
     workers: Arc<MediaWorkers>,
+    forwarder: Option<Arc<Forwarder>>,
     waiting: Vec<Plan>,
     due: Option<Moment>,
     /// What the music and the prompts were made from.
@@ -44,7 +47,7 @@ impl Media {
             true => Tunes::default(),
             false => load(media, &codecs).map_err(no_music)?,
         };
-        let forwarder = fast_path(media)?.map(Arc::new);
+        let forwarder = fast_path(media, calls_wait)?.map(Arc::new);
         let config = MediaConfig {
             phones: media.phones_address,
             pbx: media.pbx_address,
@@ -57,11 +60,11 @@ impl Media {
             // Nobody is left to be told when the program ends.
             let _ = notices.send(notice);
         };
-        let workers =
-            MediaWorkers::start(&config, &tunes, forwarder, kept, notify).map_err(no_workers)?;
+        let workers = MediaWorkers::start(&config, &tunes, forwarder.clone(), kept, notify)
+            .map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
-        let media = Media { workers, waiting: Vec::new(), due: None, loaded };
+        let media = Media { workers, forwarder, waiting: Vec::new(), due: None, loaded };
         if calls_wait {
             let (settings, codecs) = media.loaded.clone();
             media.load_aside(move |workers| catch_up(workers, &settings, &codecs));
@@ -135,8 +138,12 @@ impl Media {
         self.workers.counts()
     }
 
-    /// Ends the workers, and says what they have carried.
-    pub(super) fn stop(self) {
+    /// Ends the workers, and says what they have carried. Where calls are left to the next start, what the
+    /// kernel forwards for them it goes on forwarding.
+    pub(super) fn stop(self, calls_stay: bool) {
+        if let Some(forwarder) = self.forwarder.filter(|_| calls_stay) {
+            forwarder.stay();
+        }
         let MediaCounts { forwarded, fast, paced, unsent, huge, errors, full, dropped, .. } =
             self.workers.counts();
         let all = dropped.iter().sum::<u64>() + huge;
@@ -183,7 +190,7 @@ fn catch_up(workers: &Weak<MediaWorkers>, settings: &MediaSettings, codecs: &[Co
 }
 
 /// Opens the fast path if it is wanted and there is one.
-fn fast_path(media: &MediaSettings) -> Result<Option<Forwarder>, CannotStart> {
+fn fast_path(media: &MediaSettings, calls_wait: bool) -> Result<Option<Forwarder>, CannotStart> {
     if media.fast_path == FastPath::Off || media.one_ssrc {
         remove_dead_tables();
     }
@@ -192,8 +199,11 @@ fn fast_path(media: &MediaSettings) -> Result<Option<Forwarder>, CannotStart> {
     }
     let ports = media.first_port..=media.last_port;
     let claim = Claim { ports, phones: media.phones_address, pbx: media.pbx_address };
-    let (opened, named) =
-        if media.one_ssrc { (shifter(&claim), "bpf") } else { (table(&claim), "nftables") };
+    let (opened, named) = if media.one_ssrc {
+        (shifter(&claim), "bpf")
+    } else {
+        (table(&claim, calls_wait), "nftables")
+    };
     match opened {
         Ok(forwarder) => Ok(Some(forwarder)),
         Err(why) if media.fast_path != FastPath::Auto => {
@@ -206,8 +216,9 @@ fn fast_path(media: &MediaSettings) -> Result<Option<Forwarder>, CannotStart> {
     }
 }
 
-fn table(claim: &Claim) -> Result<Forwarder, String> {
-    let kernel = Kernel::open(claim).map_err(|why| why.to_string())?;
+fn table(claim: &Claim, calls_wait: bool) -> Result<Forwarder, String> {
+    let opened = if calls_wait { Kernel::take_over(claim, TAKE_OVER) } else { Kernel::open(claim) };
+    let kernel = opened.map_err(|why| why.to_string())?;
     tracing::info!("the kernel forwards for calls that talk: table inet {}", kernel.table());
     Ok(Forwarder::Table(kernel))
 }

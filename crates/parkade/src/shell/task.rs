@@ -149,7 +149,7 @@ impl Task {
         }
         // What has changed last; the journal keeps it when it is dropped.
         self.turn(Input::Keep);
-        self.media.stop();
+        self.media.stop(self.ending.leaves_calls());
         self.tap.flush(self.clock.now());
         tracing::info!("ended");
     }

@@ -157,6 +157,7 @@ impl World {
         while let Some(input) = self.inputs.pop_front() {
             let now = self.now;
             let Some(engine) = &mut self.engine else { return };
+            self.has_acted = true;
             engine.handle(now, input);
             self.drain();
         }

@@ -27,7 +27,8 @@ impl World {
         self
     }
 
-    /// From now on the steps are noted after which the house may be killed.
+    /// From now on the steps are noted after which the house may be killed: those in which it did something.
+    /// After any other it is as it was.
     pub fn note_steps(&mut self) -> &mut World {
         self.cuttable = Some(Vec::new());
         self
@@ -58,7 +59,8 @@ impl World {
             self.restart_after = None;
             self.restart();
         }
-        if self.may_be_killed() {
+        let has_acted = std::mem::take(&mut self.has_acted);
+        if has_acted && self.may_be_killed() {
             let step = self.steps;
             self.cuttable.as_mut().into_iter().for_each(|steps| steps.push(step));
         }

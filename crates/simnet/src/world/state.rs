@@ -109,6 +109,8 @@ pub struct World {
     pub(crate) outside: Vec<Parcel>,
     /// After which step the house is killed and opened again, if it is.
     pub(crate) restart_after: Option<u64>,
+    /// The house has done something in this step.
+    pub(crate) has_acted: bool,
     /// After which steps the house may be killed, if that is noted.
     pub(crate) cuttable: Option<Vec<u64>>,
     pub(crate) no_restart: bool,
@@ -162,6 +164,7 @@ impl World {
             orders: Vec::new(),
             outside: Vec::new(),
             restart_after: None,
+            has_acted: false,
             cuttable: None,
             no_restart: false,
             steps_now: 0,

@@ -66,6 +66,8 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct Changes {
     nftables: Nftables,
+    /// What makes the table, in place of that of an earlier process, which forwards until then.
+    first: Option<Batch>,
     /// What is forwarded, as it was asked for: from whom, at which socket. Routes may change.
     ways: FxHashMap<Bytes, Open>,
     /// Which of them has a key of a map.
@@ -98,10 +100,17 @@ pub(super) struct Turn {
 }
 
 impl Made {
-    /// The table that has just been made, and is empty.
-    pub(super) fn new(name: String, size: u32, nftables: Nftables, reader: Nftables) -> Made {
+    /// The table that has just been made, and is empty; or the batch that makes it, to be carried out before
+    /// anything else.
+    pub(super) fn new(
+        name: String,
+        size: u32,
+        (nftables, first): (Nftables, Option<Batch>),
+        reader: Nftables,
+    ) -> Made {
         let changes = Changes {
             nftables,
+            first,
             ways: FxHashMap::default(),
             held: FxHashMap::default(),
             leaving: VecDeque::new(),
@@ -118,9 +127,9 @@ impl Made {
         }
     }
 
-    /// Does errands until nobody can give any more.
-    pub(super) fn run(&self, errands: &Receiver<Errand>) {
-        let mut tidy: Option<Instant> = None;
+    /// Does errands until nobody can give any more; `first`: when the table is to be made, if it is not.
+    pub(super) fn run(&self, errands: &Receiver<Errand>, first: Option<Instant>) {
+        let mut tidy = first;
         loop {
             let errand = match tidy {
                 None => errands.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -224,6 +233,11 @@ impl Made {
         mut turn: Turn,
     ) -> Result<Applied, Refused> {
         let now = Instant::now();
+        if let Some(first) = changes.first.take()
+            && let Err(error) = changes.nftables.transact(first, |_| {})
+        {
+            self.make_anew(changes, error)?;
+        }
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         for (asked, before) in &turn.before {
             let after = changes.ways.get(asked).map(|open| open.way);

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use rtp_flow::Passed;
@@ -48,7 +50,8 @@ pub(crate) enum WhyNot {
     Thread(io::Error),
 }
 
-/// The table, opened. Dropping it removes the table. It may be shared by threads.
+/// The table, opened. Dropping it removes the table, unless it is to [`stay`](Kernel::stay). It may be
+/// shared by threads.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     made: Arc<Made>,
@@ -56,6 +59,8 @@ pub(crate) struct Kernel {
     /// To the thread that does what nobody is to wait for; without it that ends.
     errands: Option<Sender<Errand>>,
     runner: Option<JoinHandle<()>>,
+    /// The table stays when this ends.
+    stays: AtomicBool,
     _lock: Lock,
 }
 
@@ -66,6 +71,20 @@ impl Kernel {
     /// # Errors
     /// If this process, this kernel or this host cannot.
     pub(crate) fn open(claim: &Claim) -> Result<Kernel, WhyNot> {
+        Kernel::begin(claim, None)
+    }
+
+    /// The same where calls of an earlier process go on: what its table forwards is forwarded for that
+    /// long still, so that nobody misses a packet while the ports are bound again; or until something is
+    /// opened here.
+    ///
+    /// # Errors
+    /// If this process, this kernel or this host cannot.
+    pub(crate) fn take_over(claim: &Claim, after: Duration) -> Result<Kernel, WhyNot> {
+        Kernel::begin(claim, Some(after))
+    }
+
+    fn begin(claim: &Claim, after: Option<Duration>) -> Result<Kernel, WhyNot> {
         let forwards = Family::ALL.map(Forwards::read);
         if !forwards.iter().any(Forwards::at_all) {
             return Err(WhyNot::NotForwarding);
@@ -76,22 +95,36 @@ impl Kernel {
         let reader = Nftables::open().map_err(why_not)?;
         // Elements that leave are still there while others come.
         let size = 2 * claim.sockets();
-        let mut batch = Batch::begin();
-        for dead in &dead(&mut nftables).map_err(why_not)? {
-            table::remove(&mut batch, dead);
-        }
-        table::make(&mut batch, &name, size);
-        nftables.transact(batch, |_| {}).map_err(why_not)?;
-        let made = Arc::new(Made::new(name, size, nftables, reader));
+        let dead = dead(&mut nftables).map_err(why_not)?;
+        let batch = || {
+            let mut batch = Batch::begin();
+            dead.iter().for_each(|dead| table::remove(&mut batch, dead));
+            table::make(&mut batch, &name, size);
+            batch
+        };
+        let there = table::names(&mut nftables).map_err(why_not)?.contains(&name);
+        let due = after.filter(|_| there).map(|after| Instant::now() + after);
+        let waits = match due {
+            Some(_) => {
+                nftables.try_out(batch()).map_err(why_not)?;
+                Some(batch())
+            }
+            None => {
+                nftables.transact(batch(), |_| {}).map_err(why_not)?;
+                None
+            }
+        };
+        let made = Arc::new(Made::new(name, size, (nftables, waits), reader));
         let (errands, taken) = channel();
         let of_thread = made.clone();
-        let run = move || of_thread.run(&taken);
+        let run = move || of_thread.run(&taken, due);
         match Builder::new().name("media-paths".into()).spawn(run) {
             Ok(runner) => Ok(Kernel {
                 made,
                 forwards,
                 errands: Some(errands),
                 runner: Some(runner),
+                stays: AtomicBool::new(false),
                 _lock: lock,
             }),
             Err(error) => {
@@ -189,6 +222,11 @@ impl Kernel {
         Ok(placed.way)
     }
 
+    /// When this ends, the table stays for the process that takes over.
+    pub(crate) fn stay(&self) {
+        self.stays.store(true, Ordering::SeqCst);
+    }
+
     fn send(&self, errand: Errand) {
         if let Some(errands) = &self.errands {
             // The thread ends only with us.
@@ -203,7 +241,9 @@ impl Drop for Kernel {
         if self.runner.take().is_some_and(|runner| runner.join().is_err()) {
             tracing::error!("the thread of the fast path has ended in a panic");
         }
-        self.made.remove();
+        if !self.stays.load(Ordering::SeqCst) {
+            self.made.remove();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The table, and who has it: a process that is killed, one that follows, others on the host.
 
+use std::time::Duration;
+
 use crate::media::kernel::tests::stream::claim;
 use crate::media::kernel::{Claim, Kernel, Way, WayOrder, WhyNot};
 use crate::media::tests::doomed::{Doomed, is_doomed, wait_for_the_end};
@@ -32,6 +34,51 @@ fn what_a_killed_process_forwarded_is_forwarded_until_another_takes_the_table_ov
     silent(&pbx);
     stream_ends.order(&kernel, WayOrder::Open);
     stream_ends.goes_through(OURS);
+}
+
+#[test]
+fn what_a_killed_process_forwarded_is_forwarded_while_its_calls_are_taken_up() {
+    if is_doomed() {
+        let kernel = Kernel::open(&claim()).unwrap();
+        kernel.apply(&[WayOrder::Open(way())]).unwrap();
+        wait_for_the_end();
+    }
+    let Some(net) = net() else { return };
+    Doomed::start().kill();
+    let phone = net.socket(&net.phones, PHONE);
+    let pbx = net.socket(&net.pbx, PBX);
+    let goes_on = || {
+        phone.send_to(b"still there", OURS[0]).unwrap();
+        assert_eq!(heard(&pbx), (b"still there".to_vec(), at(OURS[1])));
+    };
+    let kernel = Kernel::take_over(&claim(), Duration::from_secs(600)).unwrap();
+    goes_on();
+    assert_eq!(kernel.passed().unwrap(), []);
+    goes_on();
+    // The first way of our own is the end of theirs.
+    let other = Way { from: at("192.0.2.10:4004"), ..way() };
+    assert_eq!(kernel.apply(&[WayOrder::Open(other)]).unwrap().refused, []);
+    let listed = nft("list ruleset");
+    assert!(listed.contains("192.0.2.10 . 192.0.2.1 . 4004 . 30000"), "{listed}");
+    assert!(!listed.contains("192.0.2.10 . 192.0.2.1 . 4000 . 30000"), "{listed}");
+}
+
+#[test]
+fn what_a_process_leaves_to_the_next_is_forwarded_until_that_has_had_its_time() {
+    let Some(net) = net() else { return };
+    let kernel = Kernel::open(&claim()).unwrap();
+    kernel.apply(&[WayOrder::Open(way())]).unwrap();
+    kernel.stay();
+    drop(kernel);
+    let phone = net.socket(&net.phones, PHONE);
+    let pbx = net.socket(&net.pbx, PBX);
+    phone.send_to(b"between the two", OURS[0]).unwrap();
+    assert_eq!(heard(&pbx), (b"between the two".to_vec(), at(OURS[1])));
+    let _kernel = Kernel::take_over(&claim(), Duration::ZERO).unwrap();
+    while nft("list ruleset").contains("192.0.2.10") {
+        std::thread::yield_now();
+    }
+    assert!(nft("list ruleset").contains("table inet parkade-30000-39999 {"));
 }
 
 #[test]
