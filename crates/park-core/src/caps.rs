@@ -13,7 +13,7 @@ pub struct Caps {
     /// Transactions, those that only absorb repetitions included: from then on strangers are not heard, and from
     /// twice as many nobody outside of a call.
     pub transactions: usize,
-    /// Legs, of calls and of subscriptions that pass: two each.
+    /// Legs, of calls and of subscriptions that pass: two each; of calls that wait for port pairs, too.
     pub legs: usize,
     /// Subscriptions to what is ours.
     pub subscriptions: usize,
@@ -53,7 +53,8 @@ pub(crate) fn is_overrun(house: &House, flow: &Flow, uri: &str) -> bool {
 /// # Errors
 /// [`Refusal::Busy`].
 pub(crate) fn room_for_legs(house: &House) -> Result<(), Refusal> {
-    room(house.legs.len() + 2, house.settings.caps.legs, "calls and subscriptions")
+    let waiting = 2 * house.lobby.len();
+    room(house.legs.len() + waiting + 2, house.settings.caps.legs, "calls and subscriptions")
 }
 
 /// Whether there may be a further subscription to what is ours.

@@ -17,6 +17,7 @@ use crate::contacts::Contacts;
 use crate::house::{House, codes_of};
 use crate::journal::{self, RecordKey, Written};
 use crate::keys::{Alarm, Owner};
+use crate::lobby::{self, Lobby};
 use crate::lots::{self, Lots};
 use crate::patience::Taken;
 use crate::settings::Settings;
@@ -26,7 +27,7 @@ use crate::told::Fact;
 use crate::uplink::{LOOK_AGAIN, LOOK_SOON, Uplink};
 use crate::watches::Watches;
 use crate::words::{Input, Output};
-use crate::{caps, lamps, operator, reception, register, watches};
+use crate::{caps, lamps, operator, register, watches};
 
 /// The whole signalling of Parkade as one machine.
 pub struct Engine {
@@ -75,7 +76,7 @@ impl Engine {
             watches: Watches::default(),
             surveys: Vec::new(),
             rebinding: Rebinding::default(),
-            awaits_ports: !records.is_empty(),
+            lobby: Lobby::default(),
             written: Written::default(),
             draining: false,
             dropped: 0,
@@ -128,6 +129,7 @@ impl Engine {
             Input::Wake => {}
             Input::Keep => house.written.hurry(),
         }
+        lobby::serve(house);
         // Alarms that are due come after the input that came at the same moment.
         wake(house);
         register::greet(house);
@@ -144,11 +146,12 @@ impl Engine {
             return Output::Send { flow, bytes };
         }
         self.drained = true;
-        let ours = house.alarms.next().filter(|_| !house.awaits_ports);
+        let ours = house.alarms.next().map(|(at, alarm)| (house.lobby.held(house.at, at), alarm));
         let next = [
             house.layer.next().map(|at| (at, "transaction")),
             ours.map(|(at, alarm)| (at, name_of(alarm))),
             house.written.due().map(|at| (at, "journal")),
+            house.lobby.next().map(|at| (at, "ports")),
         ];
         match next.into_iter().flatten().min_by_key(|(at, _)| *at) {
             Some((at, why)) => idle(Some(at), why),
@@ -240,16 +243,17 @@ fn take(house: &mut House, heard: Heard<Owner>) {
                 (None, true) if request.cseq().1 != "REGISTER" => {
                     house.answer(server, &request, 481);
                 }
-                (None, _) => reception::receive(house, server, request, flow),
+                (None, _) => lobby::receive(house, server, request, flow),
             }
         }
         Heard::Ack { request, .. } => match calls::leg_of(house, request.uri()) {
             Some(leg) => calls::ack(house, &request, leg),
             None => calls::late_ack(house, &request),
         },
-        Heard::Cancel { owner, request, .. } => match owner {
+        Heard::Cancel { owner, request, invite } => match owner {
             Some(Owner::Pass(pass, _)) => calls::cancelled(house, pass, &request),
             Some(Owner::Leg(leg, _)) => calls::retrieve_cancelled(house, leg),
+            Some(Owner::Lobby) => lobby::cancelled(house, invite),
             Some(Owner::Notice(_) | Owner::Watch(_)) | None => {}
         },
         Heard::Response { client, owner, response, flow } => match owner {
@@ -265,13 +269,14 @@ fn take(house: &mut House, heard: Heard<Owner>) {
             Owner::Watch(watch) if response.status() >= 200 => {
                 watches::answered(house, watch, Taken::of(&response));
             }
-            Owner::Notice(_) | Owner::Watch(_) => {}
+            Owner::Notice(_) | Owner::Watch(_) | Owner::Lobby => {}
         },
         Heard::Failed { client, owner, why } => match owner {
             Owner::Pass(pass, _) => calls::pass_failed(house, pass, client, why),
             Owner::Leg(leg, errand) => calls::own_failed(house, leg, errand),
             Owner::Notice(binding) => lamps::answered(house, binding, Taken::NOT_ANSWERED),
             Owner::Watch(watch) => watches::answered(house, watch, Taken::NOT_ANSWERED),
+            Owner::Lobby => {}
         },
         Heard::Unacknowledged { server, .. } => calls::unacknowledged(house, server),
         Heard::Absorbed => {}
@@ -282,14 +287,7 @@ fn wake(house: &mut House) {
     while let Some(heard) = house.layer.wake(house.at) {
         take(house, heard);
     }
-    let sides = [Side::Phones, Side::Pbx];
-    let awaited =
-        !house.rebinding.is_empty() || sides.iter().any(|side| house.leases.awaits(*side));
-    house.awaits_ports &= awaited;
-    if house.awaits_ports {
-        return;
-    }
-    while let Some(alarm) = house.alarms.expired(house.at) {
+    while let Some(alarm) = due(house) {
         match alarm {
             Alarm::Silent(pass) => calls::kept_silent(house, pass),
             Alarm::Binding(key) => register::unbind(house, key),
@@ -311,6 +309,17 @@ fn wake(house: &mut House) {
             Alarm::Mirror => cluster::forget_others(house),
         }
     }
+}
+
+/// An alarm that has gone off; what needs ports, and what comes after it, waits for them.
+fn due(house: &mut House) -> Option<Alarm> {
+    let (_, alarm) = house.alarms.next().filter(|(at, _)| *at <= house.at)?;
+    // Before an earlier run's ports are there again, no other is to take their places.
+    let needs_ports = matches!(alarm, Alarm::Recall(_) | Alarm::Offer(_) | Alarm::Refresh(_));
+    if (needs_ports || !house.rebinding.is_empty()) && lobby::holds(house) {
+        return None;
+    }
+    house.alarms.expired(house.at)
 }
 
 fn resolve(house: &mut House, target: usize) {

@@ -16,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::contacts::Contacts;
 use crate::journal::Written;
 use crate::keys::{BindingKey, Owner};
+use crate::lobby::Lobby;
 use crate::lots::Lots;
 use crate::refusal::Refusal;
 use crate::settings::{LotSettings, Settings};
@@ -49,8 +50,8 @@ pub(crate) struct House {
     pub(crate) surveys: Vec<Survey>,
     /// Ports of an earlier run of the program that are not bound again yet.
     pub(crate) rebinding: Rebinding,
-    /// Alarms wait for the first ports: what fell due before the house was opened may need some.
-    pub(crate) awaits_ports: bool,
+    /// Calls that wait for port pairs.
+    pub(crate) lobby: Lobby,
     /// What stands in the journal.
     pub(crate) written: Written,
     pub(crate) draining: bool,

@@ -57,6 +57,8 @@ pub(crate) enum Owner {
     Pass(PassKey, Within),
     /// A request of our own in a leg, or our answer in one.
     Leg(LegKey, Errand),
+    /// A call that waits for port pairs.
+    Lobby,
     /// A notice to a binding.
     Notice(BindingKey),
     /// A notice to a subscriber.

@@ -8,6 +8,7 @@
 //! - `lamps` tells phones what is parked for them, `watches` those that have subscribed;
 //! - `operator` does what operators order, and reads what they ask for;
 //! - `cluster` shares lots with other nodes;
+//! - `lobby` has calls wait for port pairs;
 //! - `caps` says how much there may be of everything;
 //! - `standing` tells who speaks before a message is read;
 //! - `journal` writes down what must outlive the program, and takes it up again;
@@ -25,6 +26,7 @@ mod house;
 mod journal;
 mod keys;
 mod lamps;
+mod lobby;
 mod lots;
 mod operator;
 mod patience;

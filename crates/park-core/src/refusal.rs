@@ -59,6 +59,9 @@ pub(crate) enum Refusal {
     /// No port pair is left.
     #[error("no RTP port is left")]
     NoPorts,
+    /// Port pairs are ordered and have not come in time.
+    #[error("RTP ports are still being opened")]
+    PortsLate,
     /// We are shutting down.
     #[error("shutting down")]
     Draining,
@@ -123,7 +126,8 @@ impl Refusal {
             Refusal::NoSips => 416,
             Refusal::SipsNotAllowed(_) => 480,
             Refusal::BadSdp(_) => 400,
-            Refusal::NoPorts | Refusal::Draining | Refusal::NoPbx => 503,
+            Refusal::NoPorts | Refusal::PortsLate => 503,
+            Refusal::Draining | Refusal::NoPbx => 503,
             Refusal::StoreAway | Refusal::NodeAway(_) => 503,
             Refusal::TooMany | Refusal::Busy(_) => 503,
             Refusal::Status(status, _) => *status,
@@ -161,7 +165,7 @@ impl Refusal {
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Refusal::Draining | Refusal::TooMany | Refusal::Busy(_) => Some(30),
-            Refusal::NoPorts | Refusal::NoPbx => Some(5),
+            Refusal::NoPorts | Refusal::PortsLate | Refusal::NoPbx => Some(5),
             Refusal::StoreAway | Refusal::NodeAway(_) => Some(5),
             _ => None,
         }

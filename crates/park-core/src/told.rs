@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use base::{Flow, Side};
-use rtp_flow::Quality;
+use rtp_flow::{Dry, Quality};
 
 use crate::cluster::ClusterFact;
 use crate::command::{ParkedAt, ParkedWho};
@@ -304,8 +304,11 @@ pub enum Fact {
         /// What came.
         quality: Quality,
     },
-    /// A port pair was wanted and none was left.
-    NoPorts,
+    /// A port pair was wanted and none was there.
+    NoPorts {
+        /// Why.
+        why: Dry,
+    },
     /// Something about the other nodes, or the store that they share.
     Cluster {
         /// What.
@@ -452,7 +455,13 @@ impl fmt::Display for Fact {
                 let ms = worst_jitter.as_millis();
                 write!(f, "{received} packets came, {lost} were lost, jitter up to {ms} ms")
             }
-            Fact::NoPorts => f.write_str("no RTP port pair left"),
+            Fact::NoPorts { why: Dry::UsedUp } => f.write_str("no RTP port pair left"),
+            Fact::NoPorts { why: Dry::NotBound } => {
+                f.write_str("no more RTP port pairs can be bound")
+            }
+            Fact::NoPorts { why: Dry::Coming } => {
+                f.write_str("RTP port pairs are bound too slowly")
+            }
             Fact::Cluster { what } => what.fmt(f),
             Fact::Bug { what } => write!(f, "bug: {what}"),
         }

@@ -15,19 +15,65 @@ const LOW_WATER: usize = 128;
 /// How many are ordered at a time.
 const ORDER: u16 = 128;
 
-/// No pair is left on this side.
+/// How many pairs of one worker a side should have before a further call comes to it, as long as more can be had:
+/// one for each media line of most calls, and for what cannot wait: lines that are added, answers, phones that are rung.
+const MARGIN: usize = 4;
+
+/// Why a side has no pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dry;
+pub enum Dry {
+    /// The whole port range is in use.
+    UsedUp,
+    /// The system lets no more be bound.
+    NotBound,
+    /// More are ordered, and have not come yet.
+    Coming,
+}
 
 #[derive(Debug, Default)]
 struct Stock {
-    ready: VecDeque<Pair>,
+    /// By worker.
+    ready: Vec<VecDeque<Pair>>,
     resting: VecDeque<(Moment, Pair)>,
     leased: usize,
     ordered: bool,
-    exhausted: bool,
+    /// Why nothing more is ordered.
+    ended: Option<Dry>,
     /// A worker had none left, however many the others have.
     short: bool,
+}
+
+impl Stock {
+    fn of(&mut self, worker: WorkerId) -> &mut VecDeque<Pair> {
+        let at = usize::from(worker.0);
+        if self.ready.len() <= at {
+            self.ready.resize_with(at + 1, VecDeque::new);
+        }
+        &mut self.ready[at]
+    }
+
+    fn ready_at(&self, worker: usize) -> usize {
+        self.ready.get(worker).map_or(0, VecDeque::len)
+    }
+
+    fn ready(&self) -> usize {
+        self.ready.iter().map(VecDeque::len).sum()
+    }
+
+    /// What has rested long enough is ready.
+    fn wake(&mut self, now: Moment) {
+        while let Some((_, pair)) = self.resting.front().copied().filter(|(until, _)| *until <= now)
+        {
+            self.resting.pop_front();
+            // Used pairs go first: fewer ports are ever opened.
+            self.of(pair.worker).push_front(pair);
+        }
+    }
+
+    /// Whether a further call should come to this worker.
+    fn serves(&self, worker: usize) -> bool {
+        self.ready_at(worker) >= if self.ended.is_some() { 1 } else { MARGIN }
+    }
 }
 
 /// How many pairs a side has.
@@ -61,44 +107,76 @@ impl Leases {
         for pair in pairs {
             let stock = self.stock(pair.side);
             (stock.ordered, stock.short) = (false, false);
-            stock.ready.push_back(pair);
+            stock.of(pair.worker).push_back(pair);
         }
     }
 
-    /// The range is used up: nothing more is ordered on this side.
-    pub fn exhausted(&mut self, side: Side) {
+    /// No more can be had: nothing more is ordered on this side.
+    pub fn exhausted(&mut self, side: Side, why: Dry) {
         let stock = self.stock(side);
         stock.ordered = false;
-        stock.exhausted = true;
+        stock.ended = Some(why);
     }
 
-    /// Leases a pair on `side`, on `beside`'s worker if it is given: all streams of a call share one.
+    /// Whether a call that comes now had better wait, as few pairs are left and more can be had. Orders for those are
+    /// due then.
+    pub fn is_short(&mut self, now: Moment) -> bool {
+        let both = [&mut self.phones, &mut self.pbx];
+        let workers = both.iter().map(|stock| stock.ready.len()).max().unwrap_or(0);
+        both.into_iter().for_each(|stock| stock.wake(now));
+        let is_served = |worker| self.phones.serves(worker) && self.pbx.serves(worker);
+        if (0..workers).any(is_served) {
+            return false;
+        }
+        let both = [&mut self.phones, &mut self.pbx];
+        if both.iter().any(|stock| stock.ended.is_some() && stock.ready() == 0) {
+            // Whatever the other side gets would not help.
+            return false;
+        }
+        let lacks = |stock: &Stock| !(0..workers).any(|worker| stock.serves(worker));
+        // Each may have enough, but not of the same worker.
+        let neither = !both.iter().any(|stock| lacks(stock));
+        let mut more = false;
+        for stock in both {
+            if stock.ended.is_none() && (neither || lacks(stock)) {
+                (stock.short, more) = (true, true);
+            }
+        }
+        more
+    }
+
+    /// Leases a pair on `side`, on `beside`'s worker if it is given: all streams of a call share one. Else on the
+    /// worker that has most left for both sides.
     ///
     /// # Errors
-    /// [`Dry`] if none is ready and none has rested long enough.
+    /// None is ready, and none has rested long enough.
     pub fn lease(
         &mut self,
         now: Moment,
         side: Side,
         beside: Option<WorkerId>,
     ) -> Result<Pair, Dry> {
+        self.stock(side).wake(now);
+        let worker = beside.or_else(|| self.widest(side)).unwrap_or(WorkerId(0));
         let stock = self.stock(side);
-        while let Some((until, pair)) = stock.resting.front().copied() {
-            if until > now {
-                break;
-            }
-            stock.resting.pop_front();
-            // Used pairs go first: fewer ports are ever opened.
-            stock.ready.push_front(pair);
-        }
-        let fits = |pair: &Pair| beside.is_none_or(|worker| pair.worker == worker);
-        let Some(at) = stock.ready.iter().position(fits) else {
+        let Some(pair) = stock.of(worker).pop_front() else {
             stock.short = true;
-            return Err(Dry);
+            return Err(stock.ended.unwrap_or(Dry::Coming));
         };
-        let pair = stock.ready.remove(at).ok_or(Dry)?;
         stock.leased += 1;
         Ok(pair)
+    }
+
+    fn widest(&self, side: Side) -> Option<WorkerId> {
+        let (own, other) = match side {
+            Side::Phones => (&self.phones, &self.pbx),
+            Side::Pbx => (&self.pbx, &self.phones),
+        };
+        let room = |worker: &usize| {
+            let own = own.ready_at(*worker);
+            (own.min(other.ready_at(*worker)), own, std::cmp::Reverse(*worker))
+        };
+        (0..own.ready.len()).max_by_key(room).map(|worker| WorkerId(worker as u8))
     }
 
     /// A pair is in use that was leased in an earlier run of the program.
@@ -116,20 +194,12 @@ impl Leases {
     /// What should be ordered now, if anything.
     pub fn order(&mut self, side: Side) -> Option<Plan> {
         let stock = self.stock(side);
-        let enough = stock.ready.len() >= LOW_WATER && !stock.short;
-        if stock.ordered || stock.exhausted || enough {
+        let enough = stock.ready() >= LOW_WATER && !stock.short;
+        if stock.ordered || stock.ended.is_some() || enough {
             return None;
         }
         stock.ordered = true;
         Some(Plan::Stock { side, count: ORDER })
-    }
-
-    /// Whether pairs are ordered on a side that have not come yet.
-    pub fn awaits(&self, side: Side) -> bool {
-        match side {
-            Side::Phones => self.phones.ordered,
-            Side::Pbx => self.pbx.ordered,
-        }
     }
 
     /// How many pairs are in use on both sides.
@@ -143,14 +213,14 @@ impl Leases {
             Side::Phones => &self.phones,
             Side::Pbx => &self.pbx,
         };
-        let (ready, resting) = (stock.ready.len(), stock.resting.len());
+        let (ready, resting) = (stock.ready(), stock.resting.len());
         Usage { leased: stock.leased, ready, resting }
     }
 
     /// Whether a pair of this number is resting or ready, that is, not in use.
     pub fn is_idle(&self, id: PairId) -> bool {
         [&self.phones, &self.pbx].iter().any(|stock| {
-            stock.ready.iter().any(|pair| pair.id == id)
+            stock.ready.iter().flatten().any(|pair| pair.id == id)
                 || stock.resting.iter().any(|(_, pair)| pair.id == id)
         })
     }
@@ -176,7 +246,7 @@ mod tests {
         leases.stocked(vec![pair(1, 0)]);
         let leased = leases.lease(Moment::ZERO, Side::Phones, None).unwrap();
         leases.release(Moment::ZERO, leased);
-        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, None), Err(Dry));
+        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, None), Err(Dry::Coming));
         let later = Moment::ZERO + Duration::from_secs(2);
         assert_eq!(leases.lease(later, Side::Phones, None), Ok(leased));
     }
@@ -189,12 +259,21 @@ mod tests {
         assert_eq!(second.id, PairId(2));
     }
 
+    fn pairs_of_both(ids: std::ops::Range<u32>, worker: u8) -> Vec<Pair> {
+        let both = |id| {
+            [Side::Phones, Side::Pbx]
+                .map(|side| Pair { side, ..pair(2 * id + side as u32, worker) })
+        };
+        ids.flat_map(both).collect()
+    }
+
     #[test]
     fn more_pairs_are_ordered_when_one_worker_has_none_left() {
         let mut leases = Leases::default();
         leases.stocked((0..500).map(|id| pair(id, 0)).collect());
         assert!(leases.order(Side::Phones).is_none());
-        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, Some(WorkerId(1))), Err(Dry));
+        let beside = Some(WorkerId(1));
+        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, beside), Err(Dry::Coming));
         assert!(leases.order(Side::Phones).is_some());
     }
 
@@ -203,7 +282,48 @@ mod tests {
         let mut leases = Leases::default();
         assert!(leases.order(Side::Phones).is_some());
         assert!(leases.order(Side::Phones).is_none());
-        leases.exhausted(Side::Phones);
+        leases.exhausted(Side::Phones, Dry::UsedUp);
         assert!(leases.order(Side::Phones).is_none());
+    }
+
+    #[test]
+    fn a_call_goes_to_the_worker_that_has_most_for_both_sides() {
+        let mut leases = Leases::default();
+        leases.stocked(pairs_of_both(0..3, 0));
+        leases.stocked(pairs_of_both(3..9, 1));
+        leases.stocked((100..120).map(|id| pair(id, 2)).collect());
+        let first = leases.lease(Moment::ZERO, Side::Phones, None).unwrap();
+        assert_eq!(first.worker, WorkerId(1));
+    }
+
+    #[test]
+    fn who_comes_while_few_are_left_waits_as_long_as_more_can_be_had() {
+        let mut leases = Leases::default();
+        assert!(leases.is_short(Moment::ZERO));
+        leases.stocked(pairs_of_both(0..4, 0));
+        assert!(!leases.is_short(Moment::ZERO));
+        leases.lease(Moment::ZERO, Side::Pbx, None).unwrap();
+        assert!(leases.is_short(Moment::ZERO));
+        leases.exhausted(Side::Phones, Dry::UsedUp);
+        assert!(leases.is_short(Moment::ZERO), "the other side can have more");
+        leases.exhausted(Side::Pbx, Dry::NotBound);
+        assert!(!leases.is_short(Moment::ZERO));
+    }
+
+    #[test]
+    fn nobody_waits_where_one_side_has_none_and_gets_none() {
+        let mut leases = Leases::default();
+        leases.exhausted(Side::Phones, Dry::UsedUp);
+        assert!(!leases.is_short(Moment::ZERO));
+        assert_eq!(leases.lease(Moment::ZERO, Side::Phones, None), Err(Dry::UsedUp));
+    }
+
+    #[test]
+    fn pairs_of_different_workers_on_the_two_sides_are_too_few() {
+        let mut leases = Leases::default();
+        leases.stocked((0..200).map(|id| pair(id, 0)).collect());
+        leases.stocked((200..400).map(|id| Pair { side: Side::Pbx, ..pair(id, 1) }).collect());
+        assert!(leases.is_short(Moment::ZERO));
+        assert!(leases.order(Side::Phones).is_some() && leases.order(Side::Pbx).is_some());
     }
 }

@@ -264,10 +264,12 @@ pub enum MediaNotice {
         /// Those that could not be had.
         lost: Vec<(Side, u16)>,
     },
-    /// No more pairs can be bound on this side: the port range is used up.
+    /// No more pairs can be bound on this side.
     Exhausted {
         /// On which side.
         side: Side,
+        /// Whether the system refuses; else the port range is used up.
+        refused: bool,
     },
     /// The first packet has come, or the source has moved within the guard.
     Latched {

@@ -1,9 +1,10 @@
 //! The world's media: the port pairs of the house, the plans that they were given, and the relay
 //! that carries them out. Who hears whom can be read off the plans alone, or be heard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use base::{Chance, Moment, Side};
 use bytes::Bytes;
@@ -38,6 +39,9 @@ pub(crate) struct Media {
     left: [u16; 2],
     /// How many pairs each side has in all.
     all: u16,
+    /// How late pairs come that are ordered, and how many at a time.
+    pace: Option<(Duration, u16)>,
+    coming: VecDeque<(Moment, MediaNotice)>,
     relay: Relay,
     /// What goes without the relay: who sends to which address of the house, and what came of it.
     fast: BTreeMap<(SocketAddr, SocketAddr), (FastPath, Passed)>,
@@ -100,6 +104,8 @@ impl Media {
             next_port: [30_000; 2],
             left: [pairs; 2],
             all: pairs,
+            pace: None,
+            coming: VecDeque::new(),
             relay: Relay::new(tunes_if(real), Chance::from_seed(77)),
             fast: BTreeMap::new(),
             real,
@@ -115,8 +121,25 @@ impl Media {
         // Other sources than before.
         fresh.runs = self.runs + 1;
         fresh.taken = self.taken;
+        fresh.pace = self.pace;
         fresh.relay = Relay::new(tunes_if(self.real), Chance::from_seed(77 + fresh.runs));
         *self = if self.paths { fresh.past_the_relay() } else { fresh };
+    }
+
+    /// Pairs come so much later than they are ordered, and no more than `most` at a time.
+    pub(crate) fn slowly(mut self, late: Duration, most: u16) -> Media {
+        self.pace = Some((late, most));
+        self
+    }
+
+    /// When pairs come that are ordered.
+    pub(crate) fn next_pairs(&self) -> Option<Moment> {
+        self.coming.front().map(|(at, _)| *at)
+    }
+
+    /// What is told of them.
+    pub(crate) fn pairs_come(&mut self) -> Option<MediaNotice> {
+        self.coming.pop_front().map(|(_, notice)| notice)
     }
 
     /// Binds the ports that an earlier run had.
@@ -154,7 +177,13 @@ impl Media {
     /// Carries out a plan; gives what the engine is to be told, or what is wrong with the plan.
     pub(crate) fn plan(&mut self, now: Moment, plan: Plan) -> Result<Option<MediaNotice>, String> {
         match &plan {
-            Plan::Stock { side, count } => return Ok(Some(self.stock(*side, *count))),
+            Plan::Stock { side, count } => {
+                let Some((late, most)) = self.pace else {
+                    return Ok(Some(self.stock(*side, *count)));
+                };
+                let notice = self.stock(*side, most.min(*count));
+                self.coming.push_back((now + late, notice));
+            }
             Plan::Rebind { ports } => return Ok(Some(self.rebind(ports))),
             Plan::Measure(pair) if !self.real => {
                 let quality = Quality::default();
@@ -217,7 +246,7 @@ impl Media {
         let i = index(side);
         let count = count.min(self.left[i]);
         if count == 0 {
-            return MediaNotice::Exhausted { side };
+            return MediaNotice::Exhausted { side, refused: false };
         }
         self.left[i] -= count;
         let mut pairs = Vec::new();

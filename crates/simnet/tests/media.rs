@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use park_core::{Anchor, Fact, RecallThen};
+use rtp_flow::Dry;
 use simnet::{MUSIC, NOTHING, World, stories};
 
 fn ms(n: u64) -> Duration {
@@ -120,7 +121,7 @@ fn without_a_free_port_pair_a_call_is_refused_with_503_and_the_others_go_on() {
     w.talk("anna", "ben");
     w.dial("axel", "carl").settle();
     w.refused_with("axel", &[480, 500, 503]).ended("carl").talking("anna", "ben");
-    w.was_told(|fact| matches!(fact, Fact::NoPorts));
+    w.was_told(|fact| matches!(fact, Fact::NoPorts { why: Dry::UsedUp }));
     w.hang_up("anna").settle();
     w.pass(Duration::from_secs(5)).talk("axel", "carl").tidy();
 }

@@ -228,7 +228,7 @@ impl Stage {
     fn stocked(&mut self, side: Side, count: u16) -> MediaNotice {
         let count = u32::from(count).min(200_u32.saturating_sub(self.pairs));
         if count == 0 {
-            return MediaNotice::Exhausted { side };
+            return MediaNotice::Exhausted { side, refused: false };
         }
         let first = self.pairs;
         self.pairs += count;

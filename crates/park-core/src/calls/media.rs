@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use base::Side;
 use bytes::Bytes;
 use rtp_flow::{
-    Clip, Codec, Guard, Hears, KeyWatch, Label, Master, MediaNotice, Pair, PairId, Plan, Srtp,
+    Clip, Codec, Dry, Guard, Hears, KeyWatch, Label, Master, MediaNotice, Pair, PairId, Plan, Srtp,
     StreamPlan,
 };
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,7 @@ pub(crate) fn carry(
     let body = message.body();
     let Some(part) = message.content_type().and_then(|kind| sdp_part(kind, &body)) else {
         srtp::no_offer(house, from, message);
+        lease_ahead(house, from, to, message)?;
         return Ok(None);
     };
     let sdp = body.slice(part.clone());
@@ -163,6 +164,22 @@ pub(crate) fn carry(
     whole.extend_from_slice(&text);
     whole.extend_from_slice(&body[part.end..]);
     Ok(Some(whole.into()))
+}
+
+/// A call without an offer will have one in its answer, which cannot wait for ports: those of its first line
+/// are leased with the call.
+fn lease_ahead(
+    house: &mut House,
+    from: LegKey,
+    to: LegKey,
+    message: &Message,
+) -> Result<(), Refusal> {
+    let opens = message.is_request() && message.to_tag().is_none() && message.cseq().1 == "INVITE";
+    if !opens || house.settings.anchor != Anchor::Always {
+        return Ok(());
+    }
+    let pair = lease(house, from, 0, None)?;
+    lease(house, to, 0, Some(pair)).map(|_| ())
 }
 
 fn note_hold(house: &mut House, key: LegKey, description: &Description<'_>) {
@@ -213,10 +230,13 @@ pub(crate) fn lease(
         .map(|pair| pair.worker);
     let leased = house.leases.lease(house.at, side, beside);
     order_pairs(house, side);
-    let Ok(pair) = leased else {
-        house.tell(None, Fact::NoPorts);
-        return Err(Refusal::NoPorts);
-    };
+    let pair = leased.map_err(|why| {
+        house.tell(None, Fact::NoPorts { why });
+        match why {
+            Dry::UsedUp | Dry::NotBound => Refusal::NoPorts,
+            Dry::Coming => Refusal::PortsLate,
+        }
+    })?;
     if let Some(leg) = house.legs.get_mut(key) {
         leg.media.stream(index).pair = Some(pair);
     }
@@ -235,7 +255,10 @@ pub(crate) fn hear(house: &mut House, notice: MediaNotice) {
     match notice {
         MediaNotice::Stocked { pairs } => house.leases.stocked(pairs),
         MediaNotice::Rebound { pairs, lost } => rebind::rebound(house, pairs, &lost),
-        MediaNotice::Exhausted { side } => house.leases.exhausted(side),
+        MediaNotice::Exhausted { side, refused } => {
+            let why = if refused { Dry::NotBound } else { Dry::UsedUp };
+            house.leases.exhausted(side, why);
+        }
         MediaNotice::Key { mark, event, timestamp } => {
             let key = LegKey::from(KeyData::from_ffi(mark));
             info::pressed_in_sound(house, key, event, timestamp);

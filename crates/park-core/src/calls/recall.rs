@@ -16,6 +16,7 @@ use crate::contacts::Aor;
 use crate::house::House;
 use crate::keys::{Alarm, BindingKey, Errand, LegKey, ParkedKey};
 use crate::lamps::News;
+use crate::lobby;
 use crate::lots::{Recall, RecallStage};
 use crate::settings::{RecallThen, RecallTo};
 use crate::told::Fact;
@@ -25,6 +26,10 @@ const HAND_OVER_GRACE: Duration = Duration::from_secs(60);
 
 /// The time of a parked call is up, or the pause before the next attempt is over.
 pub(crate) fn due(house: &mut House, key: ParkedKey) {
+    if lobby::holds(house) {
+        // Phones that ring need ports.
+        return house.alarms.set(Alarm::Recall(key), house.at);
+    }
     let Some(call) = house.lots.get_mut(key) else { return };
     if call.claim.is_some() || call.delivery.is_some() {
         call.recall = Recall::Overdue;

@@ -39,6 +39,7 @@ impl Names {
                 Owner::Pass(self.passes.get(&pass).copied().unwrap_or(PassKey::null()), within)
             }
             Owner::Leg(leg, errand) => Owner::Leg(self.leg(leg).unwrap_or(LegKey::null()), errand),
+            Owner::Lobby => Owner::Lobby,
             Owner::Notice(phone) => Owner::Notice(self.phone(phone).unwrap_or(BindingKey::null())),
             Owner::Watch(watch) => {
                 Owner::Watch(self.watches.get(&watch).copied().unwrap_or(WatchKey::null()))

@@ -15,6 +15,7 @@ use crate::house::House;
 use crate::journal::names::Names;
 use crate::journal::record::{LegRecord, ParkedRecord, PhoneRecord, RecordKey, RecordKind};
 use crate::keys::{Alarm, BindingKey, LegKey, Owner, ParkedKey, WatchKey};
+use crate::lobby;
 use crate::lots::{self, ParkedCall, Recall};
 use crate::told::Fact;
 use crate::watches::Watch;
@@ -212,7 +213,7 @@ fn take_transactions(
     let mut owned = |owner: Owner| {
         let owner = names.owner(owner);
         busy.extend(match owner {
-            Owner::Pass(..) => None,
+            Owner::Pass(..) | Owner::Lobby => None,
             Owner::Leg(leg, _) => Some(Busy::Leg(leg)),
             Owner::Notice(phone) => Some(Busy::Phone(phone)),
             Owner::Watch(watch) => Some(Busy::Watch(watch)),
@@ -227,7 +228,11 @@ fn take_transactions(
     }
     for (old, mut server) in servers {
         server.owner = server.owner.map(&mut owned);
+        let (waits, flow) = (server.owner == Some(Owner::Lobby), server.flow);
         let key = house.layer.go_on_server(house.at, server);
+        if let Some(key) = key.filter(|_| waits) {
+            lobby::goes_on(house, key, flow);
+        }
         heard.extend(key.map(|key| (ServerKey::of_number(old.number), key)));
     }
     names.clients.extend(sent);

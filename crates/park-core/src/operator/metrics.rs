@@ -16,7 +16,7 @@ pub(super) fn counts(house: &House) -> Counts {
     Counts {
         legs: house.legs.len(),
         parked: house.lots.len(),
-        pending: house.passes.len(),
+        pending: house.passes.len() + house.lobby.len(),
         transactions: house.layer.len(),
         pairs: house.leases.leased(),
         alarms: house.alarms.len().saturating_sub(standing),

@@ -5,6 +5,7 @@ use crate::cluster;
 use crate::command::{Command, Reply};
 use crate::house::House;
 use crate::keys::ParkedKey;
+use crate::lobby;
 use crate::lots;
 use crate::operator::calls::calls_in_progress;
 use crate::operator::{lists, metrics};
@@ -50,6 +51,7 @@ pub(crate) fn obey(house: &mut House, ticket: u64, command: &Command) -> Option<
             Reply::Done
         }
         Command::EndAll => {
+            lobby::send_away(house);
             calls::end_all(house, "shutting down");
             watches::end_all(house);
             Reply::Done

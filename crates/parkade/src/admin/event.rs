@@ -244,7 +244,7 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
         Fact::PbxSilent { at } => {
             ("pbx-silent", EventView { peer: Some(at.to_string()), ..empty() })
         }
-        Fact::NoPorts => ("no-ports", empty()),
+        Fact::NoPorts { .. } => ("no-ports", EventView { why: Some(fact.to_string()), ..empty() }),
         Fact::Refused { .. }
         | Fact::Restored { .. }
         | Fact::StillParked { .. }
@@ -262,6 +262,7 @@ fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventVi
 #[cfg(test)]
 mod tests {
     use park_core::ParkedAt;
+    use rtp_flow::Dry;
 
     use super::*;
     use crate::config::EVENT_KINDS;
@@ -312,7 +313,7 @@ mod tests {
                 retrieve: "701".into(),
                 recall_in: None,
             },
-            Fact::NoPorts,
+            Fact::NoPorts { why: Dry::UsedUp },
         ] {
             let (kind, _) = of(clock, clock.now(), &told(fact)).unwrap();
             assert!(EVENT_KINDS.contains(&kind), "{kind}");

@@ -170,6 +170,7 @@ mod tests {
 
     use base::{Side, Transport};
     use park_core::Fact;
+    use rtp_flow::Dry;
 
     use super::*;
 
@@ -189,7 +190,7 @@ mod tests {
     }
 
     fn fact() -> Told {
-        Told { call: None, leg: None, fact: Fact::NoPorts }
+        Told { call: None, leg: None, fact: Fact::NoPorts { why: Dry::UsedUp } }
     }
 
     #[test]

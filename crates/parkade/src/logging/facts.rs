@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Flow, Moment};
 use park_core::{ClusterFact, Fact, Told};
-use rtp_flow::Quality;
+use rtp_flow::{Dry, Quality};
 use tracing::{debug, error, info, warn};
 
 use crate::logging::flood::Flood;
@@ -132,9 +132,16 @@ impl FactLog {
                     tell!(debug);
                 }
             }
-            Fact::NoPorts => {
+            Fact::NoPorts { why } => {
+                let advice = match why {
+                    Dry::UsedUp => "widen media.ports",
+                    Dry::NotBound => "an earlier line says why: raise the limit of open files",
+                    Dry::Coming => {
+                        "calls come faster than ports are opened, or the machine is busy"
+                    }
+                };
                 if let Some(left_out) = self.ports.admit(at) {
-                    error!(call, left_out = some(left_out), "{fact}; widen media.ports");
+                    error!(call, left_out = some(left_out), "{fact}; {advice}");
                 }
             }
             Fact::Restored { unreadable: 0, .. } => info!("{fact}"),

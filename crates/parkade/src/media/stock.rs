@@ -103,6 +103,10 @@ impl Stocker {
                         port: *port,
                     });
                     shares[worker].push((id, bound));
+                    if shares[worker].len() == SHARE {
+                        let share = std::mem::take(&mut shares[worker]);
+                        self.posts[worker].send(WorkerOrder::Bound(share));
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%side, port, %error, "a call's media port cannot be had again");
@@ -160,7 +164,8 @@ impl Stocker {
         }
         if let Some(why) = ended {
             self.tell(side, &why);
-            (self.notify)(MediaNotice::Exhausted { side });
+            let refused = matches!(why, NoPair::Refused(_));
+            (self.notify)(MediaNotice::Exhausted { side, refused });
         }
     }
 

@@ -165,7 +165,7 @@ impl Task {
             };
             sides.retain(|side| match &notice {
                 MediaNotice::Stocked { pairs } => pairs.iter().all(|pair| pair.side != *side),
-                MediaNotice::Exhausted { side: empty } => empty != side,
+                MediaNotice::Exhausted { side: empty, .. } => empty != side,
                 // Nothing else can be said before there is a call.
                 _ => true,
             });

@@ -1,5 +1,7 @@
 //! Who is there, and how the house is set up.
 
+use std::time::Duration;
+
 use base::{Chance, Transport};
 use park_core::{Anchor, Engine, LotSettings, Settings};
 
@@ -88,6 +90,12 @@ impl World {
         self
     }
 
+    /// Port pairs come so much later than the house orders them, and no more than `most` at a time.
+    pub fn with_slow_ports(&mut self, late: Duration, most: u16) -> &mut World {
+        self.port_pace = Some((late, most));
+        self
+    }
+
     /// The PBX's target is this name, and it resolves to the PBX, after some dead addresses.
     pub fn pbx_after_dead_addresses(&mut self, dead: u8) -> &mut World {
         let mut found = Vec::new();
@@ -109,6 +117,10 @@ impl World {
         self.invariants.media_ips = ips.to_vec();
         self.invariants.is_anchored = self.settings.anchor == Anchor::Always;
         let media = Media::new(ips, self.port_pairs, self.real_media);
+        let media = match self.port_pace {
+            Some((late, most)) => media.slowly(late, most),
+            None => media,
+        };
         self.media = Some(if self.fast_paths { media.past_the_relay() } else { media });
         let chance = Chance::from_seed(self.chance.u64());
         self.pbx = Some(Pbx::new(self.pbx_settings.clone(), chance));

@@ -54,6 +54,10 @@ impl World {
             Who::Pbx => self.with_pbx(|pbx, now| pbx.wake(now)),
             Who::Rtp(at) => self.speak_due(at),
             Who::Music => self.music_due(),
+            Who::Ports => {
+                let notice = self.media.as_mut().and_then(|media| media.pairs_come());
+                notice.into_iter().for_each(|notice| self.feed(Input::Media(notice)));
+            }
         }
         self.stepped();
         true
@@ -75,6 +79,7 @@ impl World {
             offer(seat.phone.next(), Who::Seat(at));
         }
         offer(self.pbx.as_ref().and_then(Party::next), Who::Pbx);
+        offer(self.media.as_ref().and_then(|media| media.next_pairs()), Who::Ports);
         if self.real_media {
             offer(self.media.as_ref().and_then(|media| media.next()), Who::Music);
             for (at, seat) in self.seats.iter().enumerate() {
@@ -392,4 +397,5 @@ enum Who {
     Pbx,
     Rtp(usize),
     Music,
+    Ports,
 }

@@ -80,6 +80,7 @@ pub struct World {
     pub(crate) real_media: bool,
     pub(crate) fast_paths: bool,
     pub(crate) port_pairs: u16,
+    pub(crate) port_pace: Option<(Duration, u16)>,
     /// The number of the first party's tone.
     pub(crate) first_tone: usize,
     pub(crate) engine: Option<Engine>,
@@ -141,6 +142,7 @@ impl World {
             real_media: false,
             fast_paths: false,
             port_pairs: 512,
+            port_pace: None,
             first_tone: 0,
             engine: None,
             wake_at: None,

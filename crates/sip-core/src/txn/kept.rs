@@ -51,7 +51,8 @@ pub struct KeptServer<O> {
     /// Who adopted it.
     pub owner: Option<O>,
     pub(super) request: Bytes,
-    pub(super) flow: Flow,
+    /// The way by which it came.
+    pub flow: Flow,
     pub(super) answer: Option<Bytes>,
     /// The status of our final answer, which waits for its ACK.
     pub(super) answered: Option<u16>,

@@ -115,11 +115,11 @@ fn pairs_are_shared_out_among_the_workers_and_busy_ports_are_passed_over(io: Med
     assert_eq!(ports, [0, 4, 6, 8, 10]);
     let workers: Vec<u8> = pairs.iter().map(|pair| pair.worker.0).collect();
     assert_eq!(workers, [0, 1, 0, 1, 0]);
-    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Phones });
+    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Phones, refused: false });
     // The other side has an address, and so ports, of its own.
     assert_eq!(world.stock(Side::Pbx, 6).len(), 6);
     world.workers.order(Plan::Stock { side: Side::Pbx, count: 1 });
-    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Pbx });
+    assert_eq!(world.notice(), MediaNotice::Exhausted { side: Side::Pbx, refused: false });
 }
 
 fn both_sides_share_the_ports_of_one_address_and_neither_takes_them_all(io: MediaIo) {
