@@ -137,11 +137,11 @@ pub(super) fn bind_pair(address: IpAddr, port: u16, kept: &KeptSockets) -> io::R
 /// Binds one socket; the wildcard of IPv6 takes IPv4 too.
 pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    // Thousands are bound one after the other: each system call counts.
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if address.is_ipv6() && address.is_unspecified() {
         socket.set_only_v6(false)?;
     }
-    socket.set_nonblocking(true)?;
     socket.bind(&SocketAddr::new(address, port).into())?;
     Ok(socket.into())
 }

@@ -19,7 +19,7 @@ use crate::config::{
 };
 use crate::journal::{Journal, Records};
 use crate::kept_sockets::{KeptSockets, Purpose};
-use crate::limits::{raise_open_files, take_small_pages};
+use crate::limits::{make_room_for_files, raise_open_files, take_small_pages};
 use crate::resolve::Resolver;
 use crate::shell::certificates::Certificates;
 use crate::shell::failure::CannotStart;
@@ -61,6 +61,7 @@ impl Program {
             tracing::warn!("{warning}");
         }
         raise_open_files();
+        make_room_for_files(&(settings.media.first_port..=settings.media.last_port));
         take_small_pages();
         let mut chance = seeded()?;
         let (stream_events, streams) = mpsc::channel(MOST_WAITING);
