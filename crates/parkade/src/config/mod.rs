@@ -27,8 +27,8 @@ pub use check::{check, defaults_with, load};
 pub use cluster::ClusterSettings;
 pub use problem::{Problem, Problems};
 pub use records::RecordSettings;
-pub(crate) use security::Rate;
 pub use security::SecuritySettings;
+pub(crate) use security::{HalfOpen, Rate};
 pub(crate) use settings::SOUND_FILES;
 pub use settings::{
     FastPath, Listen, LogFormat, LogSettings, MediaIo, MediaSettings, Music, Settings,

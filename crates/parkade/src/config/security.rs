@@ -23,6 +23,31 @@ impl Rate {
     }
 }
 
+/// What a connection may take that has come to nothing yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HalfOpen {
+    /// How long a handshake of TLS may last.
+    pub(crate) handshake: Duration,
+    /// How long a message may take to be whole, the first one from the connection's beginning on.
+    pub(crate) message: Duration,
+    /// How many handshakes that others have begun may be under way: each costs a signature.
+    pub(crate) handshakes: usize,
+    /// How many of them with one source.
+    pub(crate) handshakes_per_source: usize,
+}
+
+impl Default for HalfOpen {
+    fn default() -> HalfOpen {
+        HalfOpen {
+            handshake: Duration::from_secs(10),
+            // 64 × T1 (RFC 3261 §17.1.1.2).
+            message: Duration::from_secs(32),
+            handshakes: 1_024,
+            handshakes_per_source: 256,
+        }
+    }
+}
+
 /// What holds for whoever is neither the PBX nor registered nor trusted. A rate that is none is no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecuritySettings {
@@ -62,6 +87,8 @@ pub struct SecuritySettings {
     pub(crate) connections: usize,
     /// Open connections of one source.
     pub(crate) connections_per_source: usize,
+    /// Connections that have come to nothing yet, whoever has opened them.
+    pub(crate) half_open: HalfOpen,
 }
 
 /// By which the tools are known that look for SIP systems to break into.
@@ -101,6 +128,7 @@ impl Default for SecuritySettings {
             header_lines: 256,
             connections: 16_384,
             connections_per_source: 1_024,
+            half_open: HalfOpen::default(),
         }
     }
 }
@@ -117,6 +145,7 @@ pub(super) fn read(root: &Table<'_, '_>, caps: &mut Caps) -> SecuritySettings {
     let second = Duration::from_secs(1);
     let most = Duration::from_secs(366 * 24 * 3_600);
     let lasts = |key, usual| table.duration(key, second..=most).unwrap_or(usual);
+    let waits = |key, usual| table.duration(key, second..=10 * 60 * second).unwrap_or(usual);
     let number =
         |key, bounds, usual: usize| table.number(key, bounds).map_or(usual, |n| n as usize);
     let settings = SecuritySettings {
@@ -142,6 +171,16 @@ pub(super) fn read(root: &Table<'_, '_>, caps: &mut Caps) -> SecuritySettings {
             1..=1_000_000,
             usual.connections_per_source,
         ),
+        half_open: HalfOpen {
+            handshake: waits("handshake_timeout", usual.half_open.handshake),
+            message: waits("message_timeout", usual.half_open.message),
+            handshakes: number("handshakes", 1..=1_000_000, usual.half_open.handshakes),
+            handshakes_per_source: number(
+                "handshakes_per_source",
+                1..=1_000_000,
+                usual.half_open.handshakes_per_source,
+            ),
+        },
     };
     let most = 1..=10_000_000;
     caps.transactions = number("transactions", 1_000..=10_000_000, caps.transactions);

@@ -111,6 +111,7 @@ impl Task {
         self.media.reload(&merged);
         self.ending.set(merged.grace, merged.keeps_calls);
         self.guard.reload(merged.security.clone());
+        self.ends.streams.limit(merged.security.half_open);
         self.tap.settings(&merged.admin, &merged.trace);
         // The files are read beside the engine; what is read from them comes back.
         self.certificates.watch(&merged.tls, true);

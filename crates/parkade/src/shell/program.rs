@@ -74,7 +74,8 @@ impl Program {
             tls.warn();
         }
         let kept = Arc::new(take_over(&settings, &wanted));
-        let ends = Ends::bind(&wanted, &kept, stream_events, tls)?;
+        let mut ends = Ends::bind(&wanted, &kept, stream_events, tls)?;
+        ends.streams.limit(settings.security.half_open);
         let doors = open_doors(&settings.admin)?;
         let (notices, media_notices) = mpsc::unbounded_channel();
         // Two runs of the program have different names.

@@ -28,7 +28,10 @@ pub(super) async fn accepted(
     prepare(&stream);
     match tls {
         None => carry(stream, conn, carried).await,
-        Some(config) => secured(tls::accept(config, stream).await, conn, carried).await,
+        Some(config) => {
+            let done = tls::accept(config, stream, carried.half_open.handshake).await;
+            secured(done, conn, carried).await;
+        }
     }
 }
 
@@ -50,7 +53,10 @@ pub(super) async fn connect(
     prepare(&stream);
     match tls {
         None => carry(stream, conn, carried).await,
-        Some(secure) => secured(tls::connect(secure, stream).await, conn, carried).await,
+        Some(secure) => {
+            let done = tls::connect(secure, stream, carried.half_open.handshake).await;
+            secured(done, conn, carried).await;
+        }
     }
 }
 

@@ -15,12 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::config::HalfOpen;
 use crate::sip::alias;
 use crate::sip::event::{Ended, StreamEvent};
 use crate::tls::Facts;
 
-/// What the peer must have made of a connection in this time: a first message, the rest of a message
-/// begun, or room for what we send (64 × T1, RFC 3261 §17.1.1.2).
+/// The peer must have made room for what we send in this time (64 × T1, RFC 3261 §17.1.1.2).
 const PATIENCE: Duration = Duration::from_secs(32);
 
 /// A phone may keep silent between two registrations, and its connection is how it is reached.
@@ -45,6 +45,8 @@ pub(super) struct Carried {
     pub(super) flow: Flow,
     /// What the other end has shown of itself.
     pub(super) shown: Option<Facts>,
+    /// How long it may take to come to something.
+    pub(super) half_open: HalfOpen,
     /// What is to be sent.
     pub(super) orders: mpsc::Receiver<(Flow, Bytes)>,
     /// Where to tell what happens.
@@ -64,6 +66,7 @@ pub(super) async fn carry(
         unnamed: Vec::new(),
         written: 0,
         is_unflushed: false,
+        within: carried.half_open.message,
         has_begun: false,
         spoken: false,
         alias: None,
@@ -102,6 +105,8 @@ struct Pipe {
     written: usize,
     /// Whether something that was written may still lie in the stream itself.
     is_unflushed: bool,
+    /// How long a message may take to be whole, the first one from the beginning on.
+    within: Duration,
     /// Whether anything has come.
     has_begun: bool,
     /// Whether the peer has ever said a whole message.
@@ -159,7 +164,7 @@ impl Pipe {
     fn deadline(&self) -> Instant {
         let heard = match self.spoken && !self.is_midway() {
             true => self.heard_at.max(self.moved_at) + IDLE,
-            false => self.heard_at + PATIENCE,
+            false => self.heard_at + self.within,
         };
         if self.has_to_write() { heard.min(self.moved_at + PATIENCE) } else { heard }
     }
@@ -167,8 +172,8 @@ impl Pipe {
     fn overdue(&self) -> Ended {
         let why = match (self.has_to_write(), self.is_midway(), self.spoken) {
             (true, ..) => "does not take what is sent",
-            (_, true, _) => "does not end its message",
-            (_, _, false) => "says nothing",
+            (_, true, _) => "does not end its message (security.message_timeout)",
+            (_, _, false) => "says nothing (security.message_timeout)",
             _ => return Ended::Quietly,
         };
         Ended::For(why.to_owned())

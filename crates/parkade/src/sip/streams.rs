@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::config::HalfOpen;
 use crate::sip::event::StreamEvent;
 use crate::sip::opening;
 use crate::sip::stream::{Carried, MOST_WAITING};
@@ -17,12 +18,6 @@ use crate::tls::{Facts, Failure, Secure, Tls};
 
 /// While there are so many connections we open none.
 const MOST: usize = 16_384;
-
-/// How many may be in the middle of a handshake: each costs a signature, and who stalls has time.
-const MOST_HANDSHAKES: usize = 1024;
-
-/// How many of one IP address.
-const MOST_HANDSHAKES_FROM_ONE: usize = 256;
 
 /// What became of handshakes: on which side, who connected to whom, and what came of it.
 pub(crate) type Handshakes = BTreeMap<(Side, &'static str, &'static str), u64>;
@@ -54,6 +49,7 @@ pub(crate) struct Streams {
     shaking: FxHashMap<IpAddr, usize>,
     handshakes: Handshakes,
     tls: Option<Tls>,
+    half_open: HalfOpen,
     last: u64,
     events: mpsc::Sender<StreamEvent>,
 }
@@ -79,6 +75,7 @@ impl Streams {
             shaking: FxHashMap::default(),
             handshakes: Handshakes::new(),
             tls,
+            half_open: HalfOpen::default(),
             last: 0,
             events,
         }
@@ -87,6 +84,11 @@ impl Streams {
     /// From now on, certificates are these.
     pub(crate) fn set_tls(&mut self, tls: Option<Tls>) {
         self.tls = tls;
+    }
+
+    /// From now on, new connections may take so much until they come to something.
+    pub(crate) fn limit(&mut self, half_open: HalfOpen) {
+        self.half_open = half_open;
     }
 
     /// What is presented and believed now.
@@ -129,7 +131,8 @@ impl Streams {
             tls = Some(config.server(flow.side).clone());
             let of_all: usize = self.shaking.values().sum();
             let of_one = self.shaking.get(&ip).copied().unwrap_or_default();
-            if of_all >= MOST_HANDSHAKES || of_one >= MOST_HANDSHAKES_FROM_ONE {
+            let HalfOpen { handshakes, handshakes_per_source, .. } = self.half_open;
+            if of_all >= handshakes || of_one >= handshakes_per_source {
                 self.count(flow.side, true, "too-many");
                 return Err("too many TLS handshakes at once");
             }
@@ -198,7 +201,8 @@ impl Streams {
             *self.shaking.entry(flow.peer.ip()).or_default() += 1;
         }
         let flow = Flow { conn: Some(conn), ..flow };
-        (conn, Carried { flow, shown: None, orders: taken, events: self.events.clone() })
+        let (half_open, events) = (self.half_open, self.events.clone());
+        (conn, Carried { flow, shown: None, half_open, orders: taken, events })
     }
 
     /// Notes that a connection is encrypted now, and what the other end has shown of itself.
@@ -260,8 +264,11 @@ fn less(counts: &mut FxHashMap<IpAddr, usize>, ip: IpAddr) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::sip::event::Ended;
@@ -287,7 +294,7 @@ mod tests {
         let mut stalled = std::collections::VecDeque::new();
         let (side, transport) = (Side::Phones, Transport::Tls);
         let mut answers = Vec::new();
-        for _ in 0..=MOST_HANDSHAKES_FROM_ONE {
+        for _ in 0..=HalfOpen::default().handshakes_per_source {
             stalled.push_back(TcpStream::connect(local).await.unwrap());
             let (stream, peer) = listener.accept().await.unwrap();
             answers.push(streams.accept(Flow { side, transport, local, peer, conn: None }, stream));
@@ -309,6 +316,44 @@ mod tests {
             streams.accept(Flow { side, transport, local, peer, conn: None }, stream),
             Ok(())
         );
+    }
+
+    #[tokio::test]
+    async fn who_does_not_end_a_handshake_or_a_message_has_as_long_as_the_settings_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = listener.local_addr().unwrap();
+        let (events, mut told) = mpsc::channel(8);
+        let mut streams = Streams::new(events, Some(tls(folder.path())));
+        let millis = Duration::from_millis;
+        let (handshake, message) = (millis(100), millis(200));
+        streams.limit(HalfOpen { handshake, message, handshakes: 1, handshakes_per_source: 1 });
+        let mut clients = Vec::new();
+        for (transport, says, lasts) in [
+            (Transport::Tls, "", handshake),
+            (Transport::Tcp, "", message),
+            (Transport::Tcp, "INVITE", message),
+        ] {
+            let mut client = TcpStream::connect(local).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            client.write_all(says.as_bytes()).await.unwrap();
+            let begun = Instant::now();
+            let flow = Flow { side: Side::Phones, transport, local, peer, conn: None };
+            assert_eq!(streams.accept(flow, stream), Ok(()));
+            clients.push(client);
+            let Some(StreamEvent::Closed { conn, ended, .. }) = told.recv().await else {
+                panic!("it is closed");
+            };
+            let took = begun.elapsed();
+            assert!(took >= lasts && took < 20 * lasts, "{took:?}: {ended:?}");
+            let why = match &ended {
+                Ended::NotSecured(failed) => failed.what.clone(),
+                ended => format!("{ended:?}"),
+            };
+            let setting = if transport == Transport::Tls { "handshake" } else { "message" };
+            assert!(why.contains(&format!("security.{setting}_timeout")), "{why}");
+            streams.closed(conn, None);
+        }
     }
 
     #[tokio::test]

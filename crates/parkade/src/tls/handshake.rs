@@ -14,9 +14,6 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::tls::facts::Facts;
 
-/// Who has not done its part by then is disconnected.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// What a handshake failed for, as it is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Failure {
@@ -74,32 +71,37 @@ pub(crate) struct Secure {
     pub(crate) fingerprints: Vec<[u8; 32]>,
 }
 
-/// Secures a stream that somebody has opened to us; tells who that is, where it has shown so.
+/// Secures a stream that somebody has opened to us, within this time; tells who that is, where it has shown so.
 ///
 /// # Errors
 /// What it failed for.
 pub(crate) async fn accept(
     config: Arc<ServerConfig>,
     stream: TcpStream,
+    within: Duration,
 ) -> Result<Secured, Failed> {
-    let done = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
-    let stream = done.map_err(|_| stalled())?.map_err(|error| why(&error))?;
+    let done = timeout(within, TlsAcceptor::from(config).accept(stream)).await;
+    let stream = done.map_err(|_| stalled(within))?.map_err(|error| why(&error))?;
     let facts = shown(stream.get_ref().1.peer_certificates());
     Ok((stream.into(), facts))
 }
 
-/// Secures a stream that we have opened, and looks at who is at its other end.
+/// Secures a stream that we have opened, within this time, and looks at who is at its other end.
 ///
 /// # Errors
 /// What it failed for.
-pub(crate) async fn connect(secure: Secure, stream: TcpStream) -> Result<Secured, Failed> {
+pub(crate) async fn connect(
+    secure: Secure,
+    stream: TcpStream,
+    within: Duration,
+) -> Result<Secured, Failed> {
     let host = secure.hosts.first().map_or("", String::as_str);
     let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_owned();
     let unnameable = |_| broken(format!("{host:?} is no name that TLS can ask for"));
     let name = ServerName::try_from(host.clone()).map_err(unnameable)?;
     let connecting = TlsConnector::from(secure.config).connect(name, stream);
-    let done = timeout(PATIENCE, connecting).await;
-    let stream = done.map_err(|_| stalled())?.map_err(|error| why(&error))?;
+    let done = timeout(within, connecting).await;
+    let stream = done.map_err(|_| stalled(within))?.map_err(|error| why(&error))?;
     let facts = shown(stream.get_ref().1.peer_certificates());
     let Some(facts) = facts else {
         return Err(certificate("it showed no certificate that can be understood".to_owned()));
@@ -121,8 +123,11 @@ fn shown(chain: Option<&[CertificateDer<'_>]>) -> Option<Facts> {
     chain?.first().and_then(|der| Facts::read(der))
 }
 
-fn stalled() -> Failed {
-    let what = format!("it did not get on for {} s", PATIENCE.as_secs());
+fn stalled(within: Duration) -> Failed {
+    let what = format!(
+        "its handshake was not done after {} (security.handshake_timeout)",
+        humantime::format_duration(within)
+    );
     Failed { failure: Failure::Stalled, what }
 }
 
