@@ -27,6 +27,7 @@ class Certificates:
         self.house = self.sign("house", "DNS:sip.test,IP:127.0.0.1")
         self.pbx = self.sign("pbx", "DNS:pbx.test,IP:127.0.0.1")
         self.other = self.sign("other", "DNS:other.test")
+        self.revoked = None
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -46,6 +47,19 @@ class Certificates:
             os.rename(self._path(f"{name}.new.{end}"), self._path(f"{name}.{end}"))
         return self._path(f"{name}.pem"), self._path(f"{name}.key")
 
+    def revoke(self, certificate):
+        """Takes a certificate back: from now on there is a list, which names it."""
+        with open(self._path("ca.cnf"), "w") as out:
+            out.write("[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n"
+                      "default_crl_days=30\n")
+        for name, text in (("index.txt", ""), ("crlnumber", "01\n")):
+            with open(self._path(name), "w") as out:
+                out.write(text)
+        ours = ("ca", "-config", "ca.cnf", "-keyfile", "ca.key", "-cert", "ca.pem")
+        self._openssl(*ours, "-revoke", certificate)
+        self._openssl(*ours, "-gencrl", "-out", "ca.crl")
+        self.revoked = self._path("ca.crl")
+
     def into(self, config, phones, trunk):
         """Has a configuration speak TLS at these ports too."""
         with open(config) as old:
@@ -56,6 +70,8 @@ class Certificates:
             text = f"{head}[{side}]{tail}"
         text = text.replace("[pbx]", f'[pbx]\nca = "{self.authority}"', 1)
         text += f'[tls]\ncertificate = "{self.house[0]}"\nkey = "{self.house[1]}"\n'
+        if self.revoked:
+            text += f'crls = ["{self.revoked}"]\n'
         text += f'[[tls.also]]\ncertificate = "{self.other[0]}"\nkey = "{self.other[1]}"\n'
         with open(config, "w") as out:
             out.write(text)
@@ -174,14 +190,17 @@ def calls(report, peers, parkade):
 
 
 def a_pbx_that_is_another(report, peers, parkade):
-    """The PBX shows a certificate for somebody else, and one that has expired."""
+    """The PBX shows a certificate for somebody else, one that has expired, and one that is revoked."""
     for name, names, days, wanted in (
         ("another", "DNS:other.test", "30", "its certificate is for other.test, not for 127.0.0.1"),
         ("expired", "IP:127.0.0.1", "-1", "its certificate has expired"),
+        ("revoked", "IP:127.0.0.1", "30", "its certificate has been revoked by its authority"),
     ):
         certificates = Certificates(os.path.join(peers.folder, f"certificates-{name}"))
         try:
             certificates.pbx = certificates.sign("pbx", names, days)
+            if name == "revoked":
+                certificates.revoke(certificates.pbx[0])
             certificates.house = certificates.sign("house", "DNS:sip.test,IP:127.0.0.1", "5")
         except subprocess.CalledProcessError:
             report.skipped(f"a PBX whose certificate is {name}", "this openssl makes no such certificate")

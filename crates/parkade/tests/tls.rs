@@ -132,10 +132,15 @@ fn a_pbx_whose_certificate_will_not_do_gets_nothing_and_the_next_one_is_tried() 
         Party::lasting(&authority, &[LOCAL], (now - 10 * day, now - day)),
         Party::lasting(&authority, &[LOCAL], (now + day, now + 10 * day)),
     ];
-    for server in bad {
+    let revoked = Party::with(&authority, &[LOCAL]);
+    // A list for which there should be a newer one holds as well.
+    let list = authority.revoking("list.pem", &[&revoked], (now - 10 * day, now - day));
+    for server in bad.into_iter().chain([revoked]) {
         let (pbx, second, phone) = (listener(), udp(LOCAL), udp(LOCAL));
         let targets = [target(&pbx), format!("sip:{}", second.local_addr().unwrap())];
-        let house = Running::with(with_tls(&authority, &targets));
+        let mut wanted = with_tls(&authority, &targets);
+        wanted.tls.crls = vec![list.clone()];
+        let house = Running::with(wanted);
         let to = house.at(LOCAL, Side::Phones, Transport::Udp);
         let at = phone.local_addr().unwrap();
         let text = request("REGISTER", "sip:pbx.example", "UDP", at, "one");
@@ -237,15 +242,67 @@ fn phones_show_a_certificate_where_that_is_required() {
     for party in
         [Party::trusting(&authority), Party::with(&stranger, &["103"]).believing(&authority)]
     {
+        assert!(!is_let_in(&party, to));
+    }
+}
+
+/// Whether this party may come in at the phones' side, and is answered.
+fn is_let_in(party: &Party, to: SocketAddr) -> bool {
+    let asked = party.connect(to, "sip.example").and_then(|mut stream| {
+        let at = stream.sock.local_addr()?;
+        stream.write_all(options(at, to, "ask").as_bytes())?;
         // With TLS 1.3 the refusal comes after the client is done.
-        let refused = party.connect(to, "sip.example").and_then(|mut stream| {
-            stream.write_all(options(at, to, "unknown").as_bytes())?;
-            match stream.read(&mut [0; 64]) {
-                Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-                read => read,
-            }
-        });
-        assert!(refused.is_err());
+        match stream.read(&mut [0; 64]) {
+            Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => read,
+        }
+    });
+    asked.is_ok()
+}
+
+#[test]
+fn a_phone_whose_certificate_is_revoked_is_refused_as_soon_as_the_new_list_is_there() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (now, day) = (SystemTime::now(), Duration::from_secs(24 * 3600));
+    let time = (now - day, now + day);
+    let (mine, lost) = (Party::with(&authority, &["103"]), Party::with(&authority, &["104"]));
+    let mut wanted = with_tls(&authority, &["sip:127.0.0.1:9".to_owned()]);
+    wanted.tls.phones.ca = Some(authority.file());
+    wanted.tls.phones.client_certificates = ClientCertificates::Require;
+    // That of another authority speaks for none of these.
+    let theirs = other.revoking("theirs.crl", &[&mine], time);
+    wanted.tls.crls = vec![theirs, authority.revoking("ours.crl", &[], time)];
+    let house = Running::with(wanted);
+    let to = house.at(LOCAL, Side::Phones, Transport::Tls);
+    assert!(is_let_in(&mine, to) && is_let_in(&lost, to));
+    authority.revoking("ours.crl", &[&lost], time);
+    let begun = Instant::now();
+    while is_let_in(&lost, to) {
+        assert!(begun.elapsed() < 2 * PATIENCE, "the new list is taken");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(is_let_in(&mine, to));
+}
+
+#[test]
+fn a_pbx_is_believed_that_no_list_names_also_where_none_speaks_for_its_authority() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (now, day) = (SystemTime::now(), Duration::from_secs(24 * 3600));
+    let time = (now - day, now + day);
+    let revoked = Party::with(&authority, &[LOCAL]);
+    for list in
+        [authority.revoking("ours.pem", &[&revoked], time), other.revoking("theirs.pem", &[], time)]
+    {
+        let (pbx, phone) = (listener(), udp(LOCAL));
+        let mut wanted = with_tls(&authority, &[target(&pbx)]);
+        wanted.tls.crls = vec![list];
+        let house = Running::with(wanted);
+        let to = house.at(LOCAL, Side::Phones, Transport::Udp);
+        let at = phone.local_addr().unwrap();
+        let text = request("REGISTER", "sip:pbx.example", "UDP", at, "one");
+        phone.send_to(text.as_bytes(), to).unwrap();
+        let mut stream = Party::with(&authority, &[LOCAL]).accept(accept(&pbx)).unwrap();
+        assert!(read_head(&mut stream).starts_with("REGISTER "));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::ends::{FAILED, bad, tell};
 use crate::config::{Problem, Problems, load, warnings};
 use crate::host;
 use crate::media::{MusicProblem, bad_prompts};
-use crate::tls::Identity;
+use crate::tls::{Identity, Revoked};
 
 /// Tells all problems of a configuration.
 pub(crate) fn check(file: &Path) -> ExitCode {
@@ -25,6 +25,9 @@ pub(crate) fn check(file: &Path) -> ExitCode {
             tell(&format!("{}: no problems\n", file.display()));
             for own in settings.tls.certificates.iter().filter_map(|f| Identity::load(f).ok()) {
                 tell(&format!("certificate {}: {}\n", own.file.display(), own.facts));
+            }
+            for list in settings.tls.crls.iter().filter_map(|f| Revoked::load(f).ok()).flatten() {
+                tell(&format!("{list}\n"));
             }
             for warning in warnings(&settings) {
                 tell(&format!("warning: {warning}\n"));

@@ -45,6 +45,23 @@ fn certificate(folder: &Path, certificate: &str, key: &str, names: &[&str]) {
     std::fs::write(folder.join(key), made.signing_key.serialize_pem()).unwrap();
 }
 
+/// The revocation list of an authority that has taken nothing back.
+fn revocation_list() -> String {
+    let issuer = rcgen::Issuer::new(
+        rcgen::CertificateParams::default(),
+        rcgen::KeyPair::generate().unwrap(),
+    );
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2026, 1, 1),
+        next_update: rcgen::date_time_ymd(2036, 1, 1),
+        crl_number: rcgen::SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    list.signed_by(&issuer).unwrap().pem().unwrap()
+}
+
 /// A folder with prompts, of which the config looks at the names only.
 fn prompts(folder: &Path, names: impl Iterator<Item = String>) {
     std::fs::create_dir(folder).unwrap();
@@ -119,6 +136,7 @@ fn the_example_in_full_has_no_problems_and_documents_every_key() {
     for ca in ["phones-ca.pem", "pbx-ca.pem"] {
         std::fs::copy(tls.join("other.pem"), tls.join(ca)).unwrap();
     }
+    std::fs::write(tls.join("ca.crl"), revocation_list()).unwrap();
     let (_, problems, known) = examine(&text, folder.path(), None);
     assert_eq!(problems, []);
     let mut written = BTreeSet::new();

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::raw::Table;
 use crate::tls::{
-    CertificateFiles, ClientCertificates, Identity, PeerSettings, TlsSettings, certificates,
+    CertificateFiles, ClientCertificates, Identity, PeerSettings, Revoked, TlsSettings,
+    certificates,
 };
 
 /// A certificate and its key, if both are named.
@@ -49,6 +50,9 @@ pub(super) fn read(root: &Table<'_, '_>, folder: &Path) -> (TlsSettings, Vec<Str
         table.doubt("certificate", what);
     }
     others.into_iter().for_each(Table::close);
+    if let Some(list) = table.all_parsed("crls", |text| revoked(text, folder)) {
+        settings.crls = list.into_iter().map(|one| one.value).collect();
+    }
     table.close();
     names.sort_unstable();
     names.dedup();
@@ -67,6 +71,12 @@ pub(super) fn peer(table: &Table<'_, '_>, folder: &Path) -> PeerSettings {
         ],
     );
     PeerSettings { ca, client_certificates: asked.unwrap_or_default(), fingerprints: Vec::new() }
+}
+
+fn revoked(text: &str, folder: &Path) -> Result<PathBuf, String> {
+    let file = folder.join(text);
+    Revoked::load(&file)?;
+    Ok(file)
 }
 
 fn authorities(text: &str, folder: &Path) -> Result<PathBuf, String> {

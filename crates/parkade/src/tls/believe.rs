@@ -8,16 +8,17 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
 use tokio_rustls::rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     SignatureScheme,
+};
+use webpki::{
+    CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
 use crate::tls::facts::Facts;
@@ -37,6 +38,38 @@ fn is_pinned(fingerprints: &[[u8; 32]], certificate: &CertificateDer<'_>) -> boo
 )]
 struct Unbelieved(String);
 
+/// A certificate that will not do, for a reason that has no word of its own in TLS.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(
+        "the list in tls.crls that speaks for its certificate cannot be used ({0}); fetch it anew from its authority"
+    )]
+    List(webpki::Error),
+    #[error("its certificate is refused: {0}")]
+    Otherwise(webpki::Error),
+}
+
+/// What is wrong with the PBX's certificate.
+fn why(error: webpki::Error, certificate: &CertificateDer<'_>) -> Error {
+    use webpki::Error::{
+        CaUsedAsEndEntity, CertExpired, CertNotValidYet, CertRevoked, InvalidCertValidity,
+        InvalidCrlSignatureForPublicKey, IssuerNotCrlSigner, UnknownIssuer,
+    };
+    let other = |refused| CertificateError::Other(OtherError(Arc::new(refused)));
+    Error::InvalidCertificate(match error {
+        // One that signs itself is told by either.
+        UnknownIssuer | CaUsedAsEndEntity => return unbelieved(certificate),
+        CertRevoked => CertificateError::Revoked,
+        InvalidCertValidity => CertificateError::Expired,
+        CertExpired { time, not_after } => CertificateError::ExpiredContext { time, not_after },
+        CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }
+        }
+        InvalidCrlSignatureForPublicKey | IssuerNotCrlSigner => other(Refused::List(error)),
+        error => other(Refused::Otherwise(error)),
+    })
+}
+
 fn unbelieved(certificate: &CertificateDer<'_>) -> Error {
     let shown = Facts::read(certificate).map(|facts| facts.fingerprint_text());
     let error = Unbelieved(shown.unwrap_or_default());
@@ -48,7 +81,34 @@ fn unbelieved(certificate: &CertificateDer<'_>) -> Error {
 pub(super) struct Servers {
     pub(super) roots: Arc<RootCertStore>,
     pub(super) fingerprints: Vec<[u8; 32]>,
+    /// What authorities have taken back.
+    pub(super) revoked: Vec<Arc<CertRevocationList<'static>>>,
     pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl Servers {
+    /// Whether an authority that is believed vouches for this certificate, and has not taken that back. (rustls
+    /// does the latter only together with its own look at the name.)
+    fn vouched(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), webpki::Error> {
+        let lists: Vec<&CertRevocationList<'_>> = self.revoked.iter().map(|list| &**list).collect();
+        let asked = RevocationOptionsBuilder::new(&lists).ok();
+        let asked = asked.map(|asked| asked.with_status_policy(UnknownStatusPolicy::Allow).build());
+        EndEntityCert::try_from(end_entity)?.verify_for_usage(
+            self.provider.signature_verification_algorithms.all,
+            &self.roots.roots,
+            intermediates,
+            now,
+            KeyUsage::server_auth(),
+            asked,
+            None,
+        )?;
+        Ok(())
+    }
 }
 
 impl ServerCertVerifier for Servers {
@@ -61,21 +121,8 @@ impl ServerCertVerifier for Servers {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if !is_pinned(&self.fingerprints, end_entity) {
-            let certificate = ParsedCertificate::try_from(end_entity)?;
-            verify_server_cert_signed_by_trust_anchor(
-                &certificate,
-                &self.roots,
-                intermediates,
-                now,
-                self.provider.signature_verification_algorithms.all,
-            )
-            .map_err(|error| match error {
-                // One that signs itself is told by either.
-                Error::InvalidCertificate(
-                    CertificateError::UnknownIssuer | CertificateError::Other(_),
-                ) => unbelieved(end_entity),
-                other => other,
-            })?;
+            let vouched = self.vouched(end_entity, intermediates, now);
+            vouched.map_err(|error| why(error, end_entity))?;
         }
         Ok(ServerCertVerified::assertion())
     }

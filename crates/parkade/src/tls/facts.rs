@@ -92,8 +92,7 @@ impl Facts {
 
     /// Its last day, as a date.
     pub(crate) fn last_day(&self) -> String {
-        let text = humantime::format_rfc3339_seconds(self.not_after).to_string();
-        text.get(..10).unwrap_or_default().to_owned()
+        day_of(self.not_after)
     }
 
     /// Its fingerprint, as it is written into a configuration.
@@ -121,7 +120,14 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-fn moment(seconds: i64) -> SystemTime {
+/// The day of a moment, as a date (UTC).
+pub(super) fn day_of(at: SystemTime) -> String {
+    let text = humantime::format_rfc3339_seconds(at).to_string();
+    text.get(..10).unwrap_or_default().to_owned()
+}
+
+/// So many seconds after the beginning of 1970.
+pub(super) fn moment(seconds: i64) -> SystemTime {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     UNIX_EPOCH.checked_add(seconds).unwrap_or(UNIX_EPOCH)
 }

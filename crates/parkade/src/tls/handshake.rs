@@ -145,6 +145,10 @@ fn why(error: &io::Error) -> Failed {
     let failed = |failure, what: &str| Failed { failure, what: what.to_owned() };
     match of_tls {
         Some(Error::InvalidCertificate(error)) => certificate(about(error)),
+        Some(Error::InvalidCertRevocationList(error)) => certificate(format!(
+            "the list in tls.crls that speaks for its certificate cannot be used ({error:?}); fetch it anew from \
+             its authority"
+        )),
         Some(Error::NoCertificatesPresented) => {
             certificate("it showed no certificate, which client_certificates asks for".to_owned())
         }
@@ -185,6 +189,10 @@ fn about(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "its certificate is signed by no authority that is believed here; write the authority's \
              certificate into the file that ca names"
+                .to_owned()
+        }
+        CertificateError::Revoked => {
+            "its certificate has been revoked by its authority (tls.crls); give it another one"
                 .to_owned()
         }
         CertificateError::Other(error) => error.to_string(),

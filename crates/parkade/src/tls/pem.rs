@@ -1,10 +1,13 @@
-//! Certificates and private keys as they lie in PEM files; what is wrong with them in words.
+//! Certificates, private keys and revocation lists as they lie in files; what is wrong with them in words.
 
 use std::io;
 use std::path::Path;
 
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+
+/// How anything in PEM begins.
+const PEM_BEGINS: &[u8] = b"-----BEGIN ";
 
 /// The certificates of a file, in its order.
 ///
@@ -34,6 +37,30 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String>
         pem::Error::NoItemsFound => format!("{}: there is no private key in it", path.display()),
         error => unread(path, &error),
     })
+}
+
+/// The revocation lists of a file: in PEM as many as there are, or one in DER.
+///
+/// # Errors
+/// The file cannot be read, or is PEM that holds none.
+pub(super) fn revocation_lists(
+    path: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+    let bytes = std::fs::read(path).map_err(|error| unread(path, &pem::Error::Io(error)))?;
+    if !bytes.windows(PEM_BEGINS.len()).any(|part| part == PEM_BEGINS) {
+        return Ok(vec![bytes.into()]);
+    }
+    let all: Vec<CertificateRevocationListDer<'static>> =
+        CertificateRevocationListDer::pem_slice_iter(&bytes)
+            .collect::<Result<_, _>>()
+            .map_err(|error| unread(path, &error))?;
+    if all.is_empty() {
+        return Err(format!(
+            "{}: there is no revocation list in it; -----BEGIN X509 CRL----- is expected",
+            path.display()
+        ));
+    }
+    Ok(all)
 }
 
 fn is_locked(path: &Path) -> bool {

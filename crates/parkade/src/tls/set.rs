@@ -15,6 +15,7 @@ use crate::tls::believe::{Clients, Servers};
 use crate::tls::identity::Identity;
 use crate::tls::pem;
 use crate::tls::present::Presented;
+use crate::tls::revoked::Revoked;
 use crate::tls::settings::{ClientCertificates, PeerSettings, TlsSettings};
 
 /// A certificate that lasts no longer than so many days is worth a warning.
@@ -25,6 +26,7 @@ const SOON: u64 = 14;
 pub(crate) struct Tls {
     /// Our certificates, the usual one first.
     pub(crate) identities: Vec<Identity>,
+    revoked: Vec<Revoked>,
     phones: Arc<ServerConfig>,
     pbx: Arc<ServerConfig>,
     /// For connections to the PBX.
@@ -42,13 +44,16 @@ impl Tls {
         }
         let identities: Vec<Identity> =
             settings.certificates.iter().map(Identity::load).collect::<Result<_, _>>()?;
+        let lists: Vec<Vec<Revoked>> =
+            settings.crls.iter().map(|file| Revoked::load(file)).collect::<Result<_, _>>()?;
+        let revoked = lists.concat();
         let provider = Arc::new(ring::default_provider());
         let presented = Arc::new(Presented(identities.clone()));
         let server = |peer: &PeerSettings| -> Result<Arc<ServerConfig>, String> {
             let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
                 .map_err(|error| error.to_string())?
-                .with_client_cert_verifier(clients(peer, &provider)?)
+                .with_client_cert_verifier(clients(peer, &revoked, &provider)?)
                 .with_cert_resolver(Arc::clone(&presented) as _);
             Ok(Arc::new(config))
         };
@@ -56,6 +61,7 @@ impl Tls {
         let believed = Servers {
             roots: Arc::new(roots(&settings.pbx)?),
             fingerprints: settings.pbx.fingerprints.clone(),
+            revoked: revoked.iter().map(|one| Arc::clone(&one.list)).collect(),
             provider: Arc::clone(&provider),
         };
         let to_pbx = ClientConfig::builder_with_provider(provider)
@@ -64,7 +70,7 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(believed))
             .with_client_cert_resolver(presented);
-        Ok(Some(Tls { identities, phones, pbx, to_pbx: Arc::new(to_pbx) }))
+        Ok(Some(Tls { identities, revoked, phones, pbx, to_pbx: Arc::new(to_pbx) }))
     }
 
     /// For connections that come to this side.
@@ -84,16 +90,20 @@ impl Tls {
         names
     }
 
-    /// Says which certificates there are.
+    /// Says which certificates and revocation lists there are.
     pub(crate) fn tell(&self) {
         for own in &self.identities {
             tracing::info!("certificate {}: {}", own.file.display(), own.facts);
         }
+        for list in &self.revoked {
+            tracing::info!("{list}");
+        }
     }
 
-    /// Warns of certificates that do not hold, or not much longer.
+    /// Warns of certificates that do not hold, or not much longer, and of lists that are too old.
     pub(crate) fn warn(&self) {
         let now = SystemTime::now();
+        self.revoked.iter().for_each(|list| list.warn(now));
         for Identity { file, facts, .. } in &self.identities {
             let file = file.display();
             match facts.days_left(now) {
@@ -116,13 +126,16 @@ impl Tls {
 
 fn clients(
     peer: &PeerSettings,
+    revoked: &[Revoked],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
     if peer.client_certificates == ClientCertificates::Off {
         return Ok(Arc::new(NoClientAuth));
     }
     let roots = Arc::new(roots(peer)?);
-    let usual = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+    let usual = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .with_crls(revoked.iter().map(|one| one.der.clone()))
+        .allow_unknown_revocation_status();
     let usual = match peer.client_certificates {
         ClientCertificates::Require => usual,
         _ => usual.allow_unauthenticated(),

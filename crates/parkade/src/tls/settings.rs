@@ -43,6 +43,9 @@ pub struct TlsSettings {
     pub phones: PeerSettings,
     /// The PBX.
     pub pbx: PeerSettings,
+    /// The files of the lists of certificates that their authorities have revoked, in PEM or DER; they hold for both
+    /// sides.
+    pub crls: Vec<PathBuf>,
 }
 
 impl TlsSettings {
@@ -54,6 +57,7 @@ impl TlsSettings {
     /// Every file that it is read from.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let own = self.certificates.iter().flat_map(|f| [f.certificate.clone(), f.key.clone()]);
-        own.chain(self.phones.ca.clone()).chain(self.pbx.ca.clone()).collect()
+        let authorities = self.phones.ca.iter().chain(&self.pbx.ca);
+        own.chain(authorities.chain(&self.crls).cloned()).collect()
     }
 }

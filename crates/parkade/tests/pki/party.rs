@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, SerialNumber};
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,6 +14,7 @@ use tokio_rustls::rustls::server::NoClientAuth;
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::authority::{Authority, params};
 use crate::rig::PATIENCE;
@@ -69,6 +70,13 @@ impl Party {
     /// The same, but it believes this authority.
     pub(crate) fn believing(self, authority: &Authority) -> Party {
         Party { roots: Party::trusting(authority).roots, ..self }
+    }
+
+    /// The serial number of what it shows.
+    pub(super) fn serial(&self) -> SerialNumber {
+        let der = &self.own.as_ref().unwrap().0;
+        let (_, certificate) = X509Certificate::from_der(der).unwrap();
+        SerialNumber::from_slice(certificate.raw_serial())
     }
 
     /// The SHA-256 of what it shows.

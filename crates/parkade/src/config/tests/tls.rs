@@ -95,6 +95,9 @@ fn what_does_not_fit_is_told_with_what_to_do() {
         ("target = [\"sips:192.0.2.50;transport=udp\"]", OWN, "asks for TLS and for UDP"),
         ("target = [\"sip:192.0.2.50\"]\nfingerprints = [\"12\"]", "", "is no fingerprint"),
         ("target = [\"sip:192.0.2.50\"]\nca = \"gone.pem\"", "", "No such file"),
+        (udp, &format!("{OWN}crls = [\"gone.crl\"]\n"), "No such file"),
+        (udp, &format!("{OWN}crls = [\"own.pem\"]\n"), "-----BEGIN X509 CRL----- is expected"),
+        (udp, &format!("{OWN}crls = [\"empty.pem\"]\n"), "its list cannot be used (TrailingData"),
         (
             "target = [\"sip:192.0.2.50\"]\nclient_certificates = \"yes\"",
             "",
