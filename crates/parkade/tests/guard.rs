@@ -4,12 +4,14 @@
 
 mod rig;
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base::{Side, Transport};
+use serde_json::{Value, json};
 
 use crate::rig::{Binary, PATIENCE, Running, answer, hear, request, settings, udp, write};
 
@@ -84,6 +86,48 @@ fn a_scanner_is_banned_listed_and_heard_again_when_an_operator_says_so() {
     assert!(code == Some(1) && text.contains("is not banned"), "{text}");
     let (status, problem) = binary.ask("DELETE", "/api/bans/everybody", None);
     assert_eq!(status, 404, "{problem}");
+}
+
+/// The next event of a listener: what it says, and its kind by that name.
+fn event(listener: &mut BufReader<UnixStream>) -> Value {
+    loop {
+        let mut line = String::new();
+        assert_ne!(listener.read_line(&mut line).unwrap(), 0, "no event comes any more");
+        if let Some(json) = line.strip_prefix("data: ") {
+            return serde_json::from_str(json).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_ban_and_its_end_are_told_as_events_with_who_why_and_for_how_long() {
+    let (pbx, scanner, other) = (udp(HOUSE), udp(STRANGER), udp("127.0.0.67"));
+    let binary = Binary::with("[security]\nunproven_ban = \"1s\"", own(&pbx));
+    let mut stream = UnixStream::connect(binary.socket()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let ask = "GET /events?kinds=banned,unbanned HTTP/1.1\r\nHost: parkade\r\n\r\n";
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut listener = BufReader::new(stream);
+    let mut line = String::new();
+    while !line.starts_with(": parkade") {
+        line.clear();
+        assert_ne!(listener.read_line(&mut line).unwrap(), 0, "it is let in");
+    }
+    scanner.send_to(scan(&scanner, "a").as_bytes(), binary.phones).unwrap();
+    scanner.send_to(scan(&scanner, "b").as_bytes(), binary.phones).unwrap();
+    let mut banned = event(&mut listener);
+    assert!(banned["at"].take().is_string());
+    let wanted = json!({
+        "event": "banned", "at": null, "address": STRANGER, "why": "scanner", "lasts_s": 1, "times": 1,
+    });
+    assert_eq!(banned, wanted);
+    let over = event(&mut listener);
+    assert_eq!((&over["event"], &over["address"]), (&json!("unbanned"), &json!(STRANGER)));
+    assert_eq!((&over["why"], &over["turned_away"]), (&json!("expired"), &json!(1)));
+    other.send_to(scan(&other, "c").as_bytes(), binary.phones).unwrap();
+    assert_eq!(event(&mut listener)["address"], "127.0.0.67");
+    assert_eq!(parkade(&binary, &["unban", "127.0.0.67"]).0, Some(0));
+    assert_eq!(event(&mut listener)["why"], "lifted");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Clock;
+use crate::sip::{BanChange, News};
 
 /// One event, written once for all who hear it.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct EventView {
     /// Its kind: `parked`, `claimed`, `released`, `retrieved`, `recalling`, `delivering`, `waiting`,
     /// `recall-unanswered`, `reminded`, `moved`, `handed-over`, `abandoned`, `hung-up`, `failed`, `page`,
     /// `answered`, `ended`, `silent`, `heard-again`, `registered`, `unregistered`, `notice-refused`,
-    /// `pbx-silent`, `no-ports`.
+    /// `pbx-silent`, `no-ports`, `banned`, `unbanned`. Of the last two at most ten each are told in a second.
     pub(crate) event: String,
     /// When (RFC 3339).
     pub(crate) at: String,
@@ -125,6 +126,22 @@ pub(crate) struct EventView {
     /// For how many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after_s: Option<u64>,
+    /// Who is banned, or was: an address; with a port where phones are registered at that address; with `/64`
+    /// for IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    /// For how many seconds they are banned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lasts_s: Option<u64>,
+    /// Which ban of this source it is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) times: Option<u32>,
+    /// How many of their messages and connections were turned away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) turned_away: Option<u64>,
+    /// How many events of this kind were left out before this one, since there were too many in one second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<u64>,
 }
 
 /// What a fact is as an event, if operators are told of it.
@@ -140,6 +157,30 @@ pub(super) fn of(clock: Clock, at: Moment, told: &Told) -> Option<(&'static str,
         view.slot = Some(of.slot.clone());
     }
     Some((kind, view))
+}
+
+/// What a ban or its end is as an event; so many were left out before it.
+pub(super) fn of_ban(
+    clock: Clock,
+    at: Moment,
+    news: &News,
+    left_out: u64,
+) -> (&'static str, EventView) {
+    let (kind, mut view) = match news.change {
+        BanChange::Banned { why, lasts, times } => {
+            let (why, lasts_s) = (Some(why.to_owned()), Some(lasts.as_secs()));
+            ("banned", EventView { why, lasts_s, times: Some(times), ..EventView::default() })
+        }
+        BanChange::Over { why, turned_away } => {
+            let (why, turned_away) = (Some(why.to_owned()), Some(turned_away));
+            ("unbanned", EventView { why, turned_away, ..EventView::default() })
+        }
+    };
+    view.event = kind.to_owned();
+    view.at = clock.date(at);
+    view.address = Some(news.address.clone());
+    view.left_out = (left_out > 0).then_some(left_out);
+    (kind, view)
 }
 
 fn said(clock: Clock, now: Moment, fact: &Fact) -> Option<(&'static str, EventView)> {
@@ -316,6 +357,14 @@ mod tests {
             Fact::NoPorts { why: Dry::UsedUp },
         ] {
             let (kind, _) = of(clock, clock.now(), &told(fact)).unwrap();
+            assert!(EVENT_KINDS.contains(&kind), "{kind}");
+        }
+        for change in [
+            BanChange::Banned { why: "scanner", lasts: Duration::from_secs(60), times: 1 },
+            BanChange::Over { why: "expired", turned_away: 3 },
+        ] {
+            let news = News { address: "192.0.2.66".into(), change };
+            let (kind, _) = of_ban(clock, clock.now(), &news, 0);
             assert!(EVENT_KINDS.contains(&kind), "{kind}");
         }
     }

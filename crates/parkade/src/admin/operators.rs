@@ -133,7 +133,7 @@ struct Work {
 
 impl Work {
     fn take(&mut self, batch: Batch) {
-        let Batch { told, seen, unseen, untold, settings } = batch;
+        let Batch { told, bans, seen, unseen, untold, settings } = batch;
         if let Some(settings) = settings {
             let (admin, trace) = *settings;
             self.admin(admin);
@@ -148,6 +148,10 @@ impl Work {
             tracing::warn!(unseen, "traces: messages were left out");
         }
         self.see(seen);
+        for (at, news, left_out) in &bans {
+            let (kind, view) = event::of_ban(self.desk.clock, *at, news, *left_out);
+            self.desk.tell(kind, &view);
+        }
         for (at, told) in &told {
             self.keep(told);
             lock(&self.desk.outcomes).hear(at.since(Moment::ZERO), told);

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::metrics::Counted;
 use crate::config::{AdminSettings, TraceSettings};
+use crate::sip::News;
 
 /// Messages may wait for so long, in microseconds, so that many go in one batch.
 const PATIENCE_US: u64 = 50_000;
@@ -60,6 +61,8 @@ impl Seen {
 pub(crate) struct Batch {
     /// Facts.
     pub(crate) told: Vec<(Moment, Told)>,
+    /// Bans and their ends, each with how many were left out before it.
+    pub(crate) bans: Vec<(Moment, News, u64)>,
     /// Messages.
     pub(crate) seen: Vec<Seen>,
     /// How many messages were left out.
@@ -102,6 +105,12 @@ impl Tap {
         }
     }
 
+    /// Somebody was banned, or is heard again; so many such news were left out before. Whoever tells them
+    /// limits how many there are.
+    pub(crate) fn banned(&mut self, at: Moment, news: News, left_out: u64) {
+        self.batch.bans.push((at, news, left_out));
+    }
+
     /// A message.
     pub(crate) fn seen(&mut self, at: Moment, way: Way, flow: Flow, bytes: &Bytes) {
         self.counted.sip.count(flow.side, way, bytes);
@@ -140,7 +149,7 @@ impl Tap {
     /// Hands over what should not wait.
     pub(crate) fn flush(&mut self, now: Moment) {
         let batch = &self.batch;
-        let urgent = !batch.told.is_empty() || batch.settings.is_some();
+        let urgent = !batch.told.is_empty() || !batch.bans.is_empty() || batch.settings.is_some();
         let waits = batch.seen.len() >= FULL || self.due().is_some_and(|due| due <= now);
         if !urgent && !waits {
             return;

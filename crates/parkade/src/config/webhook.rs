@@ -11,7 +11,7 @@ use crate::config::raw::{Table, listed};
 use crate::config::words;
 
 /// All kinds of events.
-pub const EVENT_KINDS: [&str; 25] = [
+pub const EVENT_KINDS: [&str; 27] = [
     // Of parked calls.
     "parked",
     "claimed",
@@ -41,6 +41,9 @@ pub const EVENT_KINDS: [&str; 25] = [
     "notice-refused",
     "pbx-silent",
     "no-ports",
+    // Of strangers.
+    "banned",
+    "unbanned",
 ];
 
 /// What a webhook is told if it says nothing: what becomes of parked calls.

@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::logging::flood::Flood;
 use crate::logging::parked;
-use crate::sip::News;
+use crate::sip::{BanChange, News};
 
 /// One packet lost in so many is heard.
 const POOR_SHARE: u64 = 100;
@@ -27,6 +27,7 @@ pub(crate) struct FactLog {
     silent: Flood,
     streams: Flood,
     bans: Flood,
+    unbanned: Flood,
     secured: Flood,
     bugs: Flood,
 }
@@ -41,6 +42,7 @@ impl FactLog {
             silent: Flood::of(10),
             streams: Flood::of(10),
             bans: Flood::of(10),
+            unbanned: Flood::of(10),
             secured: Flood::of(5),
             bugs: Flood::of(10),
         }
@@ -173,12 +175,22 @@ impl FactLog {
         }
     }
 
-    /// Writes that somebody is not heard for a while.
-    pub(crate) fn banned(&mut self, at: Moment, news: &News) {
-        if let Some(left_out) = self.bans.admit(at) {
-            let News { who, why, lasts } = news;
-            let lasts = humantime::format_duration(*lasts);
-            warn!(from = %who, left_out = some(left_out), "banned for {lasts}: {why}; parkade unban lifts it");
+    /// Writes that somebody is not heard for a while, or is heard again. Tells how many such news were left
+    /// out before; none if this one is left out too.
+    pub(crate) fn banned(&mut self, at: Moment, news: &News) -> Option<u64> {
+        let from = &news.address;
+        match news.change {
+            BanChange::Banned { why, lasts, .. } => {
+                let left_out = self.bans.admit(at)?;
+                let lasts = humantime::format_duration(lasts);
+                warn!(%from, left_out = some(left_out), "banned for {lasts}: {why}; parkade unban lifts it");
+                Some(left_out)
+            }
+            BanChange::Over { why, turned_away } => {
+                let left_out = self.unbanned.admit(at)?;
+                info!(%from, turned_away, left_out = some(left_out), "heard again: its ban is over ({why})");
+                Some(left_out)
+            }
         }
     }
 
@@ -200,6 +212,7 @@ impl FactLog {
             ("silent", &mut self.silent),
             ("streams closed", &mut self.streams),
             ("banned", &mut self.bans),
+            ("heard again", &mut self.unbanned),
             ("no TLS", &mut self.secured),
             ("bugs", &mut self.bugs),
         ];

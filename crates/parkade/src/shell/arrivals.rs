@@ -63,7 +63,9 @@ impl Task {
 
     pub(super) fn tell_bans(&mut self, at: Moment) {
         for news in self.guard.news() {
-            self.facts.banned(at, &news);
+            if let Some(left_out) = self.facts.banned(at, &news) {
+                self.tap.banned(at, news, left_out);
+            }
         }
     }
 

@@ -44,6 +44,7 @@ impl Task {
             }
             AdminOrder::Unban { ip, answer } => {
                 let _ = answer.send(self.guard.lift(ip));
+                self.tell_bans(self.clock.now());
             }
         }
     }

@@ -277,6 +277,7 @@ impl Task {
         if at >= self.tick_at {
             self.facts.sweep(at);
             self.guard.sweep(at);
+            self.tell_bans(at);
             self.tick_at = at + if self.ending.is_near() { LAST_TICKS } else { TICK };
             if let Some(step) = self.ending.tick(at) {
                 self.end(step);

@@ -19,5 +19,5 @@ pub(crate) use bind::UDP_ROOM;
 pub use ends::CannotBind;
 pub(crate) use ends::Ends;
 pub(crate) use event::{Ended, StreamEvent};
-pub(crate) use guard::{BanView, Guard, GuardCounts, News, Turned, Verdict};
+pub(crate) use guard::{BanChange, BanView, Guard, GuardCounts, News, Turned, Verdict};
 pub(crate) use streams::Handshakes;

@@ -14,6 +14,13 @@ use crate::sip::guard::sources::source_of;
 /// How many are banned or remembered at most; then whoever is free again soonest is forgotten.
 const MOST: usize = 4_096;
 
+/// Its time is over.
+const EXPIRED: &str = "expired";
+/// An operator has said so.
+const LIFTED: &str = "lifted";
+/// There are too many.
+const FORGOTTEN: &str = "too many are banned";
+
 /// Who is banned: all of a source, or one port of an address at which others are registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Who {
@@ -41,14 +48,54 @@ impl std::fmt::Display for Who {
     }
 }
 
+/// Somebody was banned, or is heard again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Who, as [`BanView::address`] says it.
+    pub(crate) address: String,
+    /// What has come of it.
+    pub(crate) change: BanChange,
+}
+
+/// What has come of somebody who is banned, or was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BanChange {
+    /// Nobody hears them now.
+    Banned {
+        /// Why, in a few words.
+        why: &'static str,
+        /// For how long.
+        lasts: Duration,
+        /// Which ban of this source it is, from 1.
+        times: u32,
+    },
+    /// They are heard again.
+    Over {
+        /// Why, in a few words.
+        why: &'static str,
+        /// How many messages and connections were turned away.
+        turned_away: u64,
+    },
+}
+
 #[derive(Debug)]
 struct Ban {
     until: Moment,
+    /// Whether its end is still to be told.
+    holds: bool,
     /// Until then it is remembered that there was a ban.
     remembered: Moment,
     times: u32,
     why: &'static str,
     turned_away: u64,
+}
+
+impl Ban {
+    /// It is over; tells so, if that was not told before.
+    fn end(&mut self, who: Who, why: &'static str) -> Option<News> {
+        let change = BanChange::Over { why, turned_away: self.turned_away };
+        std::mem::take(&mut self.holds).then(|| News { address: who.to_string(), change })
+    }
 }
 
 /// One ban, as operators see it.
@@ -73,6 +120,7 @@ pub(crate) struct BanView {
 pub(super) struct Bans {
     bans: FxHashMap<Who, Ban>,
     made: u64,
+    news: Vec<News>,
 }
 
 impl Bans {
@@ -90,7 +138,7 @@ impl Bans {
         })
     }
 
-    /// Bans somebody; tells for how long. One whose address may be forged is banned shortly each time.
+    /// Bans somebody. One whose address may be forged is banned shortly each time.
     pub(super) fn ban(
         &mut self,
         at: Moment,
@@ -98,13 +146,18 @@ impl Bans {
         proven: bool,
         why: &'static str,
         settings: &SecuritySettings,
-    ) -> Duration {
+    ) {
         if self.bans.len() >= MOST && !self.bans.contains_key(&who) {
             let first = self.bans.iter().min_by_key(|(_, ban)| ban.until).map(|(who, _)| *who);
-            first.map(|who| self.bans.remove(&who));
+            if let Some((who, mut ban)) = first.and_then(|who| self.bans.remove_entry(&who)) {
+                self.news.extend(ban.end(who, FORGOTTEN));
+            }
         }
-        let ban = Ban { until: at, remembered: at, times: 0, why, turned_away: 0 };
+        let ban = Ban { until: at, holds: false, remembered: at, times: 0, why, turned_away: 0 };
         let ban = self.bans.entry(who).or_insert(ban);
+        if ban.until <= at {
+            self.news.extend(ban.end(who, EXPIRED));
+        }
         ban.times = ban.times.saturating_add(1);
         let lasts = if proven {
             let doubled = 1u32.checked_shl(ban.times - 1).filter(|times| *times > 0);
@@ -116,24 +169,42 @@ impl Bans {
         ban.why = why;
         ban.until = at + lasts;
         ban.remembered = ban.until + settings.longest_ban.min(lasts.saturating_mul(8));
+        ban.holds = true;
         self.made += 1;
-        lasts
+        let change = BanChange::Banned { why, lasts, times: ban.times };
+        self.news.push(News { address: who.to_string(), change });
     }
 
     /// Lifts the bans of an address, and forgets them; tells how many.
     pub(super) fn lift(&mut self, ip: IpAddr) -> usize {
         let before = self.bans.len();
         let (source, ip) = (source_of(ip), ip.to_canonical());
-        self.bans.retain(|who, _| match who.port {
-            None => who.ip != source,
-            Some(_) => who.ip != ip,
+        self.bans.retain(|who, ban| {
+            let is_kept = match who.port {
+                None => who.ip != source,
+                Some(_) => who.ip != ip,
+            };
+            if !is_kept {
+                self.news.extend(ban.end(*who, LIFTED));
+            }
+            is_kept
         });
         before - self.bans.len()
     }
 
-    /// Forgets what need not be remembered.
+    /// Ends what has run out, and forgets what need not be remembered.
     pub(super) fn sweep(&mut self, at: Moment) {
-        self.bans.retain(|_, ban| ban.remembered > at);
+        self.bans.retain(|who, ban| {
+            if ban.until <= at {
+                self.news.extend(ban.end(*who, EXPIRED));
+            }
+            ban.remembered > at
+        });
+    }
+
+    /// Who was banned, and who is heard again, since this was asked last.
+    pub(super) fn news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// The bans that hold, by address.

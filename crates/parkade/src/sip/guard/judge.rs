@@ -1,13 +1,12 @@
 //! The guard at the door: hears who speaks and how often, and says who is let in.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use base::{Flow, Moment};
 use park_core::{Fact, Network, Standing};
 
 use crate::config::SecuritySettings;
-use crate::sip::guard::bans::{BanView, Bans, Who};
+use crate::sip::guard::bans::{BanView, Bans, News, Who};
 use crate::sip::guard::counts::{GuardCounts, Turned};
 use crate::sip::guard::glance::{Class, Glance};
 use crate::sip::guard::pace::Pace;
@@ -23,17 +22,6 @@ pub(crate) enum Verdict {
     Turn(Turned),
 }
 
-/// Somebody was banned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct News {
-    /// Who: an address, or one port of it.
-    pub(crate) who: String,
-    /// Why, in a few words.
-    pub(crate) why: &'static str,
-    /// For how long.
-    pub(crate) lasts: Duration,
-}
-
 /// The guard.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -42,7 +30,6 @@ pub(crate) struct Guard {
     strangers: Pace,
     bans: Bans,
     turned: [u64; Turned::ALL.len()],
-    news: Vec<News>,
 }
 
 impl Guard {
@@ -54,7 +41,6 @@ impl Guard {
             strangers: Pace::default(),
             bans: Bans::default(),
             turned: [0; Turned::ALL.len()],
-            news: Vec::new(),
         }
     }
 
@@ -244,16 +230,15 @@ impl Guard {
             _ => Who::port(flow.peer),
         };
         let proven = flow.transport.is_reliable();
-        let lasts = self.bans.ban(at, whom, proven, why, &self.settings);
-        self.news.push(News { who: whom.to_string(), why, lasts });
+        self.bans.ban(at, whom, proven, why, &self.settings);
     }
 
-    /// Who was banned since this was asked last.
+    /// Who was banned, and who is heard again, since this was asked last.
     pub(crate) fn news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+        self.bans.news()
     }
 
-    /// Forgets what need not be remembered.
+    /// Ends bans that have run out, and forgets what need not be remembered.
     pub(crate) fn sweep(&mut self, at: Moment) {
         self.bans.sweep(at);
     }

@@ -18,6 +18,6 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bans::BanView;
+pub(crate) use bans::{BanChange, BanView, News};
 pub(crate) use counts::{GuardCounts, Turned};
-pub(crate) use judge::{Guard, News, Verdict};
+pub(crate) use judge::{Guard, Verdict};

@@ -7,7 +7,7 @@ use base::{ConnId, Flow, Moment, Side, Transport};
 use park_core::{Fact, Network, Standing};
 
 use crate::config::{Rate, SecuritySettings};
-use crate::sip::guard::{BanView, Guard, Turned, Verdict};
+use crate::sip::guard::{BanChange, BanView, Guard, News, Turned, Verdict};
 
 const REGISTER: &[u8] = b"REGISTER sip:pbx.example SIP/2.0\r\nUser-Agent: Phone 1.0\r\n\r\n";
 const INVITE: &[u8] = b"INVITE sip:105@pbx.example SIP/2.0\r\nUser-Agent: Phone 1.0\r\n\r\n";
@@ -64,6 +64,18 @@ impl Scene {
 
     fn bans(&self) -> Vec<BanView> {
         self.guard.banned(self.at)
+    }
+}
+
+fn told(address: &str, change: BanChange) -> News {
+    News { address: address.to_owned(), change }
+}
+
+/// For how long somebody was banned.
+fn lasting(news: &News) -> Option<Duration> {
+    match news.change {
+        BanChange::Banned { lasts, .. } => Some(lasts),
+        BanChange::Over { .. } => None,
     }
 }
 
@@ -139,10 +151,39 @@ fn a_scanner_is_banned_at_its_first_word_and_the_ban_ends() {
     assert_eq!((bans[0].address.as_str(), bans[0].why.as_str()), ("203.0.113.5", "scanner"));
     assert_eq!((bans[0].ends_in_s, bans[0].times, bans[0].turned_away), (60, 1, 1));
     let news = scene.guard.news();
-    assert_eq!(news.len(), 1, "one line, however much it sends");
+    let banned = BanChange::Banned { why: "scanner", lasts: seconds(60), times: 1 };
+    assert_eq!(news, [told("203.0.113.5", banned)], "told once, however much it sends");
     scene.rest(seconds(61));
     assert!(scene.bans().is_empty());
     assert!(scene.passes(&flow, REGISTER));
+    let over = BanChange::Over { why: "expired", turned_away: 1 };
+    assert_eq!(scene.guard.news(), [told("203.0.113.5", over)]);
+    scene.rest(seconds(61));
+    assert_eq!(scene.guard.news(), [], "its end is told once");
+}
+
+#[test]
+fn the_end_of_a_ban_is_told_before_the_next_one_and_when_an_operator_lifts_it() {
+    let mut scene = Scene::usual();
+    let flow = udp("203.0.113.5:5060");
+    assert!(!scene.passes(&flow, SCAN));
+    // Nobody has looked since it ran out.
+    scene.at += seconds(60);
+    assert!(!scene.passes(&flow, SCAN));
+    let changes: Vec<BanChange> = scene.guard.news().into_iter().map(|news| news.change).collect();
+    assert_eq!(
+        changes,
+        [
+            BanChange::Banned { why: "scanner", lasts: seconds(60), times: 1 },
+            BanChange::Over { why: "expired", turned_away: 0 },
+            BanChange::Banned { why: "scanner", lasts: seconds(60), times: 2 },
+        ]
+    );
+    assert_eq!(scene.guard.lift(flow.peer.ip()), 1);
+    let over = BanChange::Over { why: "lifted", turned_away: 0 };
+    assert_eq!(scene.guard.news(), [told("203.0.113.5", over)]);
+    scene.rest(seconds(600));
+    assert_eq!(scene.guard.news(), []);
 }
 
 #[test]
@@ -152,10 +193,10 @@ fn repeaters_are_banned_longer_if_their_address_is_no_forgery() {
     for _ in 0..10 {
         assert!(!scene.passes(&tcp("203.0.113.5:40000"), SCAN));
         assert!(!scene.passes(&udp("203.0.113.9:5060"), SCAN));
-        let news = scene.guard.news();
-        assert_eq!(news[1].lasts, seconds(60), "anybody can write another's address on a datagram");
-        lasts.push(news[0].lasts.as_secs());
-        scene.rest(news[0].lasts + seconds(1));
+        let told: Vec<Duration> = scene.guard.news().iter().filter_map(lasting).collect();
+        assert_eq!(told[1], seconds(60), "anybody can write another's address on a datagram");
+        lasts.push(told[0].as_secs());
+        scene.rest(told[0] + seconds(1));
     }
     assert_eq!(lasts[..4], [600, 1_200, 2_400, 4_800]);
     assert_eq!(lasts[9], 86_400);
