@@ -29,4 +29,5 @@ def spread(values, form):
         return ""
     if len(values) == 1:
         return form.format(values[0])
-    return f"{form.format(statistics.median(values))} ({form.format(min(values))} to {form.format(max(values))})"
+    bare = form[: form.index("}") + 1]
+    return f"{form.format(statistics.median(values))} ({bare.format(min(values))} to {bare.format(max(values))})"

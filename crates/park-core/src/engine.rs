@@ -91,7 +91,8 @@ impl Engine {
         // Before any port is ordered that is not one of theirs.
         if !records.is_empty() {
             journal::restore(&mut house, records);
-            journal::write(&mut house);
+            // What the earlier run has written stands until then.
+            journal::keep(&mut house);
         }
         for side in [Side::Phones, Side::Pbx] {
             calls::order_pairs(&mut house, side);

@@ -9,4 +9,4 @@ mod write;
 
 pub use record::{JOURNAL_FORMAT, JournalStep, RecordKey, RecordKind};
 pub(crate) use restore::restore;
-pub(crate) use write::{Written, keep, write};
+pub(crate) use write::{Written, keep};

@@ -87,7 +87,7 @@ fn has_changed(house: &House) -> bool {
 }
 
 /// Lays what has changed on the tray.
-pub(crate) fn write(house: &mut House) {
+fn write(house: &mut House) {
     for alarm in house.alarms.changed() {
         match alarm {
             Alarm::Recall(call)

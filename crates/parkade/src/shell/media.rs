@@ -30,11 +30,13 @@ pub(super) struct Media {
     due: Option<Moment>,
     /// What the music and the prompts were made from.
     loaded: (MediaSettings, Vec<Codec>),
+    /// They are still to be made: where calls wait to be taken up their ports come first.
+    music_waits: bool,
 }
 
 impl Media {
-    /// Loads the music and starts the workers. Where calls wait to be taken up it is the other way round:
-    /// music takes a while, and nobody is to miss an answer meanwhile.
+    /// Loads the music and starts the workers. Where calls wait to be taken up music comes last: it takes a
+    /// while, and nobody is to miss an answer meanwhile.
     pub(super) fn start(
         settings: &Settings,
         calls_wait: bool,
@@ -64,12 +66,8 @@ impl Media {
             .map_err(no_workers)?;
         let loaded = (media.clone(), codecs);
         let workers = Arc::new(workers);
-        let media = Media { workers, forwarder, waiting: Vec::new(), due: None, loaded };
-        if calls_wait {
-            let (settings, codecs) = media.loaded.clone();
-            media.load_aside(move |workers| catch_up(workers, &settings, &codecs));
-        }
-        Ok(media)
+        let (waiting, due, music_waits) = (Vec::new(), None, calls_wait);
+        Ok(Media { workers, forwarder, waiting, due, loaded, music_waits })
     }
 
     /// Takes an order for the workers. It waits for [`Media::flush`], so that a worker is woken once
@@ -80,6 +78,11 @@ impl Media {
             Plan::Release { .. } => at + UNHURRIED,
             Plan::Stock { .. } | Plan::Rebind { .. } | Plan::Stream(_) | Plan::Measure(_) => at,
         };
+        // Here is somebody who may want to hear it.
+        if matches!(plan, Plan::Stream(_)) && std::mem::take(&mut self.music_waits) {
+            let (settings, codecs) = self.loaded.clone();
+            self.load_aside(move |workers| catch_up(workers, &settings, &codecs));
+        }
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.waiting.push(plan);
     }
@@ -116,6 +119,9 @@ impl Media {
             return;
         }
         self.loaded = wanted.clone();
+        if self.music_waits {
+            return;
+        }
         self.load_aside(move |workers| match load(&wanted.0, &wanted.1) {
             Ok(tunes) => {
                 retune(workers, &tunes);
