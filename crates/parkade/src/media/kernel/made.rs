@@ -305,6 +305,12 @@ impl Made {
         Ok(())
     }
 
+    /// Whether nothing is forwarded, here or by an earlier process whose table still stands.
+    pub(super) fn is_empty(&self) -> bool {
+        let changes = lock(&self.changes);
+        changes.ways.is_empty() && changes.first.is_none()
+    }
+
     /// Removes the table.
     pub(super) fn remove(&self) {
         lock(&self.changes).remove(&self.name);

@@ -222,7 +222,7 @@ impl Kernel {
         Ok(placed.way)
     }
 
-    /// When this ends, the table stays for the process that takes over.
+    /// When this ends, the table stays for the process that takes over, if it forwards anything.
     pub(crate) fn stay(&self) {
         self.stays.store(true, Ordering::SeqCst);
     }
@@ -241,7 +241,8 @@ impl Drop for Kernel {
         if self.runner.take().is_some_and(|runner| runner.join().is_err()) {
             tracing::error!("the thread of the fast path has ended in a panic");
         }
-        if !self.stays.load(Ordering::SeqCst) {
+        let stays = self.stays.load(Ordering::SeqCst);
+        if !stays || self.made.is_empty() {
             self.made.remove();
         }
     }

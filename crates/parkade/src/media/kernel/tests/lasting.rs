@@ -74,11 +74,15 @@ fn what_a_process_leaves_to_the_next_is_forwarded_until_that_has_had_its_time() 
     let pbx = net.socket(&net.pbx, PBX);
     phone.send_to(b"between the two", OURS[0]).unwrap();
     assert_eq!(heard(&pbx), (b"between the two".to_vec(), at(OURS[1])));
-    let _kernel = Kernel::take_over(&claim(), Duration::ZERO).unwrap();
+    let kernel = Kernel::take_over(&claim(), Duration::ZERO).unwrap();
     while nft("list ruleset").contains("192.0.2.10") {
         std::thread::yield_now();
     }
     assert!(nft("list ruleset").contains("table inet parkade-30000-39999 {"));
+    // Here nothing is forwarded, so there is nothing to be left.
+    kernel.stay();
+    drop(kernel);
+    assert_eq!(nft("list ruleset"), "");
 }
 
 #[test]
