@@ -80,7 +80,7 @@ impl Names {
         if let Some(monitor) = &mut call.monitor {
             monitor.renamed(|phone| self.phone(phone));
         }
-        call.teller = self.teller(std::mem::take(&mut call.teller)).unwrap_or_default();
+        call.teller = self.teller(std::mem::take(&mut call.teller));
         call.claim = call.claim.and_then(|mut claim| {
             claim.by = self.leg(claim.by)?;
             Some(claim)
@@ -93,22 +93,23 @@ impl Names {
         }
     }
 
-    fn teller(&self, teller: Teller) -> Option<Teller> {
-        Some(match teller {
+    /// Who waits to hear of a park may have gone, and the park does not stand for that.
+    fn teller(&self, teller: Teller) -> Teller {
+        let leg = |key: LegKey| self.leg(key).unwrap_or(LegKey::null());
+        match teller {
             Teller::Nobody => Teller::Nobody,
-            Teller::Progress(parker) => Teller::Progress(self.leg(parker)?),
+            Teller::Progress(parker) => Teller::Progress(leg(parker)),
             Teller::Apart { parker, telling } => {
-                Teller::Apart { parker: self.leg(parker)?, telling: self.leg(telling)? }
+                Teller::Apart { parker: leg(parker), telling: leg(telling) }
             }
-            Teller::Answer(parker, server) => {
-                Teller::Answer(self.leg(parker)?, self.servers.get(&server).copied()?)
-            }
-            Teller::Command(parker, command) => Teller::Command(self.leg(parker)?, command),
-            Teller::SoftKey(parker) => Teller::SoftKey(self.leg(parker)?),
-            Teller::Keys(parker) => Teller::Keys(self.leg(parker)?),
-            Teller::Dialled(parker, dialled) => {
-                Teller::Dialled(self.leg(parker)?, self.leg(dialled)?)
-            }
-        })
+            Teller::Answer(parker, server) => match self.servers.get(&server) {
+                Some(server) => Teller::Answer(leg(parker), *server),
+                None => Teller::Progress(leg(parker)),
+            },
+            Teller::Command(parker, command) => Teller::Command(leg(parker), command),
+            Teller::SoftKey(parker) => Teller::SoftKey(leg(parker)),
+            Teller::Keys(parker) => Teller::Keys(leg(parker)),
+            Teller::Dialled(parker, dialled) => Teller::Dialled(leg(parker), leg(dialled)),
+        }
     }
 }
