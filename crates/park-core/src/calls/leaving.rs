@@ -5,7 +5,7 @@ use sip_core::{ClientKey, Dialog, Party};
 use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Leg, Usage, With};
-use crate::calls::pass::PassKind;
+use crate::calls::passes::PassKind;
 use crate::calls::{answer, media, own, parked};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey, PassKey, Within};

@@ -20,6 +20,7 @@ mod park;
 mod park_server;
 mod parked;
 mod pass;
+mod passes;
 mod probe;
 mod progress;
 mod quirks;
@@ -56,9 +57,9 @@ pub(crate) use park::{can_be_undone, stand, undo_park};
 pub(crate) use park_server::take as by_park_server;
 pub(crate) use parked::{back_in_its_slot, offer_again};
 pub(crate) use pass::{
-    Pass, PassKind, Passes, failed as pass_failed, goes_on as pass_goes_on, kept_silent,
-    response as passed_response, start,
+    failed as pass_failed, goes_on as pass_goes_on, kept_silent, response as passed_response, start,
 };
+pub(crate) use passes::{Pass, PassKind, Passes};
 pub(crate) use probe::probe;
 pub(crate) use rebind::{Rebinding, rebind};
 pub(crate) use recall::{due as recall_due, hand_over_failed};

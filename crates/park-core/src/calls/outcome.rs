@@ -7,7 +7,7 @@ use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Identity, Leg, Session, Stage, Usage};
 use crate::calls::media::Before;
-use crate::calls::pass::{Pass, PassKind};
+use crate::calls::passes::{Pass, PassKind};
 use crate::calls::{acks, leaving, media, own, setup};
 use crate::house::House;
 use crate::keys::{Alarm, LegKey};

@@ -5,7 +5,7 @@ use sip_core::{Dialog, Party, ServerKey};
 use sip_msg::{Message, Name};
 
 use crate::calls::leg::{Identity, Leg, Usage, With};
-use crate::calls::pass::{Pass, PassKind};
+use crate::calls::passes::{Pass, PassKind};
 use crate::calls::{pass, route, sips, weave};
 use crate::house::House;
 use crate::keys::{BindingKey, LegKey, PassKey};

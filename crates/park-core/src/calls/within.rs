@@ -8,8 +8,8 @@ use sip_msg::{Message, Name, SipUri};
 
 use crate::calls::leaving::end_leg;
 use crate::calls::leg::{Leg, PassedRefer, Stage, Usage, With};
-use crate::calls::pass::{self, Pass, PassKind};
-use crate::calls::{answer, ids, info, park, parked, route};
+use crate::calls::passes::{Pass, PassKind};
+use crate::calls::{answer, ids, info, park, parked, pass, route};
 use crate::house::House;
 use crate::keys::LegKey;
 use crate::lots;

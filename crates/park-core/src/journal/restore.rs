@@ -190,7 +190,7 @@ fn take_passes(house: &mut House, passes: Vec<(RecordKey, Pass)>, names: &mut Na
     for (old, mut pass) in passes {
         pass.from = pass.from.and_then(|leg| names.leg(leg));
         pass.to = pass.to.and_then(|leg| names.leg(leg));
-        names.passes.insert(old.key(), house.passes.go_on(pass));
+        names.passes.insert(old.key(), house.passes.insert(pass));
     }
 }
 
